@@ -1,0 +1,110 @@
+"""Where decoded images are kept: a memory-mapped cache for large folders, and the file format of ImageSet.save."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from coursekit.runtime import CourseError, home
+
+LARGE = 64 * 2**20  # bytes: from here on decoded images are cached on disk and memory-mapped
+RULE = "square-bicubic-1"  # names the resize rule; a new rule must not read an old cache
+FORMAT = "coursekit.ImageSet.1"
+
+
+def folder_key(root: Path, files: list[Path], size: int) -> str:
+    """A name for these files at this size: it changes when a file's name, length or time of change does."""
+    digest = hashlib.sha256(f"{RULE} {size}".encode())
+    for file in files:
+        state = file.stat() if file.exists() else None  # a dangling link is reported when it is read
+        facts = (state.st_size, state.st_mtime_ns) if state else None
+        digest.update(f"{file.relative_to(root).as_posix()}\0{facts}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _place(key: str) -> Path:
+    return home() / "cache" / f"images-{key}.npy"
+
+
+def cached(key: str) -> np.ndarray | None:
+    """The cached images uint8 (N, 3, H, W), memory-mapped, or None. A damaged cache counts as none."""
+    try:
+        return np.load(_place(key), mmap_mode="c", allow_pickle=False)  # copy on write: torch wants it writable, the file stays
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def new(key: str, n: int, size: int) -> np.ndarray:
+    """Room for n images: in memory when small, else in a temporary file beside its place in the cache."""
+    shape = (n, 3, size, size)
+    if n * 3 * size * size < LARGE:
+        return np.empty(shape, np.uint8)
+    place = _place(key)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return np.lib.format.open_memmap(_part(place), mode="w+", dtype=np.uint8, shape=shape)
+    except OSError as error:
+        raise CourseError(f"No room for the decoded images ({np.prod(shape) / 2**30:.1f} GiB) in {place.parent} "
+                          f"({error.strerror}). Free some space or set COURSEKIT_HOME to another disk.") from error
+
+
+def finish(key: str, pixels: np.ndarray, n: int, keep: bool) -> np.ndarray:
+    """The first n images of `pixels`. Those in a temporary file move to their place in the cache, if they are to be kept."""
+    if not isinstance(pixels, np.memmap):
+        return pixels[:n]
+    place = _place(key)
+    pixels.flush()
+    if keep:
+        os.replace(_part(place), place)
+        return np.load(place, mmap_mode="c", allow_pickle=False)
+    os.unlink(_part(place))  # the map stays valid until it is let go
+    return pixels[:n]
+
+
+def _part(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{os.getpid()}.part")
+
+
+def save(path: str | Path, tensors: dict[str, Tensor], class_names: tuple[str, ...] | None) -> Path:
+    """Write tensors and class names to one .safetensors file, atomically. Returns its path, with the extension."""
+    path = Path(path).expanduser()
+    path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    metadata = {"format": FORMAT, "class_names": json.dumps(class_names)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=metadata)
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        raise CourseError(f"Cannot write {path}: {error}. Free some space or name another folder.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
+    """Tensors and class names of a file that `save` wrote. Raises CourseError for a missing, damaged or foreign file."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise CourseError(f"There is no file {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CourseError(f"{path} is a safetensors file, but not one that ImageSet.save wrote.")
+            names = json.loads(metadata["class_names"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CourseError(f"{path} is damaged, or no file that ImageSet.save wrote ({error}). Save it again.") from error
+    return tensors, None if names is None else tuple(names)
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """(N, H, W, 3) uint8 pictures as the (N, 3, H, W) tensor that an ImageSet holds."""
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2)))

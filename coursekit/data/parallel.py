@@ -1,0 +1,84 @@
+"""Many small jobs on all cores, in order, with a progress bar. Threads for what releases Python's lock (decoding,
+downloading), processes for what does not (drawing)."""
+
+import multiprocessing
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from coursekit.runtime import in_notebook, threads
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+FEW = 24  # below this many jobs a pool of processes costs more than it gains
+
+
+def progress_bar(description: str, total: int | None, unit: str = "image", **options) -> tqdm:
+    """A bar on stderr that shows only where someone watches, and only when the work takes more than a moment.
+
+    In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a log
+    file or a pipe it stays silent.
+    """
+    watched = sys.stderr is not None and (sys.stderr.isatty() or in_notebook())
+    return tqdm(desc=description, total=total, unit=unit, disable=not watched, delay=8 if in_notebook() else 1,
+                leave=False, dynamic_ncols=True, **options)
+
+
+def map_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
+    """`function` of each item, in order, by threads; at most a few results wait in memory. `workers`: default, the cores."""
+    workers = workers or threads()
+    with ThreadPoolExecutor(workers) as pool:
+        yield from _in_order(pool, function, iter(items), ahead=4 * workers)
+
+
+def map_processes(function: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None) -> Iterator[Result]:
+    """`function` of each item, in order, by processes; `function` must be importable and must not use torch.
+
+    A few items, or a single core, are worked off in this process. On Linux the workers are forked, as torch's DataLoader does:
+    they start at once, and a script without `if __name__ == "__main__"` works.
+    """
+    workers = workers or threads()
+    if workers == 1 or len(items) < FEW or multiprocessing.current_process().daemon:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    chunks = [items[i:i + 8] for i in range(0, len(items), 8)]  # fewer, larger messages between processes
+    with _quiet_fork(), ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for results in _in_order(pool, _Chunk(function), iter(chunks), ahead=4 * workers):
+            yield from results
+
+
+class _Chunk:
+    """`function` over a list; a class because a worker has to unpickle it."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+
+    def __call__(self, items: Sequence) -> list:
+        return [self.function(item) for item in items]
+
+
+def _in_order(pool, function, items: Iterator, ahead: int) -> Iterator:
+    """Results in order, with never more than `ahead` jobs handed out: a generator that is closed early stops the rest."""
+    waiting = [pool.submit(function, item) for item in islice(items, ahead)]
+    try:
+        while waiting:
+            result = waiting.pop(0).result()
+            waiting += [pool.submit(function, item) for item in islice(items, 1)]
+            yield result
+    finally:
+        for job in waiting:
+            job.cancel()
+
+
+@contextmanager
+def _quiet_fork():
+    """Python 3.12 warns at every fork of a process with threads; the workers here touch neither torch nor those threads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
+        yield
