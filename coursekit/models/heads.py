@@ -1,0 +1,27 @@
+"""Small networks on top of an encoder that training needs and that are thrown away afterwards."""
+
+from torch import Tensor, nn
+
+
+class ProjectionHead(nn.Module):
+    """The projector g: a few linear layers with batch-norm and ReLU between them. (B, in_dim) -> (B, out_dim).
+
+    Chen et al., SimCLR, ICML 2020: two layers, hidden as wide as the encoder. batch_norm=False suits several processes, where
+    each would otherwise normalise with its own part of the batch.
+    """
+
+    def __init__(self, in_dim: int, hidden_dim: int | None = None, out_dim: int = 128, layers: int = 2, batch_norm: bool = True):
+        super().__init__()
+        if layers < 1:
+            raise ValueError(f"A projection head has at least 1 layer, not {layers}.")
+        dims = [in_dim] + [hidden_dim or in_dim] * (layers - 1) + [out_dim]
+        parts: list[nn.Module] = []
+        for i, (a, b) in enumerate(zip(dims, dims[1:], strict=False)):
+            last = i == layers - 1
+            parts.append(nn.Linear(a, b, bias=last or not batch_norm))  # batch-norm brings its own bias
+            if not last:
+                parts += [nn.BatchNorm1d(b), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)

@@ -1,0 +1,69 @@
+"""A small residual network (He et al., Deep Residual Learning for Image Recognition, CVPR 2016).
+
+Basic blocks in four stages. Two stems: "cifar" keeps small images large (3 x 3, stride 1), "imagenet" shrinks at once (7 x 7 and
+max-pooling, stride 4 together). With width 64 and blocks (2, 2, 2, 2) it is ResNet-18 without its classifier.
+"""
+
+from torch import Tensor, nn
+
+from coursekit.models.encoder import Encoder
+from coursekit.models.registry import register_encoder
+from coursekit.runtime import CourseError
+
+
+def _conv(in_dim: int, out_dim: int, size: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(in_dim, out_dim, size, stride, size // 2, bias=False), nn.BatchNorm2d(out_dim))
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions and a shortcut. The last norm starts at zero, so that the block starts as its shortcut."""
+
+    def __init__(self, in_dim: int, out_dim: int, stride: int):
+        super().__init__()
+        self.conv1, self.conv2 = _conv(in_dim, out_dim, 3, stride), _conv(out_dim, out_dim, 3, 1)
+        self.shortcut = nn.Identity() if stride == 1 and in_dim == out_dim else _conv(in_dim, out_dim, 1, stride)
+        self.relu = nn.ReLU(inplace=True)
+        nn.init.zeros_(self.conv2[1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.conv2(self.relu(self.conv1(x))) + self.shortcut(x))
+
+
+class ResNet(Encoder):
+    """Residual encoder of any input size from 32 px.
+
+    width: channels of the first stage, doubled in each next one. blocks: basic blocks in each stage. stem: "cifar" (stride 8 in
+    all) or "imagenet" (stride 32 in all). image_size is only noted: convolutions take any size.
+    """
+
+    def __init__(self, image_size: int = 64, width: int = 32, blocks: tuple[int, ...] = (1, 1, 1, 1), stem: str = "cifar"):
+        super().__init__()
+        if stem not in ("cifar", "imagenet"):
+            raise CourseError(f"ResNet: stem is 'cifar' or 'imagenet', not {stem!r}.")
+        imagenet = stem == "imagenet"
+        layers = [_conv(3, width, 7 if imagenet else 3, 2 if imagenet else 1), nn.ReLU(inplace=True)]
+        layers += [nn.MaxPool2d(3, 2, 1)] if imagenet else []
+        in_dim = width
+        for stage, count in enumerate(blocks):
+            for i in range(count):
+                layers.append(BasicBlock(in_dim, width * 2**stage, stride=2 if i == 0 and stage else 1))
+                in_dim = width * 2**stage
+        self.layers = nn.Sequential(*layers)
+        self.dim, self.stride = in_dim, (4 if imagenet else 1) * 2 ** (len(blocks) - 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        self.check_pixels(pixels)
+        x = self.layers(pixels)
+        return x.mean(dim=(2, 3)), x
+
+
+def _register(name: str, **defaults) -> None:
+    register_encoder(name, lambda image_size, **options: ResNet(image_size, **{**defaults, **options}))
+
+
+_register("resnet_micro", width=32, blocks=(1, 1, 1, 1), stem="cifar")
+_register("resnet18", width=64, blocks=(2, 2, 2, 2), stem="imagenet")
+_register("resnet18_cifar", width=64, blocks=(2, 2, 2, 2), stem="cifar")

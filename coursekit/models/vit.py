@@ -1,0 +1,171 @@
+"""A small, readable Vision Transformer.
+
+Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021. Options of later papers: register tokens (Darcet et al., ICLR 2024),
+LayerScale (Touvron et al., CaiT, ICCV 2021). Pre-norm blocks, learned position embeddings, one class token.
+
+Design choices: `tokens` is the one way through the network, `features` sorts its output; position embeddings are stored for the
+image size that the network was built for and interpolated to any other, square or not; attention maps are computed when asked
+for, because the fused kernel that is used otherwise never holds them.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coursekit.models.encoder import Encoder
+from coursekit.models.registry import register_encoder
+from coursekit.runtime import CourseError
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (Vaswani et al., NeurIPS 2017). (B, N, D) -> (B, N, D)."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+
+    def split(self, x: Tensor) -> Tensor:
+        """Queries, keys and values: (B, N, D) -> (3, B, heads, N, D / heads)."""
+        b, n, d = x.shape
+        return self.qkv(x).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.split(x)
+        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Attention maps: (B, N, D) -> (B, heads, N, N); each row sums to 1."""
+        q, k, _ = self.split(x)
+        return (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
+
+
+class LayerScale(nn.Module):
+    """A learned factor for each channel, small at first, so that a deep network starts near the identity."""
+
+    def __init__(self, dim: int, start: float):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((dim,), start))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma
+
+
+class Block(nn.Module):
+    """One transformer layer: x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, dim: int, heads: int, layer_scale: float | None):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
+        self.attention = Attention(dim, heads)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.scale1, self.scale2 = (LayerScale(dim, layer_scale) if layer_scale else nn.Identity() for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.scale1(self.attention(self.norm1(x)))
+        return x + self.scale2(self.mlp(self.norm2(x)))
+
+
+class ViT(Encoder):
+    """Vision Transformer for images whose sides are multiples of the patch size, square or not.
+
+    image_size: side of the images it is built for, px. patch_size: side of a patch, px. dim: width. depth: blocks. heads: attention
+    heads; must divide dim. registers: extra tokens without a place. layer_scale: first value of LayerScale, None = without.
+    Raises CourseError where sizes do not fit.
+    """
+
+    def __init__(self, image_size: int = 64, patch_size: int = 8, dim: int = 128, depth: int = 4, heads: int = 4,
+                 registers: int = 0, layer_scale: float | None = None):
+        super().__init__()
+        if image_size % patch_size or dim % heads:
+            raise CourseError(f"ViT: image_size {image_size} must be a multiple of patch_size {patch_size}, and dim {dim} of "
+                              f"heads {heads}.")
+        self.dim, self.stride, self.registers = dim, patch_size, registers
+        self.patch_embed = nn.Conv2d(3, dim, patch_size, stride=patch_size)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.register_tokens = nn.Parameter(torch.zeros(1, registers, dim)) if registers else None
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.grid = image_size // patch_size
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.grid**2, dim))  # class token first, then patches row by row
+        self.blocks = nn.ModuleList(Block(dim, heads, layer_scale) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.apply(self._init)
+        for token in (self.cls_token, self.register_tokens, self.mask_token, self.pos_embed):
+            if token is not None:
+                nn.init.trunc_normal_(token, std=0.02)
+
+    @staticmethod
+    def _init(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+
+    def positions(self, rows: int, columns: int) -> Tensor:
+        """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* where it differs.
+
+        Bicubic, to a target size and not by a factor: a factor is rounded and can miss by one patch.
+        """
+        if (rows, columns) == (self.grid, self.grid):
+            return self.pos_embed
+        patches = self.pos_embed[:, 1:].unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
+        patches = F.interpolate(patches.float(), size=(rows, columns), mode="bicubic", align_corners=False, antialias=True)
+        patches = patches.to(self.pos_embed.dtype).flatten(2).mT
+        return torch.cat([self.pos_embed[:, :1], patches], dim=1)
+
+    def _embed(self, pixels: Tensor, mask: Tensor | None, keep: Tensor | None) -> Tensor:
+        """The tokens that enter the first block."""
+        self.check_pixels(pixels, multiple=self.stride)
+        rows, columns = (side // self.stride for side in pixels.shape[2:])
+        x = self.patch_embed(pixels).flatten(2).mT                                              # (B, P, D)
+        if mask is not None:
+            if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
+                raise CourseError(f"mask must be bool {tuple(x.shape[:2])}, one value a patch, not {mask.dtype} {tuple(mask.shape)}.")
+            x = torch.where(mask[:, :, None], self.mask_token.to(x.dtype), x)
+        position = self.positions(rows, columns)
+        x = x + position[:, 1:]
+        if keep is not None:                                                                    # before the first block: MAE's saving
+            x = x.gather(1, keep[:, :, None].expand(-1, -1, self.dim))
+        front = [(self.cls_token + position[:, :1]).expand(len(x), -1, -1)]
+        if self.register_tokens is not None:                                                    # registers have no place
+            front.append(self.register_tokens.expand(len(x), -1, -1))
+        return torch.cat([*front, x], dim=1)
+
+    def tokens(self, pixels: Tensor, mask: Tensor | None = None, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Class token and patch tokens after the last norm. pixels: (B, 3, H, W) -> (B, dim), (B, P, dim).
+
+        mask: bool (B, P), those patches become the mask token (BEiT, iBOT). keep: int64 (B, K), only those patches enter, in that
+        order, and P becomes K (MAE). Registers are left out of what is returned.
+        """
+        x = self._embed(pixels, mask, keep)
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return x[:, 0], x[:, 1 + self.registers:]
+
+    def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Class token as the pooled feature, patch tokens as the map: (B, dim), (B, dim, H / patch, W / patch)."""
+        cls, patches = self.tokens(pixels)
+        rows = pixels.shape[2] // self.stride
+        return cls, patches.mT.unflatten(2, (rows, -1))
+
+    @torch.no_grad()
+    def attention_maps(self, pixels: Tensor, layer: int = -1) -> Tensor:
+        """What the class token attends to in one layer: (B, heads, H / patch, W / patch). The rest of its attention goes to itself
+        and the registers, so a map sums to less than 1."""
+        x = self._embed(pixels, None, None)
+        index = range(len(self.blocks))[layer]
+        for block in self.blocks[:index]:
+            x = block(x)
+        weights = self.blocks[index].attention.weights(self.blocks[index].norm1(x))
+        return weights[:, :, 0, 1 + self.registers:].unflatten(2, (pixels.shape[2] // self.stride, -1))
+
+
+def _register(name: str, **defaults) -> None:
+    register_encoder(name, lambda image_size, **options: ViT(image_size, **{**defaults, **options}))
+
+
+_register("vit_micro", patch_size=8, dim=128, depth=4, heads=4)
+_register("vit_tiny", patch_size=16, dim=192, depth=12, heads=3)  # the sizes of DeiT (Touvron et al., ICML 2021)
+_register("vit_small", patch_size=16, dim=384, depth=12, heads=6)
+_register("vit_base", patch_size=16, dim=768, depth=12, heads=12)
