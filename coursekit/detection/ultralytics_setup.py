@@ -1,0 +1,187 @@
+"""Ultralytics with its side effects switched off. Every file of this room imports it from here.
+
+Importing this module switches off, for this process only and without writing to the user's Ultralytics settings file:
+
+- analytics: `events.enabled = False`, before anything is queued;
+- package installs: YOLO_AUTOINSTALL=false, unless the user has set that variable;
+- the network while importing: YOLO_OFFLINE holds during the import, so the package does not look up two DNS servers.
+  After it the variable is as before (on, under COURSEKIT_OFFLINE): somebody online may still ask for yolo12n.pt;
+- the Arial download: labels are drawn with DejaVu Sans, which comes with matplotlib and looks the same everywhere;
+- the weights that the mixed-precision check on a GPU would fetch: the model to be trained is compared with itself;
+- one CPU thread: the import exports OMP_NUM_THREADS=1, and `select_device("cpu")` sets cores - 1, which may be 1;
+- pickles that run code: ULTRALYTICS_SAFE_LOAD=true, so that checkpoints load with `weights_only=True`;
+- changed print options of NumPy and torch, which would change how the next cell prints.
+
+`session()` does what belongs to one call: no third-party loggers, quiet output, global state put back.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib.font_manager
+import numpy as np
+import torch  # before ultralytics: whoever comes first decides how many OpenMP threads torch starts with
+
+from coursekit import runtime
+
+# GPUs on which Ultralytics found half precision to give NaN losses or no detections (its own list, utils/checks.py)
+WEAK_HALF = re.compile(
+    r"(nvidia|geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.IGNORECASE
+)
+
+
+def _threads_before_import() -> int:
+    """Threads that torch would use had Ultralytics not been imported."""
+    if "ultralytics" not in sys.modules or os.environ.get("OMP_NUM_THREADS") != "1":
+        return torch.get_num_threads()
+    # Ultralytics was here first and may have exported OMP_NUM_THREADS=1. On Linux the environment that the process
+    # began with tells its 1 from the user's.
+    began_with = Path("/proc/self/environ")
+    with contextlib.suppress(OSError):
+        if b"OMP_NUM_THREADS=" in began_with.read_bytes():
+            return torch.get_num_threads()
+    del os.environ["OMP_NUM_THREADS"]
+    return max(torch.get_num_threads(), runtime.threads())
+
+
+def _import_quietly() -> None:
+    """Import ultralytics, then put back what the import changed outside itself."""
+    threads, numpy_options = _threads_before_import(), np.get_printoptions()
+    torch_options = dict(vars(torch._tensor_str.PRINT_OPTS))
+    kept = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "YOLO_OFFLINE")}
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # these two stay: a process started from here needs them as well
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
+    os.environ["YOLO_OFFLINE"] = "true"
+    logger, hide = logging.getLogger("ultralytics"), lambda record: False
+    logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine: no lesson's output
+    try:
+        import ultralytics.utils.checks
+        import ultralytics.utils.torch_utils  # noqa: F401
+    finally:
+        logger.removeFilter(hide)
+        for name, value in kept.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        if runtime.offline():
+            os.environ["YOLO_OFFLINE"] = "true"
+        np.set_printoptions(**{k: v for k, v in numpy_options.items() if k not in ("override_repr",)})
+        torch.set_printoptions(**torch_options)
+        torch.set_num_threads(threads)
+
+
+def _modules() -> list:
+    return [module for name, module in list(sys.modules.items()) if name.split(".")[0] == "ultralytics" and module]
+
+
+def _replace(home, name: str, wrap: Callable) -> None:
+    """Swap `home.name` for `wrap(original)` there and in every module that has imported it already."""
+    original = getattr(home, name)
+    if hasattr(original, "_coursekit"):
+        return
+    substitute = functools.wraps(original)(wrap(original))
+    substitute._coursekit = True
+    for module in _modules():
+        if getattr(module, name, None) is original:
+            setattr(module, name, substitute)
+
+
+def _keeping_threads(select_device: Callable) -> Callable:
+    def select(*args, **kwargs):
+        threads = torch.get_num_threads()
+        try:
+            return select_device(*args, **kwargs)
+        finally:
+            torch.set_num_threads(threads)
+
+    return select
+
+
+def _local_font(check_font: Callable) -> Callable:
+    return lambda font="Arial.ttf": matplotlib.font_manager.findfont("DejaVu Sans")
+
+
+def _own_amp_check(check_amp: Callable) -> Callable:
+    """Does half precision work here? Ultralytics asks a downloaded yolo26n.pt; the model at hand can answer as well."""
+
+    def check(model: torch.nn.Module) -> bool:
+        device = next(model.parameters()).device
+        if device.type != "cuda" or WEAK_HALF.search(torch.cuda.get_device_name(device)):
+            return False
+        training = model.training
+        pixels = torch.linspace(0, 1, 3 * 256 * 256, device=device).reshape(1, 3, 256, 256)
+        try:
+            with torch.no_grad():
+                full = _boxes(model.eval()(pixels))
+                with torch.autocast("cuda", dtype=torch.float16):
+                    half = _boxes(model(pixels))
+        finally:
+            model.train(training)
+        # Boxes are in pixels of a 256 px image: half a pixel is Ultralytics' own bar
+        return bool(torch.isfinite(half).all()) and torch.allclose(full, half.float(), atol=0.5)
+
+    return check
+
+
+def _boxes(output) -> torch.Tensor:
+    return output[0] if isinstance(output, (tuple, list)) else output
+
+
+def _switch_off() -> None:
+    """Analytics, installs and downloads, wherever this release of Ultralytics keeps their switches."""
+    from ultralytics.utils import checks, torch_utils
+
+    if os.environ["YOLO_AUTOINSTALL"].strip().lower() not in {"1", "true", "yes", "on", "y", "t"}:
+        for module in _modules():
+            if hasattr(module, "AUTOINSTALL"):
+                module.AUTOINSTALL = False
+    _replace(torch_utils, "select_device", _keeping_threads)
+    _replace(checks, "check_font", _local_font)
+    _replace(checks, "check_amp", _own_amp_check)
+    try:
+        from ultralytics.utils.events import events
+    except ImportError:  # before 8.3.200 the same object lived with the hub
+        from ultralytics.hub.utils import events
+    events.enabled = False
+
+
+_import_quietly()
+_switch_off()
+
+
+@contextlib.contextmanager
+def session(quiet: bool = True) -> Iterator[None]:
+    """Around every call into Ultralytics: what it switches globally is put back afterwards, also after an error.
+
+    quiet: print errors only, no progress bars, no Python warnings on stderr; its logger has its old level afterwards.
+    Loggers of other makers (MLflow, Comet, ClearML, ..., which Ultralytics feeds wherever they are installed) stay out.
+    """
+    from ultralytics.utils import LOGGER, callbacks
+    from ultralytics.utils.callbacks import base
+
+    level, threads = LOGGER.level, torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn = torch.backends.cudnn.deterministic
+    integrations = callbacks.add_integration_callbacks
+    streams = [handler for handler in LOGGER.handlers if type(handler) is logging.StreamHandler]
+    try:
+        for handler in streams:
+            handler.setStream(sys.stdout)  # its own is the stdout of the import, which may be closed by now
+        callbacks.add_integration_callbacks = base.add_integration_callbacks = lambda instance: None
+        with contextlib.ExitStack() as stack:
+            if quiet:
+                LOGGER.setLevel(logging.ERROR)
+                stack.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        callbacks.add_integration_callbacks = base.add_integration_callbacks = integrations
+        LOGGER.setLevel(level)
+        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+        torch.backends.cudnn.deterministic = cudnn
+        torch.set_num_threads(threads)

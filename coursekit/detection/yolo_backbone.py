@@ -1,0 +1,86 @@
+"""The backbone of YOLO12 as an encoder: what self-supervision trains here is what the detector starts from.
+
+Tian et al., YOLOv12: Attention-Centric Real-Time Object Detectors, NeurIPS 2025. The network is Ultralytics' own, built
+from its yolo12.yaml: layers 0 to 8 are the backbone, 9 to 20 the neck, 21 the head. The neck reads layers 4, 6 and 8.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from coursekit.detection.ultralytics_setup import session
+from coursekit.models.encoder import Encoder
+from coursekit.models.registry import register_encoder
+from coursekit.runtime import CourseError
+from coursekit.views import MEAN, STD
+
+SIZES = ("n", "s", "m", "l", "x")
+BACKBONE_LAYERS = 9
+PYRAMID_LAYERS = (4, 6, 8)  # P3 at stride 8, P4 at 16, P5 at 32
+
+
+def check_size(size: str) -> str:
+    """`size` itself when it is one of n, s, m, l, x. Raises CourseError otherwise."""
+    if size not in SIZES:
+        raise CourseError(f"YOLO12 has no size {size!r}. Choose one of: {', '.join(SIZES)}.")
+    return size
+
+
+class YOLOBackbone(Encoder):
+    """Layers 0 to 8 of YOLO12, stride 32, with random weights.
+
+    size: "n", "s", "m", "l" or "x"; `dim` is 256, 512, 512, 512 or 768. Sides of the input: multiples of 32 px.
+
+    Views are normalised with ImageNet's mean and standard deviation, while Ultralytics feeds its detectors RGB in
+    [0, 1]. The encoder undoes the normalisation first, so that the first convolution sees the same numbers before and
+    after the transfer.
+    Its parameters are called `model.0.*` to `model.8.*`, exactly as in the detector.
+    """
+
+    stride = 32
+
+    def __init__(self, size: str = "n"):
+        super().__init__()
+        from ultralytics.nn.tasks import DetectionModel
+
+        with session():
+            detector = DetectionModel(f"yolo12{check_size(size)}.yaml", verbose=False)
+        self.size = size
+        self.model: nn.Sequential = detector.model[:BACKBONE_LAYERS]
+        with torch.no_grad():
+            self.dim = self.model.eval()(torch.zeros(1, 3, 32, 32)).shape[1]
+        self.model.train()
+        # Not persistent: constants of the views, not weights, and the detector has nothing to put them in
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+
+    def pyramid(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The three maps that YOLO12's neck reads. pixels: (B, 3, H, W), normalised -> strides 8, 16 and 32.
+
+        For size n: (B, 128, H/8, W/8), (B, 128, H/16, W/16), (B, 256, H/32, W/32). Raises CourseError for other sides.
+        """
+        self.check_pixels(pixels, multiple=self.stride)
+        x, maps = pixels * self.std + self.mean, []
+        for index, layer in enumerate(self.model):
+            x = layer(x)
+            if index in PYRAMID_LAYERS:
+                maps.append(x)
+        return tuple(maps)
+
+    def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """pixels: (B, 3, H, W), normalised -> mean-pooled P5 (B, dim), P5 itself (B, dim, H/32, W/32)."""
+        p5 = self.pyramid(pixels)[-1]
+        return p5.mean(dim=(2, 3)), p5
+
+
+def _builder(size: str):
+    # image_size is part of every builder's call; a convolutional backbone takes any multiple of 32
+    def build(image_size: int = 64, **options) -> YOLOBackbone:
+        if image_size % YOLOBackbone.stride:
+            raise CourseError(f"yolo12{size} takes image sizes that are multiples of 32 px, not {image_size}.")
+        return YOLOBackbone(size, **options)
+
+    return build
+
+
+for _size in SIZES:
+    register_encoder(f"yolo12{_size}", _builder(_size))
