@@ -35,7 +35,8 @@ def _place(key: str) -> Path:
 def cached(key: str) -> np.ndarray | None:
     """The cached images uint8 (N, 3, H, W), memory-mapped, or None. A damaged cache counts as none."""
     try:
-        return np.load(_place(key), mmap_mode="c", allow_pickle=False)  # copy on write: torch wants it writable, the file stays
+        # copy on write: torch wants it writable, the file stays
+        return np.load(_place(key), mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
 
@@ -55,7 +56,7 @@ def new(key: str, n: int, size: int) -> np.ndarray:
 
 
 def finish(key: str, pixels: np.ndarray, n: int, keep: bool) -> np.ndarray:
-    """The first n images of `pixels`. Those in a temporary file move to their place in the cache, if they are to be kept."""
+    """The first n images of `pixels`; with keep, a temporary file moves to its place in the cache."""
     if not isinstance(pixels, np.memmap):
         return pixels[:n]
     place = _place(key)
@@ -89,7 +90,7 @@ def save(path: str | Path, tensors: dict[str, Tensor], class_names: tuple[str, .
 
 
 def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
-    """Tensors and class names of a file that `save` wrote. Raises CourseError for a missing, damaged or foreign file."""
+    """Tensors and class names that `save` wrote. Raises CourseError for a missing, damaged or foreign file."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise CourseError(f"There is no file {path}.")
@@ -101,7 +102,8 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
             names = json.loads(metadata["class_names"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise CourseError(f"{path} is damaged, or no file that ImageSet.save wrote ({error}). Save it again.") from error
+        raise CourseError(f"{path} is damaged, or no file that ImageSet.save wrote ({error}). "
+                          "Save it again.") from error
     return tensors, None if names is None else tuple(names)
 
 

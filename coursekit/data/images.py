@@ -1,6 +1,5 @@
 """ImageSet: images as one uint8 tensor, decoded once, so that no epoch pays for JPEG again."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +22,8 @@ class ImageSet:
     class_names: names of the labels, and of the values of `masks` minus one.
     masks: uint8 (N, H, W), 0 for background, 1 + class elsewhere; None where there are none.
 
-    `len(images)` is N; slices, index tensors and boolean masks give an ImageSet of the chosen images (of a slice: a view).
-    Raises ValueError where shapes or types do not fit together.
+    `len(images)` is N; slices, index tensors and boolean masks give an ImageSet of the chosen images (of a slice: a
+    view). Raises ValueError where shapes or types do not fit together.
     """
 
     images: Tensor
@@ -72,12 +71,12 @@ class ImageSet:
                     skip_unreadable: bool = False) -> "ImageSet":
         """All images below a folder, unlabelled: uint8 (N, 3, size, size).
 
-        Resize rule: upright, largest centred square, antialiased bicubic to `size` (px). Gray, palette, alpha, CMYK and 16-bit
-        images become RGB. Sorted by path; `limit` takes that many, evenly spread over the sorted list, so that every subfolder
-        is heard. Large sets are decoded once into a memory-mapped cache.
+        Resize rule: upright, largest centred square, antialiased bicubic to `size` (px). Gray, palette, alpha, CMYK
+        and 16-bit images become RGB. Sorted by path; `limit` takes that many, evenly spread over the sorted list, so
+        that every subfolder is heard. Large sets are decoded once into a memory-mapped cache.
 
-        Raises CourseError for a missing, empty or imageless folder, and for images that cannot be read or are below 8 px, naming
-        them; with skip_unreadable they are left out, and listed.
+        Raises CourseError for a missing, empty or imageless folder, and for images that cannot be read or are below 8
+        px, naming them; with skip_unreadable they are left out, and listed.
         """
         if size < 1 or (limit is not None and limit < 1):
             raise ValueError(f"size and limit must be at least 1, not {size} and {limit}")
@@ -130,8 +129,8 @@ def _report(problems: list[str], total: int, skip: bool) -> None:
     first = "".join(f"\n  {problem}" for problem in problems[:10])
     more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
     if not skip:
-        raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or leave them "
-                          "out with --skip-unreadable (skip_unreadable=True in Python).")
+        raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
+                          "leave them out with --skip-unreadable (skip_unreadable=True in Python).")
     if len(problems) == total:
         raise CourseError(f"None of the {total} images can be used:{first}{more}")
     print(f"Left out {len(problems)} of {total} images:{first}{more}", flush=True)

@@ -18,29 +18,31 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 FEW = 24  # below this many jobs a pool of processes costs more than it gains
 
 
-def progress_bar(description: str, total: int | None, unit: str = "image", **options) -> tqdm:
+def progress_bar(description: str, total: int | None, unit: str = "image", silent: bool = False, **options) -> tqdm:
     """A bar on stderr that shows only where someone watches, and only when the work takes more than a moment.
 
-    In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a log
-    file or a pipe it stays silent.
+    In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a
+    log file or a pipe it stays silent.
     """
     watched = sys.stderr is not None and (sys.stderr.isatty() or in_notebook())
-    return tqdm(desc=description, total=total, unit=unit, disable=not watched, delay=8 if in_notebook() else 1,
-                leave=False, dynamic_ncols=True, **options)
+    return tqdm(desc=description, total=total, unit=unit, disable=silent or not watched, leave=False,
+                delay=8 if in_notebook() else 1, dynamic_ncols=True, **options)
 
 
-def map_threads(function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
-    """`function` of each item, in order, by threads; at most a few results wait in memory. `workers`: default, the cores."""
+def map_threads(function: Callable[[Item], Result], items: Iterable[Item],
+                workers: int | None = None) -> Iterator[Result]:
+    """`function` of each item, in order, by threads (default: one per core); at most a few results wait in memory."""
     workers = workers or threads()
     with ThreadPoolExecutor(workers) as pool:
         yield from _in_order(pool, function, iter(items), ahead=4 * workers)
 
 
-def map_processes(function: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None) -> Iterator[Result]:
+def map_processes(function: Callable[[Item], Result], items: Sequence[Item],
+                  workers: int | None = None) -> Iterator[Result]:
     """`function` of each item, in order, by processes; `function` must be importable and must not use torch.
 
-    A few items, or a single core, are worked off in this process. On Linux the workers are forked, as torch's DataLoader does:
-    they start at once, and a script without `if __name__ == "__main__"` works.
+    A few items, or a single core, are worked off in this process. On Linux the workers are forked, as torch's
+    DataLoader does: they start at once, and a script without `if __name__ == "__main__"` works.
     """
     workers = workers or threads()
     if workers == 1 or len(items) < FEW or multiprocessing.current_process().daemon:
@@ -64,7 +66,7 @@ class _Chunk:
 
 
 def _in_order(pool, function, items: Iterator, ahead: int) -> Iterator:
-    """Results in order, with never more than `ahead` jobs handed out: a generator that is closed early stops the rest."""
+    """Results in order, never more than `ahead` jobs handed out; closing the generator early stops the rest."""
     waiting = [pool.submit(function, item) for item in islice(items, ahead)]
     try:
         while waiting:
@@ -78,7 +80,7 @@ def _in_order(pool, function, items: Iterator, ahead: int) -> Iterator:
 
 @contextmanager
 def _quiet_fork():
-    """Python 3.12 warns at every fork of a process with threads; the workers here touch neither torch nor those threads."""
+    """Python 3.12 warns when a process with threads forks; the workers here touch neither torch nor the threads."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
         yield

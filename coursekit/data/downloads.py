@@ -1,0 +1,246 @@
+"""Downloads that survive a bad network: resumed where they were cut, checked before they count, never half there.
+
+A file grows as NAME.part beside its place and moves there when it is complete, so that what has its name is whole.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from coursekit import __version__
+from coursekit.data.archives import extract
+from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.runtime import CourseError, offline
+
+__all__ = ["Remote", "checksum", "download", "download_many", "extract"]
+
+PAUSE = 0.5  # s before the first new attempt; doubled for each one after it, 8 s at most
+TIMEOUT = 30  # s without a byte
+BLOCK = 2**18  # bytes
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP answers that another attempt may change
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to fetch: where it is, where it goes, and what is known of it (size in bytes, hexadecimal checksums)."""
+
+    url: str
+    to: Path
+    sha256: str | None = None
+    md5: str | None = None
+    size: int | None = None
+
+
+class _Cut(Exception):
+    """The connection ended before the file did; worth another attempt."""
+
+
+def download(url: str, to: str | Path, sha256: str | None = None, md5: str | None = None, size: int | None = None,
+             retries: int = 5, bar=None) -> Path:
+    """Fetch one file over HTTP(S), resuming an earlier attempt. Returns its path; a file already there is not fetched.
+
+    sha256, md5, size (bytes) are checked where given, for a file already there too. `retries` counts attempts in a row
+    that bring nothing new. `bar` is a tqdm bar over bytes; by default this call shows one.
+
+    Raises CourseError: offline, no such file (HTTP 4xx), the server out of reach or cutting every time (what has
+    arrived is kept for the next call), the wrong size or checksum (what has arrived is deleted), no room on the disk.
+    """
+    remote = Remote(url, Path(to).expanduser(), sha256, md5, size)
+    if not url.lower().startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is not an http(s) address")
+    if remote.to.exists():
+        _verify(remote, remote.to, f"{remote.to} is there, but it is not the file that belongs there: %s. "
+                                   "Delete it and start again.")
+        return remote.to
+    if offline():
+        raise CourseError(f"{remote.to.name} would have to be downloaded from {url}, but COURSEKIT_OFFLINE is set. "
+                          f"Unset it, or put the file at {remote.to} yourself.")
+    part = remote.to.with_name(remote.to.name + ".part")
+    try:
+        remote.to.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(part):
+            if not remote.to.exists():  # another process may have fetched it while this one waited
+                _fetch(remote, part, retries, bar)
+    except OSError as error:
+        raise CourseError(f"Cannot write {part}: {error.strerror or error}. "
+                          "Free some space or choose another folder.") from error
+    return remote.to
+
+
+def download_many(files: Sequence[Remote], description: str = "downloading", workers: int = 16,
+                  retries: int = 5) -> int:
+    """Fetch many files side by side, with a progress bar over files. Returns how many had to be fetched.
+
+    One failure does not stop the others; raises CourseError at the end with the number and the first few. A second call
+    goes on where this one stopped.
+    """
+    missing = [file for file in files if not file.to.exists()]
+    failed = []
+    with progress_bar(description, len(missing), unit="file") as bar:
+        stop = threading.Event()
+
+        def attempt(file: Remote) -> str | None:
+            if stop.is_set():
+                return None
+            no_bar = progress_bar(file.to.name, None, silent=True)
+            try:
+                download(file.url, file.to, file.sha256, file.md5, file.size, retries, no_bar)
+                return None
+            except CourseError as error:
+                return str(error)
+
+        try:
+            for problem in map_threads(attempt, missing, workers):
+                bar.update()
+                if problem:
+                    failed.append(problem)
+        finally:
+            stop.set()  # after Ctrl-C the files that wait are not begun
+    if failed:
+        first = "".join(f"\n  {problem}" for problem in failed[:5])
+        more = f"\n  ... and {len(failed) - 5} more" if len(failed) > 5 else ""
+        raise CourseError(f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
+                          "arrived is kept; run the same command again to fetch the rest.")
+    return len(missing)
+
+
+def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
+    """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
+    failures, furthest, known = 0, 0, part.with_name(part.name + ".json")
+    with (bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True)) as bar:
+        while True:
+            resumed = part.stat().st_size if part.exists() else 0
+            try:
+                _attempt(remote, part, known, bar)
+                break
+            except (_Cut, urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+                _give_up_if_final(remote, error)
+                here = part.stat().st_size if part.exists() else 0
+                failures = 0 if here > max(furthest, resumed) else failures + 1
+                furthest = max(furthest, here)
+                if failures > retries:
+                    raise CourseError(f"{remote.url} cannot be fetched: {_reason(error)}. {here} bytes have arrived "
+                                      "and are kept: check the network and run the same command again.") from error
+                time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
+    try:
+        _verify(remote, part, f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
+                              "file may be damaged on the server or changed on the way.")
+    except CourseError:
+        part.unlink()
+        known.unlink(missing_ok=True)
+        raise
+    os.replace(part, remote.to)
+    known.unlink(missing_ok=True)
+
+
+def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
+    """One request; appends to `part` where the server lets it, else starts from the first byte. Raises _Cut."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if version := _version(known):
+            headers["If-Range"] = version  # the server starts anew if the file is another one by now
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(remote.url, headers=headers), timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != 416:
+            raise
+        part.unlink(missing_ok=True)  # more bytes than the file has: they belong to another version
+        raise _Cut("the earlier part did not belong to this file") from error
+    with answer:
+        start = f"bytes {have}-"
+        append = have > 0 and answer.status == 206 and answer.headers.get("Content-Range", "").startswith(start)
+        if answer.status == 206 and not append:
+            raise _Cut("the server sent another part than the one asked for")
+        length = answer.headers.get("Content-Length")
+        whole = None if length is None else int(length) + (have if append else 0)
+        known.write_text(json.dumps(answer.headers.get("ETag") or answer.headers.get("Last-Modified")))
+        bar.total = bar.total or whole
+        with open(part, "ab" if append else "wb") as file:
+            bar.update(file.tell() - bar.n)
+            while block := _read(answer, file.tell()):
+                file.write(block)
+                bar.update(len(block))
+            if whole is not None and file.tell() < whole:
+                raise _Cut(f"the connection was cut after {file.tell()} of {whole} bytes")
+
+
+def _read(answer: http.client.HTTPResponse, have: int) -> bytes:
+    """The next block; whatever ends the connection is a cut, never to be mistaken for a full disk."""
+    try:
+        return answer.read(BLOCK)
+    except (OSError, http.client.HTTPException) as error:
+        raise _Cut(f"the connection was cut after {have} bytes ({error})") from error
+
+
+def _version(known: Path) -> str | None:
+    """The strong ETag or date that the earlier part came with; a weak ETag (W/...) cannot vouch for bytes."""
+    try:
+        version = json.loads(known.read_text())
+    except (OSError, ValueError):
+        return None
+    return version if isinstance(version, str) and not version.startswith("W/") else None
+
+
+def _give_up_if_final(remote: Remote, error: Exception) -> None:
+    """Raise for what no further attempt can change: the file is not there, or needs a permission."""
+    if isinstance(error, urllib.error.HTTPError) and error.code not in PASSING:
+        raise CourseError(f"{remote.url} cannot be fetched: the server answers {error.code} ({error.reason}). Is the "
+                          f"address right, and still in use? You can also put the file at "
+                          f"{remote.to} yourself.") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} ({error.reason})"
+    if isinstance(error, urllib.error.URLError):
+        return f"the server cannot be reached ({error.reason})"
+    return str(error) or type(error).__name__
+
+
+def _verify(remote: Remote, path: Path, message: str) -> None:
+    """Raise CourseError(message % what) where size or checksum differ from what is known."""
+    if remote.size is not None and path.stat().st_size != remote.size:
+        raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {remote.size}")
+    for kind in ("sha256", "md5"):
+        wanted = getattr(remote, kind)
+        if wanted is not None and (found := checksum(path, kind)) != wanted.lower():
+            raise CourseError(message % f"its {kind} is {found} instead of {wanted.lower()}")
+
+
+def checksum(path: str | Path, kind: str = "sha256") -> str:
+    """The hexadecimal checksum of a file, "sha256" or "md5" (some data sets publish nothing better)."""
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _only_one(part: Path):
+    """One process at a time works on a part; another one waits here, and then finds the file."""
+    try:
+        import fcntl
+    # Windows: two downloads of the same file at once would spoil each other's part, and start again
+    except ImportError:
+        yield
+        return
+    with open(part, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if part.exists() and part.stat().st_size == 0:  # nothing has arrived: leave no trace
+                part.unlink()

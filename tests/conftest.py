@@ -1,0 +1,36 @@
+"""What every test may ask for. Tests build into a folder of their own and stay off the network."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def course_home(tmp_path_factory) -> Path:
+    """COURSEKIT_HOME of this test run: nothing from earlier runs is found there, nothing is left in the checkout."""
+    patch = pytest.MonkeyPatch()
+    home = tmp_path_factory.mktemp("home")
+    patch.setenv("COURSEKIT_HOME", str(home))
+    patch.setenv("COURSEKIT_OFFLINE", "1")
+    yield home
+    patch.undo()
+
+
+@pytest.fixture
+def seeded() -> int:
+    """Seeds Python, NumPy and torch; returns the seed."""
+    from coursekit.runtime import seed_everything
+
+    seed_everything(0)
+    return 0
+
+
+@pytest.fixture(scope="session")
+def real_photos() -> Path:
+    """A folder with annotations/instances_*.json in COCO's format and images/: photographs that do not ship."""
+    named = os.environ.get("COURSE_REAL_PHOTOS")
+    folder = Path(named) if named else Path(__file__).resolve().parent.parent.parent / "shared" / "real_photos"
+    if not (folder / "annotations").is_dir():
+        pytest.skip("no real photographs: set COURSE_REAL_PHOTOS to a folder with annotations/ and images/")
+    return folder
