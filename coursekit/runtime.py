@@ -14,6 +14,7 @@ COURSEKIT_HOME     DIR            where everything built goes; default: see `hom
 import os
 import random
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,6 +121,24 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed % 2**63)
+
+
+@contextmanager
+def restored_random_state():
+    """Give Python's, NumPy's and torch's global random state back as they were, whatever is seeded and drawn inside."""
+    import numpy as np
+    import torch
+
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
 
 
 def _repository() -> Path | None:
