@@ -1,0 +1,10 @@
+"""Plots and diagrams: pure functions that return a Figure, or an SVG that a notebook shows."""
+
+from coursekit.figures.contrast import similarity_matrix, temperature_curves
+from coursekit.figures.curves import bars_with_intervals, training_curves
+from coursekit.figures.embedding import embedding_map, neighbours
+from coursekit.figures.images import crop_box, crop_corners, image_grid, view_pairs
+from coursekit.figures.style import alt_text, describe, png, setup
+
+__all__ = ["alt_text", "bars_with_intervals", "crop_box", "crop_corners", "describe", "embedding_map", "image_grid",
+           "neighbours", "png", "setup", "similarity_matrix", "temperature_curves", "training_curves", "view_pairs"]

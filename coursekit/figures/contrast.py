@@ -1,0 +1,111 @@
+"""Pictures of the contrastive objective: who is compared with whom, and what the temperature does to it."""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from coursekit.figures.style import INK, PALETTE, describe, styled
+
+MARKERS = "osD^vP*X"
+
+
+def _mark(ax: Axes, columns: Tensor) -> None:
+    for row, column in enumerate(columns.tolist()):
+        for width, ink in ((3.0, "white"), (1.3, "black")):                    # seen on any colour of either map
+            ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ink, lw=width))
+
+
+def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
+    """Write each value into its cell. bright(value): does white ink read better there?"""
+    for (row, column) in torch.isfinite(values).nonzero().tolist():
+        value = values[row, column].item()
+        ax.text(column, row, format(value, form).replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
+                color="white" if bright(value) else INK)
+
+
+@styled
+def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Figure:
+    """Left: the cosine similarities of all 2N views. Right: each row's softmax at the temperature, itself left out.
+
+    z_a, z_b: (N, D), row i of both from image i; N up to about 16 can be read, up to 6 with numbers. Framed: the
+    positive of each row. The title gives the InfoNCE loss of these views, in nats, and its chance level log(2N - 1).
+    """
+    n = len(z_a)
+    if z_a.shape != z_b.shape or z_a.ndim != 2 or n == 0:
+        raise ValueError(f"Needed: (N, D) and (N, D). Given: {tuple(z_a.shape)} and {tuple(z_b.shape)}.")
+    z = F.normalize(torch.cat([z_a, z_b]).detach().float().cpu(), dim=1)
+    similarity = z @ z.T                                                                        # (2N, 2N)
+    itself = torch.eye(2 * n, dtype=torch.bool)
+    log_share = (similarity / temperature).masked_fill(itself, -torch.inf).log_softmax(dim=1)
+    positive = torch.arange(2 * n).roll(n)                                                      # i <-> i + N
+    loss = -log_share[torch.arange(2 * n), positive].mean().item()
+
+    fig, axes = plt.subplots(1, 2, figsize=(9.0, 4.0))
+    share = (100 * log_share.exp()).masked_fill(itself, torch.nan)
+    panels = ((axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".1f", lambda v: abs(v) > 0.6),
+              (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55))
+    names = [f"{view}{i}" for view in "ab" for i in range(n)]
+    every = -(-n // 8)
+    for ax, values, colors, low, high, label, form, bright in panels:
+        colors = plt.get_cmap(colors).with_extremes(bad="#E6E6E6")
+        shown = ax.imshow(values.numpy(), cmap=colors, vmin=low, vmax=high)
+        _mark(ax, positive)
+        if n <= 6:
+            _numbers(ax, values, form, bright)
+        ax.set_xticks(range(0, 2 * n, every), names[::every], fontsize=9)
+        ax.set_yticks(range(0, 2 * n, every), names[::every], fontsize=9)
+        ax.set_xlabel("view k")
+        ax.set_ylabel("view i")
+        ax.grid(False)
+        fig.colorbar(shown, ax=ax, label=label, shrink=0.9, pad=0.03)
+    axes[0].set_title("Similarities")
+    axes[1].set_title(f"Row softmax, temperature {temperature:.3g}")
+    chance = math.log(2 * n - 1)
+    fig.suptitle(f"InfoNCE {loss:.2f} nats; chance {chance:.2f}.  Framed: the positive of row i", fontsize=11)
+    hit = share[torch.arange(2 * n), positive].mean().item()
+    return describe(fig, f"""
+        Two heat maps over the {2 * n} views of {n} images: cosine similarities, and each row's softmax at temperature
+        {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of their
+        row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""")
+
+
+@styled
+def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0),
+                       similarities: Tensor | None = None) -> Figure:
+    """How hard a negative is pushed away, by its similarity, for several temperatures.
+
+    The gradient of InfoNCE on a negative with similarity s is proportional to exp(s / temperature) (Wang and Liu,
+    Understanding the Behaviour of Contrastive Loss, CVPR 2021); shown relative to a negative with s = 1, in %.
+    similarities: any shape, the similarities of a real batch's negatives, drawn behind as a histogram.
+    """
+    fig, ax = plt.subplots(figsize=(7.0, 3.8))
+    s = torch.linspace(-1, 1, 201)
+    for k, t in enumerate(temperatures):
+        ax.plot(s, 100 * ((s - 1) / t).exp(), label=f"{t:g}", color=PALETTE[k % len(PALETTE)],
+                marker=MARKERS[k % len(MARKERS)], markevery=(8 * k, 40), markersize=6)
+    ax.set_xlabel("cosine similarity of the negative to the anchor")
+    ax.set_ylabel("push, % of that at s = 1")
+    ax.set_xlim(-1, 1)
+    ax.set_ylim(0, 102)
+    ax.set_title("A low temperature pushes only the nearest negatives")
+    ax.legend(title="temperature", loc="upper left")
+    behind = ""
+    if similarities is not None:
+        twin = ax.twinx()
+        flat = similarities.detach().float().flatten().cpu()
+        percent = torch.full((len(flat),), 100 / len(flat))
+        twin.hist(flat.numpy(), bins=40, range=(-1, 1), color="#9AA4AF", alpha=0.35, weights=percent.numpy())
+        twin.set_ylabel("negatives of this batch, % in each bin (grey)")
+        twin.grid(False)
+        twin.spines["right"].set_visible(True)
+        behind = " A grey histogram shows the similarities of a real batch's negatives."
+    low, high = min(temperatures), max(temperatures)
+    return describe(fig, f"""
+        Curves that rise with similarity, one for each temperature. At {low:g} only negatives with a similarity near 1 are
+        pushed; at {high:g} one at similarity 0 still gets {100 * math.exp(-1 / high):.0f} % of the push.{behind}""")

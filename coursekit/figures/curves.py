@@ -1,0 +1,138 @@
+"""Pictures of numbers: how a training run went, and how encoders compare."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from coursekit.figures.style import MUTED, PALETTE, describe, styled
+
+UNITS = {"loss": "loss, nats", "lr": "learning rate", "images_per_second": "images a second", "seconds": "time, s",
+         "uniformity": "uniformity, log scale", "grad_norm": "gradient norm"}
+DASHES = ("-", "--", "-.", ":")
+NOT_PLOTTED = {"step", "chance"}
+
+
+def rows_of(history) -> list[dict]:
+    """The rows of a History, or the list of dicts itself. Raises ValueError where there are none."""
+    rows = list(getattr(history, "rows", history))
+    if not rows:
+        raise ValueError("This history has no rows: nothing was logged.")
+    return rows
+
+
+def _series(rows: list[dict], key: str) -> tuple[list, list]:
+    pairs = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str) -> None:
+    for k, (name, rows) in enumerate(runs.items()):
+        steps, values = _series(rows, key)
+        few = {"marker": "o", "markersize": 4} if len(steps) < 20 else {}
+        ax.plot(steps, values, label=name or None, color=PALETTE[k % len(PALETTE)], linestyle=DASHES[k % len(DASHES)],
+                **few)
+    label = UNITS.get(key, key.replace("_", " "))
+    ax.set_ylabel(label)
+    ax.set_xlabel("step")
+    ax.set_title(label.split(",")[0])
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _chance(ax: Axes, runs: Mapping[str, list[dict]]) -> None:
+    """The chance level of every run; runs that share one share its line."""
+    levels = dict.fromkeys(tuple(map(tuple, _series(rows, "chance"))) for rows in runs.values())
+    for k, (steps, level) in enumerate(levels):
+        ax.plot(steps, level, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.5,
+                label="chance" if k == 0 and steps else None)
+
+
+def _number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@styled
+def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3) -> Figure:
+    """A training run as it was logged: loss with its chance level (grey, dashed), learning rate, diagnostics, images a
+    second.
+
+    history: a History, a list of its rows, or several of them by name, {"with colour": ..., "without": ...}, drawn over
+    each other. keys: which columns to draw; default: all numbers that were logged.
+    """
+    runs = {name: rows_of(h) for name, h in history.items()} if isinstance(history, Mapping) else {"": rows_of(history)}
+    every = [row for rows in runs.values() for row in rows]
+    logged = list(dict.fromkeys(key for row in every for key, value in row.items()
+                                if _number(value) and key not in NOT_PLOTTED))
+    first = [key for key in ("loss", "lr") if key in logged]
+    last = [key for key in ("images_per_second",) if key in logged]
+    keys = list(keys) if keys else first + [key for key in logged if key not in first + last] + last
+    unknown = [key for key in keys if key not in logged]
+    if unknown:
+        raise ValueError(f"Not logged: {', '.join(unknown)}. Logged: {', '.join(logged)}.")
+
+    columns = min(columns, len(keys))
+    rows = -(-len(keys) // columns)
+    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(3.1 * columns + 0.6, 2.6 * rows + 0.2))
+    for ax, key in zip(axes.flat, keys, strict=False):
+        _curve(ax, runs, key)
+        if key == "loss":
+            _chance(ax, runs)
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend()
+    for ax in axes.flat[len(keys):]:
+        ax.set_visible(False)
+    told = []
+    for name, rows in runs.items():
+        steps, values = _series(rows, "loss")
+        if steps:
+            told.append(f"{name + ': ' if name else ''}the loss goes from {values[0]:.2f} to {values[-1]:.2f} "
+                        f"in {steps[-1] + 1} steps")
+    what = ", ".join(UNITS.get(key, key.replace("_", " ")).split(",")[0] for key in keys)
+    return describe(fig, f"Training curves: {what}. {'; '.join(told).capitalize()}.")
+
+
+@styled
+def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals=None, chance: float | None = None,
+                        label: str = "accuracy, %", title: str | None = None) -> Figure:
+    """Compare encoders, or anything with a name: horizontal bars with error bars and the numbers beside them.
+
+    values: in the unit that `label` names. intervals: (n, 2) low and high ends, or (n,) half widths; None: no error
+    bars. chance: a dashed line at the level of guessing.
+    """
+    values = np.asarray(values, dtype=float)
+    if len(names) != len(values) or not len(values):
+        raise ValueError(f"{len(names)} names for {len(values)} values.")
+    ends = None
+    if intervals is not None:
+        ends = np.asarray(intervals, dtype=float)
+        ends = np.stack([values - ends, values + ends], axis=1) if ends.ndim == 1 else ends
+        if ends.shape != (len(values), 2) or (ends[:, 0] > values).any() or (ends[:, 1] < values).any():
+            raise ValueError("Each interval is (low, high) and holds its value.")
+    fig, ax = plt.subplots(figsize=(7.0, 0.42 * len(values) + 1.2))
+    at = np.arange(len(values))[::-1]                                                           # the first on top
+    ax.barh(at, values, height=0.62, color=[PALETTE[i % len(PALETTE)] for i in range(len(values))], alpha=0.85)
+    if ends is not None:
+        ax.errorbar(values, at, xerr=[values - ends[:, 0], ends[:, 1] - values], fmt="none", ecolor="black", capsize=4,
+                    lw=1.5)
+    reach = ends[:, 1] if ends is not None else values
+    span = max(reach.max(), chance or 0.0) - min(0.0, values.min())
+    for y, value, end in zip(at, values, reach, strict=True):
+        ax.text(max(end, 0) + 0.015 * span, y, f"{value:.1f}", va="center", fontsize=10)
+    ax.set_xlim(right=max(reach.max(), chance or 0.0) + 0.12 * span)
+    ax.set_yticks(at, names)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(label)
+    if chance is not None:
+        ax.axvline(chance, color=MUTED, linestyle="--", linewidth=1.5)
+        ax.text(chance, len(values) - 0.45, f" guessing {chance:.1f}", color=MUTED, fontsize=9, va="bottom", ha="left")
+    if title:
+        ax.set_title(title, pad=16 if chance is not None else 6)
+    told = [f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)]
+    if ends is not None:
+        told = [f"{text} ({low:.1f} to {high:.1f})" for text, (low, high) in zip(told, ends, strict=True)]
+    if chance is not None:
+        told.append(f"guessing gives {chance:.1f}")
+    return describe(fig, f"Bars of {label}: {'; '.join(told)}.")
