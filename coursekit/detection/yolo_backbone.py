@@ -25,6 +25,14 @@ def check_size(size: str) -> str:
     return size
 
 
+def new_detector(size: str) -> nn.Module:
+    """Ultralytics' DetectionModel of yolo12{size}.yaml, random weights, 80 classes. Raises CourseError for other sizes."""
+    from ultralytics.nn.tasks import DetectionModel
+
+    with session():
+        return DetectionModel(f"yolo12{check_size(size)}.yaml", verbose=False)
+
+
 class YOLOBackbone(Encoder):
     """Layers 0 to 8 of YOLO12, stride 32, with random weights.
 
@@ -40,12 +48,8 @@ class YOLOBackbone(Encoder):
 
     def __init__(self, size: str = "n"):
         super().__init__()
-        from ultralytics.nn.tasks import DetectionModel
-
-        with session():
-            detector = DetectionModel(f"yolo12{check_size(size)}.yaml", verbose=False)
         self.size = size
-        self.model: nn.Sequential = detector.model[:BACKBONE_LAYERS]
+        self.model: nn.Sequential = new_detector(size).model[:BACKBONE_LAYERS]
         with torch.no_grad():
             self.dim = self.model.eval()(torch.zeros(1, 3, 32, 32)).shape[1]
         self.model.train()

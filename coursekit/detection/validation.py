@@ -1,0 +1,107 @@
+"""Measuring a detector, and checking what it is to be trained or measured on."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from coursekit import runtime
+from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.weights import checkpoint_path, load_detector
+from coursekit.runtime import CourseError
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Average precision, each in [0, 1].
+
+    map50_95: mean over classes and the IoU thresholds 0.50, 0.55, ..., 0.95 (COCO's AP). map50: at IoU 0.50 alone.
+    ap50_95, ap50: per class name; a class without any object in the split has no entry.
+    """
+
+    map50_95: float
+    map50: float
+    precision: float
+    recall: float
+    ap50_95: dict[str, float]
+    ap50: dict[str, float]
+
+
+def metrics_of(metrics) -> Metrics:
+    """Ultralytics' DetMetrics as plain numbers."""
+    box, names = metrics.box, metrics.names
+    found = [names[int(index)] for index in box.ap_class_index]
+    return Metrics(
+        map50_95=float(box.map), map50=float(box.map50), precision=float(box.mp), recall=float(box.mr),
+        ap50_95={name: float(ap) for name, ap in zip(found, box.ap, strict=True)},
+        ap50={name: float(ap) for name, ap in zip(found, box.ap50, strict=True)})
+
+
+def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz: int = 640, batch: int = 16,
+             device: str | None = None, out: str | Path | None = None, verbose: bool = False) -> Metrics:
+    """Average precision of a checkpoint or run folder on one split of a YOLO dataset.
+
+    out: a folder for Ultralytics' plots and confusion matrix; without it none are kept.
+    Raises CourseError for a checkpoint, dataset or split that is not there, and for class names that differ.
+    """
+    from ultralytics.models.yolo.detect import DetectionValidator
+
+    check_image_size(imgsz)
+    yaml, path = check_dataset(data, split), checkpoint_path(weights)
+    theirs, ours = list(load_detector(path).names.values()), class_names(yaml)
+    if theirs != ours:
+        raise CourseError(f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
+                          f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first.")
+    with session(quiet=not verbose), tempfile.TemporaryDirectory() as nowhere:
+        validator = DetectionValidator(args={
+            "model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "mode": "val",
+            "device": device or runtime.device(), "plots": out is not None, "verbose": verbose, "workers": 0,
+            "save_dir": str(out or nowhere)})
+        validator(model=str(path))
+    return metrics_of(validator.metrics)
+
+
+def class_names(yaml: Path) -> list[str]:
+    """Class names of a dataset YAML, in order of their numbers."""
+    return list(_read(yaml, "")["names"].values())
+
+
+def check_image_size(imgsz: int) -> None:
+    """Raises CourseError unless imgsz is a positive multiple of 32; Ultralytics would round it without being asked."""
+    if not isinstance(imgsz, int) or imgsz < 32 or imgsz % 32:
+        raise CourseError(f"imgsz is {imgsz}. YOLO12 takes multiples of 32 px: 320, 480, 640, ...")
+
+
+def check_dataset(data: str | Path, split: str = "") -> Path:
+    """The dataset's YAML as an absolute path. Raises CourseError where the file, its keys or its images are missing."""
+    path = Path(data).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        raise CourseError(f"{path} is not a dataset: name its YAML file.")
+    if not path.is_file():
+        raise CourseError(f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
+                          "the name of its YAML.")
+    _read(path.resolve(), split)
+    return path.resolve()
+
+
+def _read(path: Path, split: str) -> dict:
+    from ultralytics.data.utils import check_det_dataset
+
+    try:
+        with session():
+            # Here, and not left to the training: there a YAML's `download:` script would be run for missing images
+            data = check_det_dataset(str(path), autodownload=False, split=split)
+    except Exception as error:  # Ultralytics raises nearly every kind here, YAML's own errors among them
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CourseError(f"{path} is not a usable YOLO dataset: {reason} "
+                          f"`coursekit data check {path}` lists every problem.") from error
+    for key in ("train", "val"):
+        folders = data[key] if isinstance(data[key], list) else [data[key]]
+        for folder in folders:
+            if not Path(folder).exists():
+                raise CourseError(f"{path}: the images of {key!r} are not there: {folder}. `path:` must be the folder "
+                                  "that holds images/ and labels/.")
+    return data
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -1,0 +1,105 @@
+"""Which weights a detector starts from, and checkpoints that are refused with a reason."""
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import nn
+
+from coursekit import runtime
+from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.yolo_backbone import check_size
+from coursekit.runtime import CourseError
+
+
+def _places(name: str) -> Iterator[Path]:
+    from ultralytics.utils import SETTINGS
+
+    yield Path(name)
+    yield runtime.home() / "weights" / name
+    yield Path(SETTINGS["weights_dir"]) / name
+
+
+def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str]:
+    """Where training starts: a checkpoint, or None for random weights from the YAML; and a sentence that says which.
+
+    size: n, s, m, l or x. weights: "pt" wants yolo12{size}.pt, trained on COCO by Ultralytics: taken from the current
+    folder, `home()/weights` or Ultralytics' own weights folder, else downloaded into `home()/weights` (n: 5 MB, x: 120
+    MB). "yaml" wants random weights. "auto" is "pt" where that works and "yaml" otherwise. Else: a checkpoint's path.
+    Raises CourseError where "pt" cannot be had or the path is no detector.
+    """
+    name = f"yolo12{check_size(size)}.pt"
+    if weights == "yaml":
+        return None, f"starts from yolo12{size}.yaml: random weights"
+    if weights not in ("auto", "pt"):
+        path = checkpoint_path(weights)
+        return path, f"starts from {path}"
+    found = next((place for place in _places(name) if place.is_file()), None)
+    if found:
+        return found.resolve(), f"starts from {found}, trained on COCO by Ultralytics"
+    path, problem = _download(name)
+    if path:
+        return path, f"starts from {name}, trained on COCO by Ultralytics, downloaded to {path}"
+    if weights == "pt":
+        raise CourseError(f"{name} is not at hand and {problem}. Put the file into {runtime.home() / 'weights'}, "
+                          "or start from random weights with weights='yaml'.")
+    return None, f"starts from yolo12{size}.yaml: random weights, because {name} is not at hand and {problem}"
+
+
+def _download(name: str) -> tuple[Path | None, str]:
+    """The downloaded file, or why there is none."""
+    if runtime.offline():
+        return None, "COURSEKIT_OFFLINE forbids the download"
+    from ultralytics.utils import is_online
+    from ultralytics.utils.downloads import attempt_download_asset
+
+    if not is_online():
+        return None, "there is no network to download it"
+    target = runtime.home() / "weights" / name
+    try:
+        with session():  # published under its name only when complete; one attempt: a closed network is no long wait
+            attempt_download_asset(target, retry=0, progress=False)
+    except Exception as error:  # whatever Ultralytics and requests raise: ConnectionError, OSError, HTTP errors, ...
+        return None, f"its download failed ({str(error).strip().splitlines()[0]})"
+    return (target, "") if target.is_file() else (None, "its download failed")
+
+
+def checkpoint_path(weights: str | Path) -> Path:
+    """The checkpoint that `weights` means: a .pt file, or a run folder's weights/best.pt (else last.pt).
+
+    Raises CourseError where there is none.
+    """
+    path = Path(weights).expanduser()
+    if path.is_dir():
+        for inside in (path / "weights" / "best.pt", path / "weights" / "last.pt", path / "best.pt", path / "last.pt"):
+            if inside.is_file():
+                return inside.resolve()
+        raise CourseError(f"{path} is not the folder of a finished detection run: it has no weights/best.pt. "
+                          "Name the folder that `coursekit detect` printed, or a .pt file.")
+    if not path.is_file():
+        raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
+    if path.suffix != ".pt":
+        raise CourseError(f"{path} is not a YOLO checkpoint: those end in .pt.")
+    return path.resolve()
+
+
+def load_detector(weights: str | Path) -> nn.Module:
+    """The DetectionModel in a checkpoint (see `checkpoint_path`), float32, on the CPU, in eval mode.
+
+    Only known Ultralytics and torch classes are unpickled, so a stranger's file cannot run code.
+    Raises CourseError for a file that is no checkpoint, or one of another task.
+    """
+    from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+
+    path = checkpoint_path(weights)
+    wrong = f"{path} is not a YOLO detection checkpoint"
+    try:
+        with session():
+            model = load_checkpoint(path)[0]
+    except (TypeError, AttributeError, KeyError, RuntimeError, EOFError, ValueError, ImportError,
+            pickle.UnpicklingError) as error:
+        reason = (str(error).replace("ERROR ❌️ ", "").strip() or type(error).__name__).splitlines()[0]
+        raise CourseError(f"{wrong}: {reason} Name the best.pt or last.pt that Ultralytics wrote.") from error
+    if not isinstance(model, DetectionModel) or getattr(model, "task", "detect") != "detect":
+        raise CourseError(f"{wrong}: it holds a {type(model).__name__} for the task {getattr(model, 'task', '?')!r}.")
+    return model

@@ -1,0 +1,218 @@
+"""Training YOLO12 with Ultralytics: from a self-supervised backbone in two stages, or from scratch.
+
+Ultralytics does the training, validation and plotting. What is added here: the backbone is really in the model that
+trains (`YOLO("x.yaml").train()` would build a fresh one), learning rates are those that were asked for (with
+`optimizer=auto` Ultralytics ignores lr0), nothing is overwritten, and nothing is downloaded without being named.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from torch import nn
+
+from coursekit import runtime
+from coursekit.detection.transfer import TransferReport, check_fit, load_backbone, read_backbone
+from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.validation import Metrics, check_dataset, check_image_size, metrics_of
+from coursekit.detection.weights import load_detector, starting_weights
+from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, YOLOBackbone, check_size, new_detector
+from coursekit.models.encoder import Encoder
+from coursekit.runtime import CourseError
+
+OPTIMIZERS = ("SGD", "AdamW", "Adam", "RMSProp")
+
+
+@dataclass(frozen=True)
+class DetectionRun:
+    """A finished training. `folder` holds what Ultralytics wrote: weights/, results.csv, results.png, curves, ...
+
+    start: a sentence, which weights it started from. metrics: of best.pt on the validation split.
+    transfer: what the backbone brought, or None without one. frozen: folder of the first stage, or None.
+    """
+
+    folder: Path
+    start: str
+    metrics: Metrics
+    transfer: TransferReport | None = None
+    frozen: Path | None = None
+    settings: dict = field(default_factory=dict)
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the epoch with the best mAP50-95 on the validation split."""
+        return self.folder / "weights" / "best.pt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last epoch."""
+        return self.folder / "weights" / "last.pt"
+
+    @property
+    def results_csv(self) -> Path:
+        """One row per epoch: losses, precision, recall, mAP, learning rates."""
+        return self.folder / "results.csv"
+
+
+def train(
+    data: str | Path,
+    size: str = "n",
+    backbone: Encoder | str | Path | None = None,
+    *,
+    epochs: int = 100,
+    freeze_epochs: int | None = None,
+    imgsz: int = 640,
+    batch: int = 16,
+    lr0: float = 0.01,
+    unfreeze_lr_factor: float = 0.1,
+    weight_decay: float = 0.0005,
+    optimizer: str = "SGD",
+    device: str | None = None,
+    project: str | Path = "cv_course_runs",
+    name: str | None = None,
+    seed: int = 0,
+    weights: str = "auto",
+    verbose: bool = True,
+    callbacks: dict[str, Callable] | None = None,
+    **settings,
+) -> DetectionRun:
+    """Train YOLO12 on a YOLO dataset and return where everything is.
+
+    data: the dataset's YAML. size: n, s, m, l or x. backbone: a YOLO12 encoder or a pretraining run, loaded over layers
+    0 to 8 of the starting weights. epochs: all of them. freeze_epochs: for how many of these the backbone stays frozen,
+    batch-norm statistics included (default: a tenth, at least one, where there is a backbone; else 0); the rest trains
+    everything at lr0 * unfreeze_lr_factor. imgsz: side of the images in px, a multiple of 32. lr0: learning rate after
+    warm-up. device: "cpu", "cuda", "0", "mps"; default: the first that works. project, name: the run goes to
+    project/name (default name: yolo12{size}_objects), or to name2, name3, ... where that exists. seed: makes a CPU run
+    repeatable. weights: see `starting_weights`. verbose: let Ultralytics print. callbacks: functions for Ultralytics'
+    events, {"on_fit_epoch_end": f}, called with its trainer. settings: anything else that Ultralytics' train takes
+    (mosaic=0, warmup_epochs=1, ...).
+
+    Raises CourseError for a dataset, a backbone, weights or a setting that does not fit.
+    """
+    check_size(size)
+    check_image_size(imgsz)
+    yaml = check_dataset(data)
+    frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
+    if optimizer not in OPTIMIZERS:
+        raise CourseError(f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
+                          "would ignore lr0.")
+    if backbone is not None:
+        backbone = read_backbone(backbone)
+        check_fit(new_detector(size), backbone)  # before a folder is made for the run
+    path, start = starting_weights(size, weights)
+    detector = load_detector(path) if path else None
+    print(f"yolo12{size} {start}")
+    folder = _claim(Path(project), name or f"yolo12{size}_objects")
+    common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay,
+              "device": _device(device), "seed": seed, "verbose": verbose, "workers": _workers(device),
+              "model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent),
+              **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
+              **settings}
+    report: TransferReport | None = None
+
+    def fresh(trainer) -> nn.Module:
+        nonlocal report
+        model = trainer.get_model(cfg=f"yolo12{size}.yaml", weights=detector, verbose=False)
+        if backbone is not None:
+            report = load_backbone(model, backbone)
+        return model
+
+    with session(quiet=not verbose):
+        prepare, lr, frozen = fresh, lr0, None
+        if frozen_epochs:
+            frozen = folder / "stage1_frozen" if frozen_epochs < epochs else folder
+            first = _stage(fresh, frozen, callbacks, epochs=frozen_epochs, lr0=lr0, freeze=BACKBONE_LAYERS, **common)
+            trainer = first
+            lr = lr0 * unfreeze_lr_factor
+            # A second warm-up from bias rate 0.1 would throw away what the head learned
+            common["warmup_bias_lr"] = 0.0
+
+            def prepare(trainer) -> nn.Module:
+                # From the running average in float32: the checkpoint on disk is rounded to half precision
+                model = trainer.get_model(cfg=f"yolo12{size}.yaml", verbose=False)
+                model.load_state_dict(first.ema.ema.state_dict())
+                return model
+
+        if frozen_epochs < epochs:
+            trainer = _stage(prepare, folder, callbacks, epochs=epochs - frozen_epochs, lr0=lr, **common)
+    return DetectionRun(
+        folder=folder, start=start, metrics=metrics_of(trainer.validator.metrics), transfer=report, frozen=frozen,
+        settings={"epochs": epochs, "freeze_epochs": frozen_epochs, "lr0": lr0, **common})
+
+
+def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides):
+    """One Ultralytics training of a model that `prepare(trainer)` returns -> the trainer, finished."""
+    from coursekit.detection.trainer import CourseDetectionTrainer
+
+    try:
+        trainer = CourseDetectionTrainer(overrides={**overrides, "save_dir": str(folder), "exist_ok": True})
+    except (RuntimeError, SyntaxError, TypeError, ValueError) as error:
+        reason = str(error).strip() or type(error).__name__
+        raise CourseError(f"Ultralytics does not take these settings: {reason}") from error
+    for event, function in (callbacks or {}).items():
+        trainer.add_callback(event, function)
+    # Given a module, Ultralytics trains that very module; given a name it would build its own and drop what was loaded
+    trainer.model = prepare(trainer)
+    trainer.train()
+    return trainer
+
+
+def _split_epochs(epochs: int, freeze_epochs: int | None, has_backbone: bool) -> int:
+    if epochs < 1:
+        raise CourseError(f"epochs is {epochs}. Train for at least 1.")
+    if freeze_epochs is None:
+        return max(1, epochs // 10) if has_backbone and epochs > 1 else 0
+    if not 0 <= freeze_epochs <= epochs:
+        raise CourseError(f"freeze_epochs is {freeze_epochs}: it is a part of the {epochs} epochs, from 0 to {epochs}.")
+    return freeze_epochs
+
+
+def _claim(project: Path, name: str) -> Path:
+    """A folder that nobody had before: project/name, name2, name3, ..."""
+    for attempt in count(1):
+        folder = project.expanduser() / (name if attempt == 1 else f"{name}{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise CourseError(f"Cannot make the run folder {folder}: {error.strerror}. "
+                              "Choose another project.") from error
+        print(f"results go to {folder}" + (f" ({name} exists already)" if attempt > 1 else ""))
+        return folder.resolve()
+
+
+def _device(device: str | None) -> str:
+    device = str(device if device is not None else runtime.device())
+    if "," in device:
+        raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")
+    return {"cuda": "0", "cuda:0": "0"}.get(device, device)
+
+
+def _workers(device: str | None) -> int:
+    # Ultralytics loads images in the main process on a CPU; on a GPU its default of 8 would crowd Colab's two cores
+    return 0 if _device(device) in ("cpu", "mps") else min(8, runtime.threads())
+
+
+def size_table(imgsz: int = 640) -> list[dict]:
+    """The five sizes, measured from the models that Ultralytics builds: one dict per size.
+
+    Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
+    """
+    from ultralytics.utils.torch_utils import get_flops
+
+    check_image_size(imgsz)
+    rows = []
+    with session():
+        for size in SIZES:
+            model, backbone = new_detector(size), YOLOBackbone(size)
+            rows.append({"size": size, "parameters": _parameters(model), "gflops": round(get_flops(model, imgsz), 1),
+                         "layers": sum(not list(m.children()) for m in model.modules()),
+                         "backbone_parameters": _parameters(backbone), "dim": backbone.dim})
+    return rows
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
