@@ -1,0 +1,166 @@
+"""The verbs `pretrain`, `evaluate` and `doctor` of the command line."""
+
+import argparse
+import os
+from pathlib import Path
+
+from coursekit.runtime import CourseError
+
+
+def add_commands(verbs) -> None:
+    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    pretrain = verbs.add_parser(
+        "pretrain", help="train an encoder without labels",
+        description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
+                    "it holds an unfinished run of the same settings, training goes on from there.",
+        epilog="example: coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl")
+    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method, such as simclr")
+    pretrain.add_argument("--encoder", required=True, metavar="NAME", help="the network to train, such as yolo12n")
+    _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
+    pretrain.add_argument("--limit", type=_count, metavar="N", help="take at most N images of the folder")
+    pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
+    pretrain.add_argument("--image-size", type=_count, default=96, metavar="PX", help="side of the views (default: 96)")
+    length = pretrain.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps")
+    length.add_argument("--epochs", type=_count, default=20, metavar="N", help="rounds over the images (default: 20)")
+    pretrain.add_argument("--batch-size", type=_count, metavar="N", help="images in a step (default: 256, or all)")
+    pretrain.add_argument("--lr", type=float, metavar="RATE", help="peak learning rate (default: batch size * 4e-6)")
+    pretrain.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="AdamW's (default: 0.05)")
+    pretrain.add_argument("--warmup", type=_count, metavar="STEPS", help="of the learning rate (default: a tenth)")
+    pretrain.add_argument("--seed", type=int, default=0, metavar="N", help="decides every random draw (default: 0)")
+    pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    pretrain.set_defaults(run=run_pretrain)
+
+    evaluate = verbs.add_parser(
+        "evaluate", help="judge a trained encoder: k-NN and linear probe",
+        description="Freeze the encoder of a run and ask how well its features tell classes apart, beside what raw "
+                    "pixels and the same network with random weights score on the same images.",
+        epilog="example: coursekit evaluate runs/ssl --images labelled_photos")
+    evaluate.add_argument("encoder", metavar="RUN", help="folder of a run, or an exported .safetensors encoder")
+    _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
+    evaluate.add_argument("--crops", type=_count, default=2500, metavar="N", help="number of crops (default: 2500)")
+    evaluate.add_argument("--k", type=_count, default=20, metavar="K", help="neighbours that vote (default: 20)")
+    evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="of crops, split and random weights")
+    evaluate.set_defaults(run=run_evaluate)
+
+    doctor = verbs.add_parser(
+        "doctor", help="is this machine ready, and how to mend what is not",
+        description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
+                    "1 where something keeps the course from running.",
+        epilog="example: coursekit doctor")
+    doctor.set_defaults(run=run_doctor)
+
+
+def _add_images(parser, what: str, required: bool = False) -> None:
+    parser = parser.add_mutually_exclusive_group(required=True) if required else parser
+    parser.add_argument("--images", metavar="DIR", help=what)
+    if required:
+        parser.add_argument("--scenes", type=_count, metavar="N", help="or N drawn road scenes")
+
+
+def _count(text: str) -> int:
+    """argparse's type for a whole number of at least 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """`coursekit doctor`."""
+    from coursekit import doctor
+
+    return doctor.main([])
+
+
+def run_pretrain(args: argparse.Namespace) -> int:
+    """`coursekit pretrain`. Under torchrun, every process runs it and the first one speaks."""
+    from coursekit import runtime
+    from coursekit.data.images import ImageSet
+    from coursekit.methods import build_method
+    from coursekit.models import build_encoder
+    from coursekit.training import pretrain
+
+    speaks = os.environ.get("RANK", "0") == "0"
+    runtime.seed_everything(args.seed)  # the first weights
+    method = build_method(args.method, build_encoder(args.encoder, image_size=args.image_size), args.image_size)
+    size = args.image_size * 3 // 2  # room for crops that are sharper than the view
+    if args.images:
+        images = ImageSet.from_folder(args.images, size, args.limit, skip_unreadable=args.skip_unreadable)
+    else:
+        images = ImageSet.road_scenes(args.scenes, size, args.seed)
+    batch_size = args.batch_size or min(256, len(images))
+    steps = args.steps or args.epochs * max(1, len(images) // batch_size)
+    if speaks:
+        parameters = sum(p.numel() for p in method.encoder.parameters())
+        print(f"{args.method} on {len(images)} images, {size} px cut to views of {args.image_size} px. {args.encoder}: "
+              f"{parameters / 1e6:.2f} million parameters. {steps} steps of {batch_size} images on {runtime.device()}.")
+    history = pretrain(method, images, steps=steps, batch_size=batch_size, lr=args.lr, weight_decay=args.weight_decay,
+                       warmup=args.warmup, seed=args.seed, out=args.out)
+    if speaks:
+        last = history.rows[-1]
+        chance = f" (chance: {last['chance']:.3f})" if last.get("chance") is not None else ""
+        print(f"Loss {last['loss']:.3f}{chance}. The encoder is in {args.out}: coursekit evaluate {args.out}")
+    return 0
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """`coursekit evaluate`."""
+    from coursekit import runtime
+    from coursekit.evaluation import extract_features, knn_accuracy, linear_probe, raw_pixels
+    from coursekit.models import build_encoder
+    from coursekit.training import load_encoder
+
+    trained = load_encoder(args.encoder).to(runtime.device())
+    spec = trained.spec
+    runtime.seed_everything(args.seed)
+    untrained = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"]).to(runtime.device())
+    train, test, what = labelled_images(args.images, args.crops, spec["image_size"], args.seed)
+    print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
+    print(f"{'':<18}{'k-NN':>8}{'linear probe':>15}")
+    rows = {"raw pixels": raw_pixels, "random encoder": lambda images: extract_features(untrained, images),
+            "trained encoder": lambda images: extract_features(trained, images)}
+    for name, features in rows.items():
+        a, b = features(train), features(test)
+        knn = knn_accuracy(a, train.labels, b, test.labels, k=args.k)
+        probe = linear_probe(a, train.labels, b, test.labels, seed=args.seed).accuracy
+        print(f"{name:<18}{knn:>8.1%}{probe:>15.1%}", flush=True)
+    return 0
+
+
+def labelled_images(folder: str | None, crops: int, size: int, seed: int):
+    """(train, test, what they are): four fifths and one fifth of a labelled folder, or of crops of drawn road scenes.
+
+    folder: one subfolder for each class. crops: how many where no folder is named. size: px.
+    Raises CourseError for a folder without at least two classes of two images.
+    """
+    import torch
+
+    from coursekit.data.images import ImageSet
+
+    if folder is None:
+        test = max(1, crops // 5)
+        # two seeds, two disjoint worlds: a scene never lends crops to both sides
+        return (ImageSet.road_crops(crops - test, size, seed), ImageSet.road_crops(test, size, seed + 1),
+                "crops of drawn road scenes")
+    root = Path(folder).expanduser()
+    classes = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    if len(classes) < 2:
+        raise CourseError(f"{folder} needs one subfolder for each class, two or more of them; it has {len(classes)}.")
+    train, test = [], []
+    for path in classes:
+        images = ImageSet.from_folder(path, size).images
+        if len(images) < 2:
+            raise CourseError(f"{path} holds one image; a class needs two: one to learn from and one to be judged by.")
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+        held_out = max(1, len(images) // 5)
+        test.append(images[order[:held_out]])
+        train.append(images[order[held_out:]])
+
+    def together(parts):
+        labels = torch.cat([torch.full((len(part),), label) for label, part in enumerate(parts)])
+        return ImageSet(torch.cat(parts), labels, tuple(path.name for path in classes))
+    return together(train), together(test), str(folder)

@@ -1,0 +1,87 @@
+"""The verbs `publish` and `lessons` of the command line."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from coursekit.runtime import CourseError
+
+
+def add_commands(verbs) -> None:
+    """Add `publish` and `lessons` to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    publish = verbs.add_parser(
+        "publish", help="stamp the address of your copy into badges and setup cells",
+        description="Write into every lesson and the README where this copy is published: the Colab badges "
+                    "and the address that the setup cell installs from. Nothing is sent anywhere.",
+        epilog="example: coursekit publish ada/seeing-without-labels && git commit -am 'Publish' && git push")
+    publish.add_argument("home", nargs="?", metavar="OWNER/NAME", help="the GitHub repository")
+    publish.add_argument("--branch", default="main", help="the branch that readers get (default: main)")
+    publish.add_argument("--clear", action="store_true", help="take every address out again")
+    publish.add_argument("--check", action="store_true", help="change nothing; exit status 1 where a file would change")
+    publish.set_defaults(run=run_publish)
+
+    lessons = verbs.add_parser(
+        "lessons", help="run, check and present the lessons",
+        description="Run lessons and save their outputs, check that they keep the house rules, make slides.",
+        epilog="example: coursekit lessons run 03")
+    actions = lessons.add_subparsers(dest="action", metavar="ACTION", required=True)
+    run = actions.add_parser("run", help="run lessons on the CPU in quick mode and save their outputs",
+                             epilog="example: coursekit lessons run 03 11")
+    check = actions.add_parser("check", help="list what lessons break of the house rules",
+                               epilog="example: coursekit lessons check")
+    slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
+    slides.add_argument("--reveal", metavar="PREFIX", help="a local reveal.js; default: from the network when shown")
+    for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
+        action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
+        action.set_defaults(run=function)
+
+
+def run_publish(args: argparse.Namespace) -> int:
+    """`coursekit publish`."""
+    from coursekit.publishing import lessons, stamp
+
+    if bool(args.home) == args.clear:
+        raise CourseError("Name the repository (coursekit publish OWNER/NAME), or take the addresses out with --clear: "
+                          "one of the two.")
+    home = None if args.clear else stamp.parse(args.home, args.branch)
+    root = lessons.checkout()
+    changed = stamp.publish(root, home, check=args.check)
+    for path in changed:
+        print(f"{'would change' if args.check else 'changed'}: {path.relative_to(root)}")
+    if not changed:
+        print("Every lesson and the README say so already." if home else "No lesson names an address.")
+    return 1 if args.check and changed else 0
+
+
+def run_lessons(args: argparse.Namespace) -> int:
+    """`coursekit lessons run`. Lessons build in a temporary folder, so that every run starts from nothing."""
+    from coursekit.publishing import execute, lessons
+
+    with tempfile.TemporaryDirectory(prefix="coursekit-") as home:
+        for path in lessons.lessons(args.names):
+            execute.show(execute.run(path, Path(home)))
+    return 0
+
+
+def check_lessons(args: argparse.Namespace) -> int:
+    """`coursekit lessons check`."""
+    from coursekit.publishing import lessons, lint
+
+    paths = lessons.lessons(args.names)
+    total = 0
+    for path in paths:
+        problems = lint.check_notebook(path)
+        total += len(problems)
+        for problem in problems:
+            print(f"{path.name}: {problem}")
+    print(f"{len(paths)} lessons, {total} problems")
+    return 1 if total else 0
+
+
+def make_slides(args: argparse.Namespace) -> int:
+    """`coursekit lessons slides`."""
+    from coursekit.publishing import lessons, slides
+
+    for path in lessons.lessons(args.names):
+        print(slides.slides(path, reveal=args.reveal))
+    return 0
