@@ -6,6 +6,7 @@ weights_only=True) and `history.csv`. An exported encoder is one `.safetensors` 
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 
 import torch
@@ -43,7 +44,9 @@ def load_run(run: str | Path) -> dict:
     if not path.is_file():
         raise CourseError(f"There is no checkpoint at {path}. A run is the folder that `coursekit pretrain --out` wrote.")
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that torch did not write; the error below says it better
+            contents = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
         raise CourseError(f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, "
                           f"and nothing in it was run ({type(error).__name__}). Point to a folder that `coursekit pretrain "

@@ -1,0 +1,85 @@
+"""evaluation: k-NN against a naive loop, the probe's honesty, features without side effects."""
+
+import math
+
+import pytest
+import torch
+
+from coursekit.evaluation import extract_features, knn_accuracy, knn_predict, linear_probe, raw_pixels
+from coursekit.models import build_encoder
+from coursekit.runtime import CourseError
+
+
+@pytest.fixture
+def clusters():
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(4, 6, generator=generator) * 2
+    y = torch.arange(200) % 4
+    x = centres[y] + torch.randn(200, 6, generator=generator)
+    return x[:120], y[:120], x[120:], y[120:]
+
+
+def test_knn_equals_the_definition(clusters):
+    train_x, train_y, test_x, _ = clusters
+    got = knn_predict(train_x, train_y, test_x, k=7, temperature=0.2, chunk=9)
+    for i, query in enumerate(test_x):
+        similarity = torch.nn.functional.cosine_similarity(query[None], train_x)
+        votes = [0.0] * 4
+        for j in similarity.argsort(descending=True)[:7].tolist():
+            votes[train_y[j]] += math.exp(similarity[j] / 0.2)
+        assert got[i] == max(range(4), key=lambda c: votes[c])
+
+
+def test_knn_takes_any_class_ids_one_query_and_few_neighbours(clusters):
+    train_x, train_y, test_x, test_y = clusters
+    strange = train_y * 10 - 7                                                   # -7, 3, 13, 23: classes come from the labels
+    assert torch.equal(knn_predict(train_x, strange, test_x), knn_predict(train_x, train_y, test_x) * 10 - 7)
+    assert knn_predict(train_x, train_y, test_x[:1]).shape == (1,)
+    assert knn_predict(train_x[:3], train_y[:3], test_x, k=200).shape == (80,)
+    assert knn_predict(train_x, train_y, test_x[:0]).shape == (0,)
+    assert knn_accuracy(train_x, train_y, train_x, train_y, k=1) == 1.0
+    assert knn_accuracy(train_x, train_y, test_x, test_y) > 0.8
+
+
+def test_knn_survives_a_tiny_temperature(clusters):
+    train_x, train_y, test_x, test_y = clusters
+    assert knn_accuracy(train_x, train_y, test_x, test_y, temperature=1e-3) > 0.7
+
+
+def test_knn_explains_wrong_sizes(clusters):
+    with pytest.raises(CourseError, match="test_x"):
+        knn_predict(clusters[0], clusters[1], clusters[2][:, :3])
+    with pytest.raises(CourseError, match="no training image"):
+        knn_predict(clusters[0][:0], clusters[1][:0], clusters[2])
+
+
+def test_linear_probe_separates_what_is_separable(clusters):
+    result = linear_probe(*clusters)
+    assert result.accuracy > 0.85 and result.accuracy == (result.predictions == clusters[3].numpy()).mean()
+    noise = torch.randn(120, 6, generator=torch.Generator().manual_seed(1))
+    assert linear_probe(noise, *clusters[1:]).accuracy < 0.6
+
+
+def test_linear_probe_never_chooses_with_the_test_labels(clusters):
+    train_x, train_y, test_x, test_y = clusters
+    a = linear_probe(train_x, train_y, test_x, test_y)
+    b = linear_probe(train_x, train_y, test_x, test_y.flip(0))
+    assert a.strength == b.strength and (a.predictions == b.predictions).all()
+
+
+def test_linear_probe_with_one_image_of_a_class_and_with_one_class(clusters):
+    train_x, train_y, test_x, test_y = clusters
+    assert linear_probe(train_x[:5], train_y[:5], test_x, test_y).accuracy >= 0
+    with pytest.raises(CourseError, match="two classes"):
+        linear_probe(train_x, torch.zeros_like(train_y), test_x, test_y)
+
+
+def test_features_leave_the_encoder_as_it_was(seeded):
+    images = torch.randint(0, 255, (9, 3, 40, 32), dtype=torch.uint8)
+    encoder = build_encoder("resnet_micro", image_size=32, width=4).train()
+    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    features = extract_features(encoder, images, batch_size=4)
+    assert features.shape == (9, encoder.dim) and not features.requires_grad and encoder.training
+    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())     # batch-norm did not learn from them
+    torch.testing.assert_close(features, extract_features(encoder, images, batch_size=9), atol=1e-5, rtol=1e-4)
+    assert raw_pixels(images, 16).shape == (9, 3 * 16 * 16)

@@ -1,0 +1,68 @@
+"""runtime: settings from the environment, and a random state that is given back."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from coursekit import runtime
+
+
+def test_budget_follows_the_environment(monkeypatch):
+    monkeypatch.delenv("COURSEKIT_SMOKE", raising=False)
+    monkeypatch.setenv("COURSEKIT_BUDGET", "quick")
+    assert runtime.budget(quick=600, full=20_000) == 600
+    monkeypatch.setenv("COURSEKIT_BUDGET", "full")
+    assert runtime.budget(quick=600, full=20_000) == 20_000
+
+
+def test_smoke_cuts_either_budget_but_keeps_its_kind(monkeypatch):
+    monkeypatch.setenv("COURSEKIT_SMOKE", "1")
+    for mode in ("quick", "full"):
+        monkeypatch.setenv("COURSEKIT_BUDGET", mode)
+        assert runtime.budget(quick=600, full=20_000) == 12
+        assert runtime.budget(quick=600, full=20_000, smoke=3) == 3
+    assert runtime.budget(quick="scenes", full="photographs") == "photographs"
+    monkeypatch.setenv("COURSEKIT_SMOKE", "0")
+    assert not runtime.smoke()
+
+
+def test_an_unknown_budget_says_what_is_known(monkeypatch):
+    monkeypatch.setenv("COURSEKIT_BUDGET", "fast")
+    with pytest.raises(runtime.CourseError, match="'fast'.*'quick' or 'full'"):
+        runtime.mode()
+
+
+def test_home_goes_where_it_is_told_and_explains_a_bad_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "a" / "b"))
+    assert runtime.home() == (tmp_path / "a" / "b").resolve() and runtime.home().is_dir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "file" / "below"))
+    with pytest.raises(runtime.CourseError, match="COURSEKIT_HOME"):
+        runtime.home()
+
+
+def test_a_file_that_does_not_ship_is_named():
+    with pytest.raises(runtime.CourseError, match="checkpoints/no_such_file"):
+        runtime.shipped("checkpoints", "no_such_file")
+
+
+def test_random_state_is_given_back():
+    def next_numbers():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    runtime.seed_everything(5)
+    expected = next_numbers()
+    runtime.seed_everything(5)
+    with runtime.restored_random_state():
+        runtime.seed_everything(6)
+        assert next_numbers() != expected
+    assert next_numbers() == expected
+
+
+def test_seeds_beyond_32_bits_are_taken():
+    runtime.seed_everything(2**40 + 1)
+    first = torch.rand(1)
+    runtime.seed_everything(2**40 + 2)
+    assert first != torch.rand(1)
