@@ -1,0 +1,65 @@
+"""Which exercises and quizzes there are, and the calls that a lesson makes: check, hint, quiz, answer."""
+
+import difflib
+import importlib
+from collections.abc import Callable
+from functools import cache
+
+from coursekit.exercises.checks import examine
+from coursekit.exercises.model import Exercise, wrap
+from coursekit.exercises.quizzes import Quiz
+from coursekit.runtime import CourseError
+
+LESSONS = {"03": "coursekit.exercises.lesson_03"}  # number of the lesson -> where its EXERCISES and its QUIZ are
+
+
+@cache
+def _all() -> dict[str, Exercise]:
+    modules = [importlib.import_module(module) for module in LESSONS.values()]
+    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+
+
+def _pick(what: str, name: str, known: dict):
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    raise CourseError(f"There is no {what} {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
+                      + f" There is: {', '.join(known)}.")
+
+
+def exercise_names() -> tuple[str, ...]:
+    """The names that `check` and `hint` know."""
+    return tuple(_all())
+
+
+def find_exercise(name: str) -> Exercise:
+    """The exercise of this name. Raises CourseError where there is none, with the nearest name."""
+    return _pick("exercise", name, _all())
+
+
+def check(name: str, answer: Callable) -> None:
+    """Print whether an answer is right and, where it is not, which mistake it makes and where to look.
+
+    name: of the exercise; answer: the function that was written, without parentheses. Raises nothing for a wrong
+    answer, only CourseError for an exercise that does not exist.
+    """
+    print(examine(find_exercise(name), answer))
+
+
+def hint(name: str, n: int = 1) -> None:
+    """Print the n-th hint of an exercise; the first says least."""
+    hints = find_exercise(name).hints
+    k = min(max(int(n), 1), len(hints))
+    print(wrap(f"Hint {k} of {len(hints)}: {hints[k - 1]}", indent=""))
+    print(f'Next: hint("{name}", {k + 1})' if k < len(hints) else "That was the last hint. The solution is folded in "
+                                                                  "below.")
+
+
+def quiz(lesson: str) -> Quiz:
+    """The quiz of a lesson, "03": shown as the last line of a cell. Raises CourseError where the lesson has none."""
+    return importlib.import_module(_pick("quiz for lesson", str(lesson).zfill(2), LESSONS)).QUIZ
+
+
+def answer(lesson: str, question: int, choice) -> None:
+    """Print whether a choice is right, and why. answer("03", 1, "b"); "?" or ... means not answered yet."""
+    print(quiz(lesson).judge(question, choice))

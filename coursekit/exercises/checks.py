@@ -1,0 +1,290 @@
+"""check(name, answer): is it right, and where not, which mistake is it?
+
+An answer is tried on several seeded inputs and compared with the tested implementation. Where it differs, it is
+compared with the known wrong answers, one mistake or two at once; an unknown one is described by what it does (a
+constant factor, a property that it lacks). What is printed is rounded and the same on every machine, nothing is raised,
+and None is returned, so that a notebook cell shows only the text.
+"""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, wrong_call
+from coursekit.exercises.model import Case, Exercise, wrap
+
+RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
+
+
+@dataclass
+class Verdict:
+    """What a check found.
+
+    state: "right", "not yet" or "not started". lines: help. mistakes: keys of the known mistakes that were recognised.
+    """
+
+    exercise: str
+    state: str
+    lines: list[str] = field(default_factory=list)
+    mistakes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        sign = {RIGHT: "✔", WRONG: "✘", UNTOUCHED: "○"}[self.state]
+        return "\n".join([f"{sign} {self.exercise}: {self.state}", *map(wrap, self.lines)])
+
+
+class Stopped(Exception):
+    """Ends an examination early, with what to tell the student."""
+
+    def __init__(self, *lines: str, state: str = WRONG):
+        super().__init__(*lines)
+        self.lines, self.state = list(lines), state
+
+
+def examine(exercise: Exercise, answer: Callable) -> Verdict:
+    """Try an answer on every case of an exercise. Never raises for a wrong answer."""
+    try:
+        return _examine(exercise, answer)
+    except Stopped as stop:
+        return Verdict(exercise.name, stop.state, stop.lines)
+
+
+def _examine(exercise: Exercise, answer: Callable) -> Verdict:
+    if not callable(answer):
+        raise Stopped(f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
+                      f"without "
+                      f"parentheses: "
+                      f'check("{exercise.name}", my_function)')
+    if is_untouched(answer):
+        raise Stopped(f'Replace the ... by your code and run the cell again. A first hint: hint("{exercise.name}")',
+                      state=UNTOUCHED)
+    cases = exercise.cases()
+    strict = [case for case in cases if case.strict]
+    told = wrong_call(answer, exercise.call, cases[0].args)
+    if told:
+        raise Stopped(*told)
+    results = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
+    expected = [_pack(exercise.reference(*case.args)) for case in strict]
+    _same_twice(exercise, answer, strict[0], results[0])
+    if not all(map(_equal, results, expected)):
+        return _diagnose(exercise, answer, strict, results, expected)
+    for case, got, want in zip(strict, results, expected, strict=True):
+        if got[0].dtype != want[0].dtype:
+            raise Stopped(f"The value is right, but on {case.says} the result is {got[0].dtype} instead of "
+                          f"{want[0].dtype}.",
+                          "Make new tensors with dtype=z_a.dtype, and do not convert the inputs.")
+    _gradient(exercise, answer, strict[0])
+    lines = [f"Equal to {exercise.tested} on {len(strict)} inputs, and so is the gradient."]
+    for case in cases:
+        if not case.strict and not _fine(exercise, answer, case):
+            lines.append(f"Remark: {exercise.remark}")
+    return Verdict(exercise.name, RIGHT, lines)
+
+
+# --- run it -----------------------------------------------------------------------------------------------------------
+
+
+def _pack(value) -> tuple[Tensor, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _call(answer: Callable, args: tuple, show_prints: bool = False):
+    """The answer's result. Prints of the student show once, not for every case."""
+    silence = contextlib.nullcontext() if show_prints else contextlib.redirect_stdout(io.StringIO())
+    with torch.enable_grad(), silence:
+        return answer(*args)
+
+
+def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = False) -> tuple[Tensor, ...]:
+    """The answer on one case, as tensors. Raises Stopped where it fails, changes its input or returns none."""
+    args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
+    try:
+        value = _call(answer, args, show_prints)
+    except Exception as error:
+        waiting = holes(answer)
+        if isinstance(error, NotImplementedError) or waiting:
+            raise Stopped(_where(waiting), state=UNTOUCHED) from None
+        lines = [f"On {case.says}:", *explain_error(error, answer)]
+        forget(error)
+        raise Stopped(*lines) from None
+    for given, now in zip(case.args, args, strict=True):
+        if isinstance(given, Tensor) and not (given.shape == now.shape and torch.equal(given, now)):
+            raise Stopped("It changes its inputs in place, so whoever called it finds other numbers in them "
+                          "afterwards.",
+                          "Look for operators like /= or *= and methods that end in _: write z = z / length instead.")
+    return _tensors(exercise, answer, value, case)
+
+
+def _where(waiting: list[int]) -> str:
+    if not waiting:
+        return "Write your code and run the cell again."
+    return f"A ... still waits for code in line {' and '.join(map(str, waiting))} of your function."
+
+
+def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[Tensor, ...]:
+    """The result as a tuple of tensors, or Stopped with what is wrong with its kind."""
+    if value is None or value is Ellipsis:
+        waiting = holes(answer)
+        if waiting:
+            raise Stopped(_where(waiting), state=UNTOUCHED)
+        raise Stopped("It returns None. Is a `return` missing at its end?", f"It should return {exercise.returns}.")
+    names = exercise.outputs
+    values = _pack(value)
+    if len(values) != len(names) or isinstance(value, (tuple, list)) != (len(names) > 1):
+        many = isinstance(value, (tuple, list))
+        what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
+        raise Stopped(f"It returns {what}. It should return {exercise.returns}.")
+    for name, part, want in zip(names, values, _pack(exercise.reference(*case.args)), strict=True):
+        if not isinstance(part, Tensor):
+            called = "The result" if len(names) == 1 else name
+            why = "A plain number carries no gradient, so nothing could be trained with it."
+            if _close(part, want):
+                why = f"The value is right. {why}"
+            raise Stopped(f"{called} is of type {_kind(part)}, not a tensor. {why}",
+                          "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions.")
+    return values
+
+
+def _kind(value) -> str:
+    module = type(value).__module__
+    return f"{'NumPy ' if module == 'numpy' else ''}{type(value).__name__}"
+
+
+def _close(part, want: Tensor) -> bool:
+    try:
+        return abs(float(part) - float(want)) < 1e-3
+    except (TypeError, ValueError):
+        return False
+
+
+def _same_twice(exercise: Exercise, answer: Callable, case: Case, before: tuple[Tensor, ...]) -> None:
+    if not _equal(_run(exercise, answer, case), before):
+        raise Stopped("It gives another result when it is called again with the same inputs.",
+                      "Is something random in it, or does it keep numbers from one call to the next?")
+
+
+def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
+    try:
+        return _equal(_run(exercise, answer, case), _pack(exercise.reference(*case.args)))
+    except Stopped:
+        return False
+
+
+def _equal(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 1e-4) -> bool:
+    return all(g.shape == w.shape and torch.allclose(g.detach().double(), w.detach().double(), rtol=tolerance,
+                                                     atol=tolerance,
+                                                     equal_nan=True) for g, w in zip(got, want, strict=True))
+
+
+# --- name the mistake -------------------------------------------------------------------------------------------------
+
+
+def recognise(exercise: Exercise, cases: list[Case], results: list[tuple[Tensor, ...]]) -> tuple[str, ...]:
+    """The known mistakes whose results these are, one or else two of them; () where none fits."""
+    for size in (1, 2):
+        for keys in combinations(exercise.mistakes, size):
+            wrong = exercise.flawed(frozenset(keys))
+            if all(_equal(got, _pack(wrong(*case.args))) for case, got in zip(cases, results, strict=True)):
+                return keys
+    return ()
+
+
+def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> Verdict:
+    keys = recognise(exercise, cases, results)
+    if any(torch.isfinite(part).all() for result in results for part in result) and keys:
+        lines = ["Two things at once." for _ in keys[1:]]
+        for mistake in (exercise.mistakes[key] for key in keys):
+            lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
+        return Verdict(exercise.name, WRONG, [*lines, *_example(exercise, cases, results, expected)], keys)
+    for case, result, right in zip(cases, results, expected, strict=True):
+        for name, got, want in zip(exercise.outputs, result, right, strict=True):
+            lines = _malformed(exercise, name, got, want)
+            if lines:
+                return Verdict(exercise.name, WRONG, [f"On {case.says}: {lines[0]}", *lines[1:]])
+    lines = _behaviour(exercise, answer, cases, results, expected)
+    lines += _example(exercise, cases, results, expected)
+    return Verdict(exercise.name, WRONG, [*lines, f'Stuck? hint("{exercise.name}")'])
+
+
+def _malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
+    """What is wrong with a result that is no number at all; [] where it is one."""
+    if got.shape != want.shape:
+        return [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
+                f"It should return {exercise.returns}. Over what is the mean still missing?"]
+    if got.isnan().any():
+        lines = [f"the {name} is NaN (not a number).",
+                 "NaN comes from 0 / 0, inf - inf, or the log or root of a negative number."]
+    elif got.isinf().any():
+        lines = [f"the {name} is infinite.", "Infinity comes from log(0), a division by 0, or an exp that is too "
+                                             "large."]
+    else:
+        return []
+    return [*lines, exercise.not_finite] if exercise.not_finite else lines
+
+
+def _behaviour(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> list[str]:
+    """What an unknown wrong answer does: a constant factor or offset, a property it lacks, where it is right."""
+    lines = []
+    for k, name in enumerate(exercise.outputs):
+        got, want = (torch.stack([r[k].detach().double() for r in column]) for column in (results, expected))
+        ratio, gap = got / want, got - want
+        if gap.abs().max() < 1e-4:
+            continue
+        if (ratio - ratio[0]).abs().max() < 1e-4:
+            lines.append(f"The {name} is {ratio[0].item():.3f} times the right value on every input.")
+        elif (gap - gap[0]).abs().max() < 1e-4:
+            lines.append(f"The {name} differs from the right value by {gap[0].item():+.3f} on every input.")
+    for probe in exercise.probes:
+        with contextlib.suppress(Stopped):
+            changed = Case("changed inputs", probe.change(cases[0].args))
+            if not _equal(_run(exercise, answer, changed), results[0], 1e-3):
+                lines.append(probe.says)
+    right = [case.says for case, got, want in zip(cases, results, expected, strict=True) if _equal(got, want)]
+    if right:
+        lines.append(f"It is right on: {'; '.join(right)}.")
+    return lines or ["The value is wrong, and this mistake is not one that the check knows."]
+
+
+def _example(exercise: Exercise, cases: list[Case], results, expected) -> list[str]:
+    """The first case that differs, in numbers."""
+    first = next(k for k in range(len(cases)) if not _equal(results[k], expected[k]))
+    parts = []
+    for name, got, want in zip(exercise.outputs, results[first], expected[first], strict=True):
+        shown = f"{got.item():.3f}" if got.numel() == 1 else f"of shape {tuple(got.shape)}"
+        parts.append(f"{'' if len(exercise.outputs) == 1 else name + ' '}yours {shown}, right {want.item():.3f}")
+    return [f"On {cases[first].says}: {'; '.join(parts)}."]
+
+
+# --- the gradient -----------------------------------------------------------------------------------------------------
+
+
+def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
+    """Raise Stopped where values are right but the gradient is not: such a loss trains something else, or nothing."""
+    grads = []
+    for function in (exercise.reference, answer):
+        args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
+        inputs = [a for a in args if isinstance(a, Tensor)]
+        try:
+            total = sum(part.sum() for part in _pack(_call(function, args)))
+            if not total.requires_grad:
+                raise Stopped("The value is right, but it carries no gradient: nothing could be trained with it.",
+                              "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).")
+            grads.append(torch.autograd.grad(total, inputs, allow_unused=True))
+        except Stopped:
+            raise
+        except Exception as error:
+            lines = ["The value is right, but with inputs that need a gradient:", *explain_error(error, answer)]
+            forget(error)
+            raise Stopped(*lines) from None
+    want, got = grads
+    names = [name.strip() for name in exercise.call.partition("(")[2].rstrip(")").split(",")]
+    for name, right, mine in zip(names, want, got, strict=False):
+        if mine is None or not torch.allclose(mine, right, rtol=1e-3, atol=1e-5):
+            missing = mine is None or not mine.any()
+            raise Stopped(f"The value is right, but {'no' if missing else 'the wrong'} gradient reaches {name}.",
+                          "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().")

@@ -1,0 +1,176 @@
+"""The exercise `info_nce`: write SimCLR's objective, and be told which of the usual mistakes was made."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from coursekit.exercises.model import Case, Exercise, Mistake, Probe, draw
+from coursekit.methods.simclr import info_nce
+
+NCE_MISTAKES = {
+    "itself": Mistake(
+        "Each view is also compared with itself.",
+        "The sum in the denominator runs over k != i. The largest similarity of every row is the one that should not "
+        "be there."),
+    "masked_with_zero": Mistake(
+        "The similarity of a view with itself is set to 0, which does not remove it: exp(0) is 1.",
+        "Which value of a similarity has an exponential of 0?"),
+    "positive_masked": Mistake(
+        "The positive is missing from the denominator.",
+        "Only k = i is left out of the sum. (Without the positive it is the decoupled loss of Yeh et al., ECCV 2022.)"),
+    "times_temperature": Mistake(
+        "The similarities are multiplied by the temperature instead of divided by it.",
+        "A small temperature makes differences larger. Look at what stands inside exp(...)."),
+    "no_temperature": Mistake("The temperature has no effect.", "It divides every similarity before the exponential."),
+    "not_normalised": Mistake(
+        "The similarity is a plain dot product, so long vectors count more than short ones.",
+        "s(a, b) is the cosine: both vectors have length 1 first."),
+    "normalised_over_images": Mistake(
+        "Lengths are normalised down the columns: each feature over all images, instead of each image over its "
+        "features.",
+        "Look at `dim` where you normalise. The length of every row should be 1 afterwards."),
+    "squared_distance": Mistake(
+        "The similarity is a negative squared distance instead of the cosine.",
+        "On the unit sphere |a - b|^2 = 2 - 2 s(a, b): it acts like half the temperature."),
+    "one_direction": Mistake(
+        "Only the first views are anchors: N rows instead of 2N.",
+        "L_i is defined for all 2N views. Each b_i is an anchor too, with a_i as its positive."),
+    "other_view_only": Mistake(
+        "Negatives come only from the other view: N candidates for each anchor.",
+        "For a_i the sum also runs over the other images' a_k. There are 2N - 1 candidates."),
+    "interleaved": Mistake(
+        "The positive of view i is taken to be its neighbour in the list: (0, 1), (2, 3), ...",
+        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
+    "next_image": Mistake(
+        "The positive of view i is taken to be view i + 1.",
+        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
+    "itself_as_positive": Mistake(
+        "The positive of view i is view i itself.",
+        "The positive is the OTHER view of the same image. Which column of row i holds it?"),
+    "no_logarithm": Mistake("The logarithm is missing: this is the mean probability.",
+                            "L_i is minus the log of the share."),
+    "no_exponential": Mistake(
+        "The share is taken of the similarities themselves, without exp.",
+        "Similarities can be negative; the softmax makes them positive first."),
+    "no_denominator": Mistake(
+        "There is no denominator: positives attract, nothing repels.",
+        "Without the sum over the other views all embeddings may become the same vector. Where do negatives enter?"),
+    "denominator_mean": Mistake("The denominator is a mean over the candidates instead of a sum.",
+                                "It is off by log(2N - 1)."),
+    "softmax_twice": Mistake(
+        "The softmax is applied twice.",
+        "F.cross_entropy takes similarities (logits), not probabilities: it contains the softmax and the log."),
+    "log_of_mean": Mistake("The logarithm of a mean, where a mean of logarithms belongs.",
+                           "First L_i of each view, then the mean."),
+    "sign": Mistake("The sign is wrong: training would push positives apart.",
+                    "A probability has a negative logarithm."),
+    "base_2": Mistake("The loss is in bits instead of nats.", "The formula's log is the natural one, torch.log."),
+    "sum": Mistake("The losses of the 2N views are summed.",
+                   "The batch loss is their mean, so that it does not grow with the batch."),
+    "divided_by_n": Mistake("The sum over 2N views is divided by N.", "How many terms does the sum have?"),
+    "per_view": Mistake("The result is one loss for each view.", "The batch loss is a single number: their mean."),
+}
+
+
+def nce_with(flaws: frozenset[str]):
+    """info_nce with some of NCE_MISTAKES built in; with none it is the formula, written out."""
+
+    def wrong(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
+        n = len(z_a)
+        z = torch.cat([z_a, z_b])
+        if "not_normalised" not in flaws:
+            z = F.normalize(z, dim=0 if "normalised_over_images" in flaws else 1)
+        s = -(z[:, None] - z).square().sum(-1) if "squared_distance" in flaws else z @ z.T
+        if "times_temperature" in flaws:
+            s = s * temperature
+        elif "no_temperature" not in flaws:
+            s = s / temperature
+        i = torch.arange(2 * n)
+        positive = i.roll(n)
+        if "interleaved" in flaws:
+            positive = i ^ 1
+        elif "next_image" in flaws:
+            positive = i.roll(-1)
+        elif "itself_as_positive" in flaws:
+            positive = i
+        own = i[:, None] == i
+        out = own.clone() if not flaws & {"itself", "itself_as_positive", "masked_with_zero"} else own & False
+        if "masked_with_zero" in flaws:
+            s = s.masked_fill(own, 0.0)
+        if "other_view_only" in flaws:
+            out = out | ((i[:, None] < n) == (i < n))
+        if "positive_masked" in flaws:
+            out = out | (positive[:, None] == i)
+        if "one_direction" in flaws:
+            s, out, positive, i = s[:n], out[:n], positive[:n], i[:n]
+        e = (s if "no_exponential" in flaws else s.exp()).masked_fill(out, 0.0)
+        top = s[i, positive]
+        if "softmax_twice" in flaws:
+            share = e / e.sum(1, keepdim=True)
+            e, top = share.exp(), share[i, positive]
+        below = e.mean(1) * len(e[0]) / (~out).sum(1) if "denominator_mean" in flaws else e.sum(1)
+        share = (top if "no_exponential" in flaws else top.exp()) / below
+        if "no_denominator" in flaws:
+            each = -top
+        elif "no_logarithm" in flaws:
+            each = -share
+        elif "log_of_mean" in flaws:
+            each = -share.mean().log().expand(len(share))
+        else:
+            each = -share.log()
+        each = -each if "sign" in flaws else each
+        each = each / torch.log(torch.tensor(2.0)) if "base_2" in flaws else each
+        if "per_view" in flaws:
+            return each
+        total = each.sum()
+        return total if "sum" in flaws else total / (len(z_a) if "divided_by_n" in flaws else len(each))
+
+    return wrong
+
+
+def nce_cases() -> list[Case]:
+    positive = draw(4, 6, 5)
+    return [
+        Case("8 images, 12 numbers each, temperature 0.5", (*draw(0, 8, 12), 0.5)),
+        Case("5 images, 3 numbers each, temperature 0.1", (*draw(1, 5, 3), 0.1)),
+        Case("2 images, 4 numbers each, temperature 1", (*draw(2, 2, 4), 1.0)),
+        Case("7 images whose vectors are 10 times as long", (*draw(3, 7, 4, scale=10.0), 0.3)),
+        Case("6 images with positive numbers only", (positive[0].abs(), positive[1].abs(), 0.2)),
+        Case("4 images in float64", (*(z.double() for z in draw(5, 4, 6)), 0.2)),
+        Case("4 images at temperature 0.01", (*draw(6, 4, 6), 0.01), strict=False),
+    ]
+
+
+INFO_NCE = Exercise(
+    name="info_nce", call="info_nce(z_a, z_b, temperature)", returns="the mean loss over the 2N views, a tensor with "
+                                                                     "one number",
+    reference=info_nce, cases=nce_cases, mistakes=NCE_MISTAKES, flawed=nce_with,
+    hints=(
+        "In words: every one of the 2N views must pick its partner out of the 2N - 1 other views. That is a "
+        "classification with "
+        "2N - 1 classes, and its loss is one you know.",
+        "Put both views into one tensor z of shape (2N, D), make its rows unit length, and get all similarities with "
+        "one matrix "
+        "product, (2N, 2N).",
+        "A view may not pick itself: make that choice impossible BEFORE the softmax. What must a logit be for its "
+        "probability to "
+        "be 0?",
+        "The right class of row i is i + N in the first half, i - N in the second. F.cross_entropy(logits, classes) "
+        "does softmax, "
+        "log, minus and mean.",
+    ),
+    probes=(
+        Probe(lambda a: (3 * a[0], a[1], *a[2:]),
+              "Making z_a three times as long changes your loss; a cosine does not notice it."),
+        Probe(lambda a: (a[1], a[0], *a[2:]),
+              "Swapping z_a and z_b changes your loss; every view is an anchor, so it should not."),
+        Probe(lambda a: (a[0].flip(0), a[1].flip(0), *a[2:]),
+              "Taking the images in reverse order changes your loss; the loss should not depend on the order."),
+    ),
+    not_finite="An infinite loss means that the right choice has probability 0: is the positive itself masked out, or "
+               "is the "
+               "positive of view i the masked view i?",
+    remark="At temperature 0.01 yours is not finite: exp(1 / 0.01) is too large for float32 (half precision overflows "
+           "at 0.09). "
+           "F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
+)

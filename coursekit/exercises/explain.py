@@ -1,0 +1,136 @@
+"""What went wrong when a student's function ran: the line, the shapes there, and what such an error usually means."""
+
+import ast
+import difflib
+import dis
+import inspect
+import linecache
+import sys
+import sysconfig
+import textwrap
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+PACKAGE = str(Path(__file__).resolve().parent.parent)
+LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), PACKAGE})
+
+USUALLY = (  # (part of the error's message or type, what it usually means)
+    ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
+    ("must match the size of tensor",
+     "Two tensors are combined whose shapes do not fit: print both shapes just before."),
+    ("NameError", "A name is used before it gets a value, or an import is missing."),
+    ("view size is not compatible", "Use .reshape(...) where .view(...) does not fit."),
+    ("out of bounds", "An index is larger than the size it points into."),
+    ("out of range", "An index or a dimension is larger than there is."),
+    ("can't convert np", "Stay with torch: torch.log, torch.exp, torch.mean."),
+    ("numpy", "Stay with torch: torch.log, torch.exp, torch.mean. NumPy knows no gradients."),
+    ("expected scalar type Long", "Class indices are whole numbers: torch.arange gives them as int64."),
+    ("same dtype", "One tensor is float32 and another float64: make new tensors with dtype=z_a.dtype."),
+    ("found dtype", "One tensor is float32 and another float64: make new tensors with dtype=z_a.dtype."),
+    ("in-place operation", "The input belongs to the caller: write z = z / length instead of z /= length."),
+    ("RecursionError", "The function calls itself without end."),
+)
+
+
+def is_untouched(candidate: Callable) -> bool:
+    """Does the function do nothing at all: `...`, `pass`, or only a docstring? Works without its source."""
+    code = getattr(candidate, "__code__", None)
+    if code is None:
+        return False
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("RESUME", "NOP", "COPY_FREE_VARS",
+                                                                                "CACHE")]
+    does = {step.opname for step in steps}
+    returned = {step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT")}
+    return does <= {"LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "LOAD_COMMON_CONSTANT"} and returned <= {None,
+                                                                                                           Ellipsis}
+
+
+def holes(candidate: Callable) -> list[int]:
+    """The lines, counted from `def`, where a `...` waits for code; [] where the source is unknown."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(candidate)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return []
+    waiting = []
+    for node in ast.walk(tree):
+        value = getattr(node, "value", None) if isinstance(node,
+                                                           (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign)) else None
+        if isinstance(value, ast.Constant) and value.value is Ellipsis:
+            waiting.append(node.lineno)
+    return sorted(waiting)
+
+
+def _own_frame(error: BaseException, candidate: Callable):
+    """The innermost frame of the student's own code: (frame, line number), or None."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    code = getattr(candidate, "__code__", None)
+    own = [f for f in frames if code is not None and f[0].f_code.co_filename == code.co_filename]
+    outside = [f for f in frames if not f[0].f_code.co_filename.startswith((*LIBRARIES, "<frozen"))]
+    found = own or outside
+    return found[-1] if found else None
+
+
+def _shapes(frame) -> str:
+    """The tensors that the line could see, with their shapes."""
+    tensors = [f"{name} {tuple(value.shape)}" for name, value in frame.f_locals.items() if isinstance(value,
+                                                                                                      torch.Tensor)]
+    return ", ".join(tensors[:8])
+
+
+def _did_you_mean(error: Exception, own) -> str:
+    """The nearest name that exists, where a name or an attribute does not."""
+    name, known = getattr(error, "name", None), []
+    if isinstance(error, AttributeError):
+        known = dir(error.obj) if getattr(error, "obj", None) is not None else []
+    elif isinstance(error, NameError) and own:
+        known = [*own[0].f_locals, *own[0].f_globals]
+    near = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+def explain_error(error: Exception, candidate: Callable) -> list[str]:
+    """Lines for the student: which line stopped, the message, the shapes there, and what it usually means."""
+    message = str(error).split("\n")[0].strip() or "no message"
+    kind = type(error).__name__
+    own = _own_frame(error, candidate)
+    told = [f"It stops with {kind}: {message}{_did_you_mean(error, own)}"]
+    if own:
+        frame, line = own
+        source = linecache.getline(frame.f_code.co_filename, line).strip()
+        where = f"line {line - frame.f_code.co_firstlineno + 1} of {frame.f_code.co_name}"
+        told.append(f"In {where}" + (f":  {source}" if source else "."))
+        shapes = _shapes(frame)
+        if shapes:
+            told.append(f"Shapes there: {shapes}")
+    text = f"{kind} {message}"
+    told += [usual for part, usual in USUALLY if part in text][:1]
+    return told
+
+
+def wrong_call(candidate: Callable, call: str, args: tuple) -> list[str]:
+    """Lines for the student where the function cannot take the arguments; [] where it can, or where nobody knows."""
+    try:
+        signature = inspect.signature(candidate)
+    except (TypeError, ValueError):
+        return []
+    try:
+        signature.bind(*args)
+    except TypeError:
+        return [f"It is called as {call}, but yours is defined as {candidate_name(candidate)}{signature}.",
+                "Give it these parameters, in this order."]
+    return []
+
+
+def candidate_name(candidate: Callable) -> str:
+    """The function's name, or its type's where it has none."""
+    return getattr(candidate, "__name__", type(candidate).__name__)
+
+
+def forget(error: BaseException) -> None:
+    """Drop the frames of an error that was explained, so that a notebook does not keep their tensors alive."""
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
+    sys.last_value = None
