@@ -1,0 +1,156 @@
+"""What lies behind and under the traffic of drawn road scenes: sky, far hills, ground textures, facades."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_light import veil
+from coursekit.data.scene_mesh import Camera, Light
+
+TILE = 256
+
+
+def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarray:
+    """Sky and far hills over the whole frame: float32 (H, W, 3), 0..255."""
+    size = camera.size
+    horizon = size / 2 - camera.focal * np.tan(camera.pitch)
+    rise = np.clip((horizon - np.arange(size)) / size * 1.6, 0, 1)[:, None] ** 0.7
+    column = light.horizon + (light.zenith - light.horizon) * rise
+    image = np.repeat((column * 255).astype(np.float32)[:, None], size, 1)
+    if light.weather != "fog":
+        cloud = cv2.resize(colours.patch(rng, colours.noise(512, 128, 4, 1), 160, 220), (size, size), interpolation=cv2.INTER_LINEAR)
+        cover = np.clip(cloud * 0.5 + rng.uniform(-0.7, 0.5), 0, 1) * np.linspace(1, 0.55, size, dtype=np.float32)[:, None]
+        white = (light.horizon * 0.5 + np.array([.5, .5, .5]) * (1 if light.time == "day" else .45 if light.time == "dusk" else .08))
+        if light.weather != "clear":
+            white = white * 0.8
+        image += (white.astype(np.float32) * 255 - image) * (cover * 0.8)[..., None]
+    for k in range(int(rng.integers(0, 3))):
+        xs = np.linspace(-8, size + 8, 24)
+        rough = np.interp(np.arange(24), np.arange(0, 24, 3 + 2 * k), rng.random(len(np.arange(0, 24, 3 + 2 * k)))) + 0.15 * rng.random(24)
+        ys = horizon - size * rng.uniform(0.02, 0.12) * rough + (xs - size / 2) * np.tan(camera.roll) * 0
+        tone = np.array([.16, .22, .13]) * (light.sky + light.sun * .4) * rng.uniform(0.7, 1.4)
+        left = veil(rng.uniform(60, 500), light)
+        tone = (tone * left + light.fog * (1 - left)) * 255
+        shape = np.concatenate([np.stack([xs, ys], 1), [(size + 8, size), (-8, size)]])
+        cv2.fillPoly(image, [np.round(shape * 16).astype(np.int32)], tone.tolist(), cv2.LINE_AA, 4)
+    return image
+
+
+def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, rng: np.random.Generator) -> None:
+    """Grain of asphalt, grass and paving, in perspective. rough: uint8 (H, W), how much of it each pixel gets (50 = asphalt)."""
+    size = camera.size
+    top = int(max(0, np.floor(size / 2 - camera.focal * np.tan(camera.pitch) - abs(np.tan(camera.roll)) * size / 2)))
+    if top >= size - 2:
+        return
+    axes = camera.axes
+    intrinsic = np.array([[camera.focal, 0, size / 2], [0, camera.focal, size / 2 - top], [0, 0, 1]])
+    ground = np.stack([axes[:, 0], axes[:, 1], -axes @ camera.eye], 1)                 # world (x, y, 1) -> camera
+    rows = np.arange(top, size) - (size / 2 - camera.focal * np.tan(camera.pitch))
+    depth = camera.height * camera.focal / np.maximum(rows, 0.5)
+    total = np.zeros((size - top, size), np.float32)
+    for metres, reach, strength, seed in ((1.6, 5.0, 1.0, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
+        scale = np.array([[metres / TILE, 0, rng.uniform(0, metres)], [0, metres / TILE, 0], [0, 0, 1]])
+        matrix = intrinsic @ ground @ scale
+        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), matrix, (size, size - top), flags=cv2.INTER_LINEAR,
+                                     borderMode=cv2.BORDER_WRAP)
+        total += warped * (strength * np.exp(-depth / reach)).astype(np.float32)[:, None]
+    amount = rough[top:].astype(np.float32) / 1000
+    image[top:] *= (1 + np.clip(total * amount, -0.5, 0.6))[..., None]
+
+
+@lru_cache(maxsize=64)
+def facade(kind: int, lit: bool) -> np.ndarray:
+    """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. Read only."""
+    rng = np.random.default_rng([77, kind])
+    cell, n = 48, 6
+    base = np.full((cell * n, cell * n, 3), rng.uniform(150, 225), np.float32)
+    side = len(base)
+    if kind % 3 == 0:                                                # brick
+        for y in range(0, side, 6):
+            base[y:y + 1] *= 1.12
+            for x in range((y // 6 % 2) * 6, side, 12):
+                base[y:y + 6, x:x + 12] *= rng.uniform(0.86, 1.08)
+                base[y:y + 6, x:x + 1] *= 1.1
+    elif kind % 3 == 1:
+        base *= 1 + 0.04 * colours.noise(512, 128, 2, 8)[:side, :side, None]
+    else:
+        base *= np.where(np.arange(side) % 16 < 1, 0.8, 1.0)[:, None, None].astype(np.float32)
+    x0, x1 = np.sort(rng.choice(np.arange(4, 22), 1)).item(), 0
+    width, tall = cell - 2 * x0, int(rng.integers(22, 38))
+    top = (cell - tall) // 2
+    curtain = kind % 6 == 5
+    if curtain:
+        x0, width, top, tall = 1, cell - 2, 4, 40
+    for row in range(n):
+        for column in range(n):
+            y, x = row * cell + top, column * cell + x0
+            ground_floor = row == n - 1
+            if ground_floor and kind % 2 == 0:                       # shops
+                y, x, h, w = row * cell + 12, column * cell + 2, 36, 44
+                if rng.random() < 0.5:
+                    base[row * cell + 1:row * cell + 11, column * cell:column * cell + 48] = rng.uniform(30, 230, 3)
+            elif ground_floor and column % 3 == 1:
+                h, w, y = 34, 18, row * cell + 14
+                x = column * cell + 15
+            else:
+                h, w = tall, width
+            pane = np.array([52, 60, 70]) * rng.uniform(0.5, 1.7)
+            if lit:
+                pane = np.array([255, 214, 140]) * rng.uniform(2.0, 4.0) if rng.random() < 0.4 else pane * 0.4
+            x1 = x + w
+            base[y - 2:y + h + 2, max(0, x - 2):x1 + 2] *= 1.18 if not curtain else 0.7
+            block = base[y:y + h, x:x1]
+            block[:] = pane
+            slant = np.add.outer(np.arange(block.shape[0]), np.arange(block.shape[1]))
+            if not lit:
+                block[slant % 40 < 14] *= 1.35
+            if kind % 4 != 3:
+                base[y:y + h, x + w // 2 - 1:x + w // 2 + 1] = 190 if not curtain else 90
+            if kind % 4 == 1:
+                base[y + h // 2:y + h // 2 + 1, x:x1] = 190
+            if rng.random() < 0.25 and not ground_floor:
+                block[:rng.integers(3, h)] = rng.uniform(120, 235)
+        if kind % 5 == 2 and row < n - 1:
+            base[(row + 1) * cell - 9:(row + 1) * cell - 2] *= 0.72
+    out = np.clip(base, 0, 1200).astype(np.float32)
+    out.setflags(write=False)
+    return out
+
+
+def draw_wall(image: np.ndarray, foot: np.ndarray, height: float, camera: Camera, light: Light, tint, kind: int, cell: float, shade: float) -> None:
+    """One upright wall over the ground segment `foot` (2, 2) (world x, y), textured, in the fog of its distance."""
+    size = camera.size
+    near = 0.4
+    a, b = foot.astype(float)
+    if max(a[1], b[1]) < near:
+        return
+    t0, t1 = 0.0, 1.0
+    if a[1] < near:
+        t0 = (near - a[1]) / (b[1] - a[1])
+    elif b[1] < near:
+        t1 = (near - a[1]) / (b[1] - a[1])
+    p, q = a + (b - a) * t0, a + (b - a) * t1
+    corners = np.array([(*p, height), (*q, height), (*q, 0), (*p, 0)])
+    pixels = camera.project(corners)[0]
+    low, high = np.floor(pixels.min(0)), np.ceil(pixels.max(0)) + 1
+    x0, y0, x1, y1 = int(max(0, low[0])), int(max(0, low[1])), int(min(size, high[0])), int(min(size, high[1]))
+    if x1 - x0 < 1 or y1 - y0 < 1:
+        return
+    texture = facade(kind, light.time == "night")
+    length = np.linalg.norm(b - a)
+    step = 48 / cell
+    u0, u1, v = length * t0 * step, length * t1 * step, height * step
+    source = np.array([(u0, 288 - v), (u1, 288 - v), (u1, 288), (u0, 288)], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, (pixels - (x0, y0)).astype(np.float32))
+    area = (x1 - x0, y1 - y0)
+    wall = cv2.warpPerspective(texture, matrix, area, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    mask = np.zeros((area[1], area[0]), np.uint8)
+    cv2.fillConvexPoly(mask, np.round((pixels - (x0, y0)) * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_AA, 4)
+    left = veil(float(np.linalg.norm((p + q) / 2)), light)
+    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * left
+    wall = np.minimum(wall * gain.astype(np.float32), np.float32(255)) + (light.fog * (1 - left) * 255).astype(np.float32)
+    alpha = (mask.astype(np.float32) / 255)[..., None]
+    region = image[y0:y1, x0:x1]
+    region += (wall - region) * alpha

@@ -1,0 +1,94 @@
+"""Weather and time of day of drawn road scenes, and what lens and sensor make of it."""
+
+import cv2
+import numpy as np
+
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_mesh import Camera, Light
+
+TIMES = ("day", "dusk", "night")
+WEATHERS = ("clear", "overcast", "rain", "fog")
+
+
+def rgb(*values: float) -> np.ndarray:
+    """A colour (3,)."""
+    return np.array(values)
+
+
+def choose_light(rng: np.random.Generator, size: int) -> Light:
+    """Draw a time of day and a weather, and the light that goes with them. size: of the frame, px (for the fog's depth)."""
+    time = str(rng.choice(TIMES, p=[0.66, 0.18, 0.16]))
+    weather = str(rng.choice(WEATHERS, p=[0.5, 0.22, 0.15, 0.13]))
+    turn, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.2) if time == "day" else rng.uniform(0.12, 0.35)
+    direction = np.array([np.cos(turn) * np.cos(rise), np.sin(turn) * np.cos(rise), np.sin(rise)])
+    if time == "day":
+        sun, sky, bounce = rgb(.80, .74, .64), rgb(.44, .48, .55), rgb(.27, .25, .23)
+        zenith, horizon = rgb(.30, .50, .80) * rng.uniform(.8, 1.15), rgb(.74, .83, .92)
+        if weather != "clear":
+            sun, sky = sun * 0.16, rgb(.78, .80, .83)
+            grey = rng.uniform(0.62, 0.92)
+            zenith, horizon = rgb(.86, .90, .97) * grey, rgb(.97, .98, 1) * min(grey + .06, .96)
+            bounce = rgb(.34, .34, .34)
+    elif time == "dusk":
+        warm = rng.uniform(0.3, 1)
+        sun, sky, bounce = rgb(.75, .45, .25) * warm, rgb(.42, .40, .48), rgb(.22, .19, .18)
+        zenith, horizon = rgb(.28, .32, .52), rgb(.95, .62, .42) * warm + rgb(.55, .55, .62) * (1 - warm)
+        if weather != "clear":
+            sun, sky = sun * 0.15, rgb(.48, .48, .54)
+            zenith, horizon = rgb(.42, .43, .50), rgb(.62, .58, .58)
+    else:
+        glow = rng.uniform(0.25, 0.5)                               # the town's lamps
+        sun, sky, bounce = rgb(.42, .36, .26) * glow * 1.4, rgb(.40, .36, .34) * glow * 1.6, rgb(.2, .17, .14) * glow * 1.3
+        zenith, horizon = rgb(.02, .03, .06), rgb(.12, .11, .13) * rng.uniform(.5, 1.5)
+        direction = np.array([np.cos(turn) * .5, np.sin(turn) * .5, 0.707])
+    fog = horizon.copy()
+    reach = {"clear": rng.uniform(250, 900), "overcast": rng.uniform(150, 500), "rain": rng.uniform(60, 160),
+             "fog": rng.uniform(14, 50)}[weather]
+    if weather == "fog" and time == "day":
+        zenith = horizon = fog = rgb(.80, .82, .84) * rng.uniform(.75, 1.08)
+    elif weather == "fog":
+        zenith = fog = horizon = horizon * 0.8 + 0.06
+    return Light(direction / np.linalg.norm(direction), sun, sky, bounce, horizon, zenith, fog, reach, time, weather)
+
+
+def veil(distance: float, light: Light) -> float:
+    """The share of contrast that is left after `distance` metres of air."""
+    return float(np.exp(-distance / light.fog_range))
+
+
+def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarray:
+    """Lens and sensor: rain streaks, blur, vignette, colour cast, contrast, noise. (H, W, 3) in [0, 255] float -> uint8."""
+    size = camera.size
+    if light.weather == "rain":
+        streak = np.zeros((size, size), np.uint8)
+        tilt, count = rng.normal(0, 0.12), int(rng.integers(20, 140))
+        start = rng.uniform(-0.05, 1.05, (count, 2)) * size
+        length = rng.uniform(0.02, 0.09, count) * size
+        for (x, y), n in zip(start, length, strict=True):
+            cv2.line(streak, (int(x), int(y)), (int(x + tilt * n), int(y + n)), int(rng.integers(40, 130)), 1, cv2.LINE_AA)
+        level = 200.0 if light.time != "night" else 110.0
+        image += (level - image) * (cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55)[..., None]
+    soften = rng.choice([0.0, 0.45, 0.7, 1.1], p=[0.5, 0.3, 0.15, 0.05]) * size / 320
+    if soften > 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), soften)
+    cast = 1 + rng.normal(0, 0.05, 3)
+    low, high = rng.uniform(-14, 14), rng.uniform(225, 285)
+    if light.time == "night":
+        low, high = rng.uniform(0, 10), rng.uniform(240, 300)
+    gain = (cast * (high - low) / 255).astype(np.float32)
+    if rng.random() < 0.4:                                           # darker corners
+        ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2
+        image *= (1 - rng.uniform(0.05, 0.3) * 0.5 * (ramp[:, None] + ramp[None]))[..., None]
+    image = image * gain + np.float32(low)
+    grey = rng.random()
+    if grey < 0.3:                                                   # paler, richer, or black and white
+        keep = 0.0 if grey < 0.035 else rng.uniform(0.4, 1.5)
+        plain = image @ np.array([.299, .587, .114], np.float32)
+        image = plain[..., None] + (image - plain[..., None]) * np.float32(keep)
+    grain = rng.uniform(1, 5) + (rng.uniform(0, 8) if light.time == "night" else 0)
+    shape = image.shape[:2]
+    tile = colours.noise(512, 2, 1, 3)
+    common = colours.patch(rng, tile, *shape)
+    for c in range(3):
+        image[..., c] += np.float32(grain) * (0.75 * common + 0.5 * colours.patch(rng, tile, *shape))
+    return np.clip(image, 0, 255).astype(np.uint8)

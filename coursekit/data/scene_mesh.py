@@ -1,0 +1,229 @@
+"""A very small 3-D renderer for drawn road scenes: camera, mesh of shaded polygons, and a layer to paint it on.
+
+Conventions: world and object coordinates in metres. World: x right, y forward, z up, the camera above the origin.
+Objects: x ahead, y to their left, z up, standing on z = 0. Colours: RGB in [0, 1]. Pixels: x right, y down.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+FIXED = 4                                     # bits behind the point in cv2's fixed-point coordinates
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera above the ground. focal in pixels, height in metres, pitch (down) and roll in radians."""
+
+    size: int
+    focal: float
+    height: float
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    @property
+    def eye(self) -> np.ndarray:
+        """Where the camera stands: (3,) metres."""
+        return np.array([0.0, 0.0, self.height])
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Rows: the directions of image right, image down and ahead, in world coordinates: (3, 3)."""
+        c, s = np.cos(self.pitch), np.sin(self.pitch)
+        right, down, ahead = np.array([1.0, 0, 0]), np.array([0, -s, -c]), np.array([0, c, -s])
+        cr, sr = np.cos(self.roll), np.sin(self.roll)
+        return np.stack([cr * right + sr * down, cr * down - sr * right, ahead])
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (..., 3) -> pixels (..., 2) and depth along the optical axis (...), in metres."""
+        seen = (points - self.eye) @ self.axes.T
+        depth = np.maximum(seen[..., 2], 0.05)
+        return seen[..., :2] * (self.focal / depth)[..., None] + self.size / 2, seen[..., 2]
+
+    def ground(self, polygon: np.ndarray, near: float = 0.35) -> np.ndarray:
+        """Pixels (m, 2) of a polygon (n, 3) after cutting off what is nearer than `near` metres; m = 0 if all of it is."""
+        depth = (polygon - self.eye) @ self.axes[2] - near
+        if (depth < 0).any():
+            if (depth < 0).all():
+                return np.zeros((0, 2))
+            after, d_after = np.roll(polygon, -1, 0), np.roll(depth, -1)
+            kept = []
+            for p, q, d, e in zip(polygon, after, depth, d_after, strict=True):
+                if d >= 0:
+                    kept.append(p)
+                if (d >= 0) != (e >= 0):
+                    kept.append(p + (q - p) * (d / (d - e)))
+            polygon = np.array(kept)
+        return self.project(polygon)[0]
+
+
+@dataclass(frozen=True)
+class Light:
+    """What falls on surfaces: sun from a direction, sky from above, bounce from the ground; and fog between."""
+
+    sun_direction: np.ndarray                 # (3,) unit, towards the sun
+    sun: np.ndarray                           # (3,) colours, may exceed 1
+    sky: np.ndarray
+    bounce: np.ndarray
+    horizon: np.ndarray                       # what glossy surfaces reflect at the horizon
+    zenith: np.ndarray                        # and from above
+    fog: np.ndarray
+    fog_range: float                          # metres after which 1/e of the contrast is left
+    time: str = "day"
+    weather: str = "clear"
+
+    def shade(self, colour, normal, view, gloss, glow) -> np.ndarray:
+        """Colour (F, 3) of faces with unit `normal` (F, 3), seen along the unit `view` (F, 3)."""
+        up = 0.5 + 0.5 * normal[:, 2:]
+        direct = np.maximum(normal @ self.sun_direction, 0)[:, None]
+        lit = colour * (self.bounce * (1 - up) + self.sky * up + self.sun * direct)
+        cosine = -(normal * view).sum(1, keepdims=True)
+        mirror = view + 2 * cosine * normal
+        rise = mirror[:, 2:]
+        above = np.clip(rise * 6 + 0.3, 0, 1)                        # a sharp horizon makes paint look like paint
+        world = self.horizon + (self.zenith - self.horizon) * np.clip(rise * 1.4, 0, 1)
+        world = self.bounce * 0.35 * (1 - above) + world * above
+        fresnel = gloss[:, None] * (0.12 + 0.88 * (1 - np.clip(cosine, 0, 1)) ** 3)
+        spark = np.clip(mirror @ self.sun_direction, 0, 1)[:, None] ** 24
+        lit = lit * (1 - fresnel) + world * fresnel + self.sun * spark * gloss[:, None] * 0.7
+        return lit + (colour - lit) * glow[:, None]
+
+
+class Mesh:
+    """A soup of coloured polygons in 3-D. Build it in object coordinates, then `place` it in the world."""
+
+    def __init__(self):
+        self.points, self.counts, self.normals, self.paint = [], [], [], []
+
+    def add(self, polygons, colour, *, inside=None, normal=None, gloss=0.0, bias=0.0, glow=0.0, two_sided=False):
+        """Add F polygons of n corners each: (F, n, 3) or (n, 3). Normals point away from `inside`, or are given.
+
+        gloss: 0 (matt) .. 1 (mirror). bias: metres nearer than it is, when sorting, for what is painted on a surface.
+        glow: 1 for lamps, which need no light. two_sided: drawn from behind as well.
+        """
+        polygons = np.asarray(polygons, float)
+        polygons = polygons[None] if polygons.ndim == 2 else polygons
+        count, corners = polygons.shape[:2]
+        if normal is None:
+            if corners == 4:
+                normal = np.cross(polygons[:, 2] - polygons[:, 0], polygons[:, 3] - polygons[:, 1])
+            else:
+                normal = np.cross(polygons, np.roll(polygons, -1, 1)).sum(1)
+            if inside is not None:
+                out = ((polygons.mean(1) - inside) * normal).sum(1)
+                normal = normal * np.where(out < 0, -1.0, 1.0)[:, None]
+        normal = np.broadcast_to(normal, (count, 3))
+        normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+        paint = np.empty((count, 7))
+        paint[:, :3], paint[:, 3], paint[:, 4], paint[:, 5], paint[:, 6] = colour, gloss, bias, glow, two_sided
+        self.points.append(polygons.reshape(-1, 3))
+        self.counts.append(np.full(count, corners))
+        self.normals.append(normal)
+        self.paint.append(paint)
+
+    def loft(self, rings, colour, *, caps=True, axis=None, **kind):
+        """Skin over rings (S, K, 3). colour: (3,), (S-1, 3) or (S-1, K, 3). `axis` (S, 3) is inside; default: ring means."""
+        rings = np.asarray(rings, float)
+        axis = rings.mean(1) if axis is None else np.asarray(axis, float)
+        turned = np.roll(rings, -1, 1)
+        quads = np.stack([rings[:-1], turned[:-1], turned[1:], rings[1:]], 2)          # (S-1, K, 4, 3)
+        colour = np.asarray(colour, float)
+        if colour.ndim == 2:
+            colour = colour[:, None]
+        shape = quads.shape[:2]
+        inside = np.broadcast_to(((axis[:-1] + axis[1:]) / 2)[:, None], (*shape, 3)).reshape(-1, 3)
+        colour = np.broadcast_to(colour, (*shape, 3))
+        self.add(quads.reshape(-1, 4, 3), colour.reshape(-1, 3), inside=inside, **kind)
+        if caps:
+            self.add(rings[0], colour[0, 0], inside=axis[1], **kind)
+            self.add(rings[-1], colour[-1, 0], inside=axis[-2], **kind)
+
+    def tube(self, axis, radii, colour, sides=8, flat=1.0, across=(0.0, 1.0, 0.0), **kind):
+        """A round limb along `axis` (S, 3) with `radii` (S,); `flat` scales it along the direction at right angles to `across`."""
+        axis = np.asarray(axis, float)
+        radii = np.broadcast_to(np.asarray(radii, float), (len(axis),))
+        along = axis[-1] - axis[0]
+        along = along / max(np.linalg.norm(along), 1e-9)
+        wide = np.asarray(across, float) - along * (np.asarray(across, float) @ along)
+        if np.linalg.norm(wide) < 0.1:
+            wide = np.array([1.0, 0, 0]) - along * along[0]
+        wide /= np.linalg.norm(wide)
+        deep = np.cross(along, wide) * flat
+        turn = np.arange(sides) * (2 * np.pi / sides)
+        circle = np.cos(turn)[:, None] * wide + np.sin(turn)[:, None] * deep
+        self.loft(axis[:, None] + radii[:, None, None] * circle, colour, axis=axis, **kind)
+
+    def sticks(self, a, b, radius, colour, eye, **kind):
+        """Thin rods from a (n, 3) to b (n, 3): ribbons that face the camera at `eye` (3,), lit like rods."""
+        a, b = np.atleast_2d(np.asarray(a, float)), np.atleast_2d(np.asarray(b, float))
+        look = eye - (a + b) / 2
+        side = np.cross(b - a, look)
+        length = np.linalg.norm(side, axis=1, keepdims=True)
+        side = side / np.maximum(length, 1e-9) * np.broadcast_to(np.asarray(radius, float), (len(a),))[:, None]
+        look = look / np.linalg.norm(look, axis=1, keepdims=True) + np.array([0, 0, 0.6])
+        self.add(np.stack([a - side, a + side, b + side, b - side], 1), colour, normal=look, two_sided=True, **kind)
+
+    def place(self, heading: float, position, lean: float = 0.0) -> "Mesh":
+        """The same mesh in the world: turned to `heading` (radians from world x), leaning to its right, moved."""
+        c, s, cl, sl = np.cos(heading), np.sin(heading), np.cos(lean), np.sin(lean)
+        turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, cl, -sl], [0, sl, cl]])
+        placed = Mesh()
+        placed.points = [np.concatenate(self.points) @ turn.T + np.asarray(position, float)]
+        placed.normals = [np.concatenate(self.normals) @ turn.T]
+        placed.counts, placed.paint = [np.concatenate(self.counts)], [np.concatenate(self.paint)]
+        return placed
+
+
+class Layer:
+    """A transparent canvas over a part of the frame, drawn at `fine` times its resolution.
+
+    box: (x0, y0, x1, y1) whole frame pixels; rgba: uint8, colour premultiplied once `finish` has scaled it down.
+    """
+
+    def __init__(self, box: tuple[int, int, int, int], fine: int):
+        self.box, self.fine = box, fine
+        self.rgba = np.zeros(((box[3] - box[1]) * fine, (box[2] - box[0]) * fine, 4), np.uint8)
+
+    def draw(self, mesh: Mesh, camera: Camera, light: Light) -> None:
+        """Paint the faces of a placed mesh, far ones first."""
+        points, counts = np.concatenate(mesh.points), np.concatenate(mesh.counts)
+        normal, paint = np.concatenate(mesh.normals), np.concatenate(mesh.paint)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None]
+        view = centre - camera.eye
+        distance = np.linalg.norm(view, axis=1)
+        view = view / distance[:, None]
+        facing = (normal * view).sum(1)
+        normal = np.where((facing > 0)[:, None], -normal, normal)
+        chosen = np.flatnonzero((facing < 0) | (paint[:, 6] > 0))
+        lit = light.shade(paint[chosen, :3], normal[chosen], view[chosen], paint[chosen, 3], paint[chosen, 5])
+        colours = np.full((len(chosen), 4), 255.0)
+        colours[:, :3] = np.clip(lit * 255, 0, 255)
+        pixels = (camera.project(points)[0] - self.box[:2]) * (self.fine << FIXED)
+        pixels = np.clip(pixels, -4e6, 4e6).astype(np.int32)
+        order = np.argsort(-(distance - paint[:, 4])[chosen], kind="stable")
+        begin, end, colours = starts[chosen], starts[chosen + 1], colours.tolist()
+        for k in order.tolist():
+            corners = pixels[begin[k]:end[k]]
+            if len(corners) == 4:
+                cv2.fillConvexPoly(self.rgba, corners, colours[k], cv2.LINE_8, FIXED)
+            else:
+                cv2.fillPoly(self.rgba, [corners], colours[k], cv2.LINE_8, FIXED)
+
+    def finish(self, grain: np.ndarray | None, soften: float) -> np.ndarray:
+        """Scale down to the frame's resolution: float32 (h, w, 4), premultiplied, in [0, 255].
+
+        grain: (2D, about 1 in the mean) multiplies the colours: folds, dirt, texture. soften: blur in frame pixels.
+        """
+        size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
+        if self.fine == 2 and min(self.rgba.shape[:2]) > 3:      # large objects: smooth the facets away inside the outline
+            smooth = cv2.medianBlur(self.rgba, 3)
+            smooth[..., 3] = self.rgba[..., 3]
+            self.rgba = cv2.bitwise_and(smooth, cv2.merge([self.rgba[..., 3]] * 4))
+        small = cv2.resize(self.rgba, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        if grain is not None:
+            small[..., :3] *= grain[:size[1], :size[0], None]
+        if soften > 0.25:
+            small = cv2.GaussianBlur(small, (0, 0), soften)
+        return small

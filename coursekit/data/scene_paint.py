@@ -1,0 +1,173 @@
+"""Puts the things of a drawn road scene into the frame: layers, shadows, reflections, lamps, and who hides whom."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from coursekit.data import scene_clutter as clutter
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_light import veil
+from coursekit.data.scene_mesh import Camera, Layer, Light
+from coursekit.data.scene_traffic import BUS, CAR, Thing
+
+LEAST_VISIBLE, LEAST_PIXELS, LARGEST = 0.15, 8, 0.60                 # share of the silhouette, px, share of the frame
+
+
+@dataclass
+class Painted:
+    """One thing, drawn alone: rgba float32 (h, w, 4) premultiplied 0..255 at `box`; inside: share of it that is in the frame."""
+
+    thing: Thing
+    rgba: np.ndarray
+    solid: np.ndarray                                                # bool (h, w)
+    box: tuple[int, int, int, int]
+    inside: float
+    depth: float
+
+
+def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Generator, blur: float) -> Painted | None:
+    """Draw one thing on a layer of its own; None where nothing of it is in the frame, or the camera stands in it."""
+    size = camera.size
+    depth = float(np.linalg.norm(thing.position))
+    foot = np.array([*thing.position, 0.0])
+    if thing.sprite:
+        kind, tall, tint, mirrored = thing.sprite
+        (base, tip), _ = camera.project(np.array([foot, foot + (0, 0, tall)]))
+        height = abs(base[1] - tip[1])
+        low, high = np.array([base[0] - height * .45, base[1] - height]), np.array([base[0] + height * .45, base[1]])
+        hull = None
+    else:
+        pixels, depths = camera.project(np.concatenate(thing.mesh.points))
+        if depths.min() < 0.25:
+            return None
+        low, high = pixels.min(0), pixels.max(0)
+        hull = cv2.convexHull(pixels.astype(np.float32)) if thing.label >= 0 else None
+    x0, y0 = np.maximum(np.floor(low) - 2, 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(high) + 3, size).astype(int)
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return None
+    box = (int(x0), int(y0), int(x1), int(y1))
+    if thing.sprite:
+        rgba = clutter.draw_foliage(kind, base, height, box, light, tint, mirrored)
+        if blur > 0.25:
+            rgba = cv2.GaussianBlur(rgba, (0, 0), blur)
+        return Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)
+    tallest = (high - low).max()
+    layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
+    layer.draw(thing.mesh, camera, light)
+    h, w = y1 - y0, x1 - x0
+    grain = 1 + 0.05 * colours.patch(rng, colours.noise(512, 32, 2, 4), h, w)
+    rgba = layer.finish(grain, blur)
+    inside = 1.0
+    if hull is not None and (low.min() < 0 or high.max() > size):
+        frame = np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float32)
+        inside = cv2.intersectConvexConvex(hull, frame)[0] / max(cv2.contourArea(hull), 1e-3)
+    return Painted(thing, rgba, rgba[..., 3] > 127, box, float(np.clip(inside, 1e-3, 1)), depth)
+
+
+def shadows(image: np.ndarray, things: list[Thing], camera: Camera, light: Light) -> None:
+    """Darken the ground under and beside things: a tight dark contact, and the sun's shadow where there is sun."""
+    size = camera.size
+    contact, cast = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
+    strength = float(light.sun.mean() * max(light.sun_direction[2], 0) / (light.sun.mean() * max(light.sun_direction[2], 0) + light.sky.mean()))
+    for thing in things:
+        if thing.mesh is None:
+            foot = np.array([*thing.position, 0.0])
+            turn = np.arange(10) * np.pi / 5
+            flat = foot + thing.sprite[1] * .25 * np.stack([np.cos(turn), np.sin(turn), 0 * turn], 1)
+            slide = flat - light.sun_direction * thing.sprite[1] * .6 * np.array([1, 1, 0]) / max(light.sun_direction[2], .2)
+            outline, pool = slide, None
+        else:
+            points = np.concatenate(thing.mesh.points)
+            points = points[::max(1, len(points) // 300)]
+            outline = points - light.sun_direction * (points[:, 2:] / max(light.sun_direction[2], .2))
+            pool = points[points[:, 2] < 0.55] * np.array([1, 1, 0])
+        for target, cloud, level in ((cast, outline, 255 * thing.shadow), (contact, pool, 200 if thing.label in (CAR, BUS) else 120)):
+            if cloud is None or len(cloud) < 3 or (target is cast and strength < 0.12):
+                continue
+            pixels, depths = camera.project(cloud)
+            if depths.min() < 0.3:
+                continue
+            hull = cv2.convexHull(np.clip(pixels * 16, -4e6, 4e6).astype(np.int32))
+            cv2.fillConvexPoly(target, hull, int(level), cv2.LINE_AA, 4)
+    contact = cv2.GaussianBlur(contact, (0, 0), 2.2 * size / 320).astype(np.float32) / 255
+    cast = cv2.GaussianBlur(cast, (0, 0), 1.2 * size / 320).astype(np.float32) / 255
+    image *= ((1 - 0.62 * contact) * (1 - 0.85 * strength * cast))[..., None]
+
+
+def lamp_glow(image: np.ndarray, thing: Thing, camera: Camera, light: Light) -> None:
+    """The halo of lamps at night that face the camera, and light on the ground before head lamps."""
+    spot = thing.local(np.zeros(2))
+    ahead = spot[0] > 0
+    strength = abs(spot[0]) / (np.linalg.norm(spot) + 1e-6)
+    if thing.label not in (CAR, BUS) or strength < 0.35:
+        return
+    c, s = np.cos(thing.heading), np.sin(thing.heading)
+    colour = np.array([255, 240, 200] if ahead else [200, 20, 15], np.float32) * (0.9 if ahead else 0.45) * strength
+    for side in (1, -1):
+        local = np.array([(1 if ahead else -1) * thing.half[0], side * thing.half[1] * .75])
+        at = thing.position + (local[0] * c - local[1] * s, local[0] * s + local[1] * c)
+        (pixel,), (depth,) = camera.project(np.array([[*at, 0.75]]))
+        if depth < 0.5:
+            continue
+        radius = int(np.clip(camera.focal * (0.75 if ahead else 0.4) / depth, 3, 90))
+        x, y = int(pixel[0]), int(pixel[1])
+        x0, y0, x1, y1 = max(0, x - radius), max(0, y - radius), min(camera.size, x + radius), min(camera.size, y + radius)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        r = np.hypot(np.arange(x0, x1)[None] - pixel[0], np.arange(y0, y1)[:, None] - pixel[1]) / radius
+        image[y0:y1, x0:x1] += (np.clip(1 - r, 0, 1) ** 2.5)[..., None].astype(np.float32) * colour
+
+
+def mirror(image: np.ndarray, painted: Painted, camera: Camera, light: Light) -> None:
+    """A faint, smeared mirror image on wet ground."""
+    (base,), _ = camera.project(np.array([[*painted.thing.position, 0.0]]))
+    x0, y0, x1, y1 = painted.box
+    bottom = min(int(base[1]) + 1, y1)
+    rows = min(bottom - y0, camera.size - bottom)
+    if rows < 3 or bottom <= 0:
+        return
+    part = cv2.blur(painted.rgba[bottom - y0 - rows:bottom - y0][::-1], (1, max(1, rows // 5)))
+    fade = (0.32 * veil(painted.depth, light) * np.linspace(1, 0.1, rows, dtype=np.float32))[:, None, None]
+    region = image[bottom:bottom + rows, x0:x1]
+    region += (part[..., :3] - region * part[..., 3:] / 255) * fade
+
+
+def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Painted]]:
+    """Who owns each pixel (index + 1, uint8 (H, W); layers go from far to near), after leaving out what would not be nameable."""
+    while True:
+        owner = np.zeros((size, size), np.uint8)
+        for k, layer in enumerate(layers):
+            x0, y0, x1, y1 = layer.box
+            owner[y0:y1, x0:x1][layer.solid] = k + 1
+        bad = set()
+        for k, layer in enumerate(layers):
+            if layer.thing.label < 0:
+                continue
+            x0, y0, x1, y1 = layer.box
+            mine = owner[y0:y1, x0:x1] == k + 1
+            x, y = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
+            w, h = (x[-1] - x[0] + 1, y[-1] - y[0] + 1) if len(x) else (0, 0)
+            share = mine.sum() / max(layer.solid.sum() / layer.inside, 1)
+            if max(w, h) < LEAST_PIXELS or min(w, h) < 3 or share < LEAST_VISIBLE or w * h > LARGEST * size * size:
+                bad.add(layer.thing.group)
+        if not bad:
+            return owner, layers
+        layers = [layer for layer in layers if layer.thing.label < 0 or layer.thing.group not in bad]
+
+
+def compose(image: np.ndarray, layers: list[Painted], camera: Camera, light: Light) -> None:
+    """Paint the layers, far to near, each in the air of its distance."""
+    fog = (light.fog * 255).astype(np.float32)
+    if light.weather == "rain":
+        for layer in layers:
+            mirror(image, layer, camera, light)
+    for layer in layers:
+        x0, y0, x1, y1 = layer.box
+        left = np.float32(veil(layer.depth, light))
+        region, alpha = image[y0:y1, x0:x1], layer.rgba[..., 3:] * np.float32(1 / 255)
+        region *= 1 - alpha
+        region += layer.rgba[..., :3] * left + fog * alpha * (1 - left)
+        if light.time == "night":
+            lamp_glow(image, layer.thing, camera, light)

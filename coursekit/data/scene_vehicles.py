@@ -1,0 +1,183 @@
+"""Cars and buses of drawn road scenes: a painted skin over cross-sections, with windows, lamps and wheels on it.
+
+A body is a loft over stations along its length. A point of its surface has two coordinates: `along`, 0 at the nose to 1 at
+the tail, and `around`, 0 at the left sill, 2 at the belt line, 3 at the roof's edge, 4 and 5 on the roof, 9 at the right sill.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_mesh import Mesh
+from coursekit.data.scene_vehicle_shapes import SHAPES, Shape, jitter
+
+GLASS = np.array([0.07, 0.085, 0.10])
+RUBBER = np.array([0.045, 0.045, 0.05])
+TRIM = np.array([0.07, 0.07, 0.075])
+
+
+@dataclass
+class Body:
+    """A shape in metres: `at` gives surface points."""
+
+    shape: Shape
+    x: np.ndarray                                                    # (S,) station along the length, 0..1
+    rings: np.ndarray                                                # (S, 10, 3) metres
+
+    @classmethod
+    def of(cls, shape: Shape) -> "Body":
+        x, w, z0, zb, zt, tw = np.array(shape.stations).T
+        half = shape.width / 2
+        y = np.stack([w * 0.90, w, w * 0.975, tw, tw * 0.78], 1) * half
+        mid = z0 + 0.45 * (zb - z0)
+        edge = zt - np.minimum(0.05, 0.25 * (zt - zb))
+        z = np.stack([z0, mid, zb, edge, zt], 1) * shape.height
+        y, z = np.concatenate([y, -y[:, ::-1]], 1), np.concatenate([z, z[:, ::-1]], 1)
+        lengthwise = np.broadcast_to((shape.length * (0.5 - x))[:, None], y.shape)
+        return cls(shape, x, np.stack([lengthwise, y, z], 2))
+
+    def at(self, along, around) -> np.ndarray:
+        """Surface points (..., 3) for coordinates that broadcast."""
+        along, around = np.broadcast_arrays(np.asarray(along, float), np.asarray(around, float))
+        i = np.clip(np.searchsorted(self.x, along, side="right") - 1, 0, len(self.x) - 2)
+        f = ((along - self.x[i]) / (self.x[i + 1] - self.x[i]))[..., None]
+        j = np.clip(around.astype(int), 0, 8)
+        g = (around - j)[..., None]
+        near = self.rings[i, j] * (1 - f) + self.rings[i + 1, j] * f
+        far = self.rings[i, j + 1] * (1 - f) + self.rings[i + 1, j + 1] * f
+        return near * (1 - g) + far * g
+
+    def patch(self, mesh: Mesh, x0, x1, u0, u1, colour, *, slant=(0.0, 0.0), both=True, steps=2, **kind) -> None:
+        """Paint the part x0..x1 by u0..u1 of the left side (and the right). slant: how far the top's front and rear move."""
+        xs0, xs1 = np.linspace(x0, x1, steps + 1), np.linspace(x0 + slant[0], x1 + slant[1], steps + 1)
+        low, high = self.at(xs0, u0), self.at(xs1, u1)
+        quads = np.stack([low[:-1], low[1:], high[1:], high[:-1]], 1)
+        kind = {"bias": 3.0, **kind}
+        inside = np.array([0, 0, self.shape.height * 0.4])
+        inside = np.stack([quads[:, :, 0].mean(1), np.zeros(steps), np.full(steps, inside[2])], 1)
+        mesh.add(quads, colour, inside=inside, **kind)
+        if both:
+            mesh.add(quads * np.array([1, -1, 1]), colour, inside=inside, **kind)
+
+    def end(self, mesh: Mesh, tail: bool, ys, zs, colour, both=False, **kind) -> None:
+        """Paint a rectangle on the flat nose or tail: ys as shares of the half width there, zs in metres."""
+        ring = self.rings[-1 if tail else 0]
+        x = ring[0, 0] + (-0.012 if tail else 0.012)
+        half = ring[1, 1]
+        corners = np.array([(x, y * half, z) for y, z in ((ys[0], zs[0]), (ys[1], zs[0]), (ys[1], zs[1]), (ys[0], zs[1]))])
+        kind = {"bias": 3.2, **kind}
+        mesh.add(corners, colour, normal=np.array([[-1.0 if tail else 1.0, 0, 0]]), **kind)
+        if both:
+            mesh.add(corners * np.array([1, -1, 1]), colour, normal=np.array([[-1.0 if tail else 1.0, 0, 0]]), **kind)
+
+
+def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> None:
+    """Tyres, rims and dark arches at both sides of every axle."""
+    rim = np.array([1, 1, 1]) * rng.choice([0.12, 0.45, 0.62, 0.8])
+    hub, spokes = rng.uniform(0.55, 0.72), int(rng.integers(4, 9))
+    turn = np.linspace(0, 2 * np.pi, 20 if detail else 12, endpoint=False) + rng.random()
+    circle = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], 1)
+    r, side = shape.wheel, np.array([0, 1.0, 0])
+    for axle in shape.axles:
+        for s in (1, -1):
+            centre = np.array([shape.length * (0.5 - axle), s * shape.width * 0.49, r])
+            depth = s * side * shape.width * 0.13
+            mesh.loft(np.stack([centre - depth + r * circle, centre + r * circle]), RUBBER)
+            arch = centre + r * 1.16 * circle + s * side * 0.008
+            arch[:, 2] = np.maximum(arch[:, 2], shape.stations[3][2] * shape.height)
+            flat = {"normal": np.array([[0.0, s, 0]])}
+            mesh.add(arch, TRIM * 0.5, bias=3.3, **flat)
+            mesh.add(centre + r * circle + s * side * 0.012, RUBBER * 1.3, bias=3.4, **flat)
+            mesh.add(centre + r * hub * circle + s * side * 0.014, rim * (0.55 if detail else 0.8), bias=3.5, gloss=0.15, **flat)
+            if detail:
+                a = turn[0] + np.arange(spokes) * 2 * np.pi / spokes
+                ray, cross = np.stack([np.cos(a), 0 * a, np.sin(a)], 1), np.stack([-np.sin(a), 0 * a, np.cos(a)], 1)
+                ray, cross = ray * r * hub * 0.95, cross * r * 0.09
+                blades = centre + np.stack([-cross, cross, ray + cross * 0.7, ray - cross * 0.7], 1) + s * side * 0.016
+                mesh.add(blades, rim, bias=3.6, gloss=0.25, **flat)
+
+
+def lamps(mesh: Mesh, body: Body, rng: np.random.Generator, night: bool, braking: bool) -> None:
+    """Head and tail lamps, grille, plates and bumpers."""
+    s, h = body.shape, body.shape.height
+    low, high = s.lamps
+    front, back = body.rings[0], body.rings[-1]
+    top = front[2, 2] / h
+    low, high = min(low, top - 0.06), min(high, top - 0.005)
+    lit = np.array([1.0, 0.98, 0.88]) if night else np.array([0.78, 0.80, 0.82])
+    body.end(mesh, False, (0.55 if s.name != "school_bus" else 0.6, 0.99), (low * h, high * h), lit, both=True,
+             glow=1.0 if night else 0.1, gloss=0.4)
+    wrap = rng.uniform(0.02, 0.06) * min(1, 4.5 / s.length)
+    body.patch(mesh, 0.0, wrap, 1.0 + rng.uniform(0, .3), 1.9, lit, steps=2, glow=0.7 if night else 0.1, gloss=0.4)
+    grille = TRIM * rng.uniform(0.5, 1.2) if rng.random() < 0.8 else np.full(3, 0.6)
+    z0 = front[0, 2]
+    if rng.random() < 0.9:
+        body.end(mesh, False, (-0.48, 0.48), ((low + .02) * h, (high - .01) * h), grille, gloss=0.2)
+    body.end(mesh, False, (-0.8, 0.8), (z0 + 0.02, z0 + 0.4 * (low * h - z0)), TRIM, bias=3.2)
+    plate = np.array([[.9, .9, .88], [.92, .8, .25], [.85, .88, .95]])[rng.integers(3)]
+    pz = z0 + 0.5 * (low * h - z0)
+    body.end(mesh, False, (-0.3 * 1.7 / s.width, 0.3 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
+    red = np.array([0.75, 0.05, 0.05]) if not braking else np.array([1.0, 0.12, 0.08])
+    tz0, tz1 = s.tail[0] * h, s.tail[1] * h
+    inner = rng.uniform(0.55, 0.78)
+    body.end(mesh, True, (inner, 1.0), (tz0, tz1), red, both=True, gloss=0.3, glow=0.95 if night or braking else 0.15)
+    if rng.random() < 0.5:
+        body.end(mesh, True, (inner, 1.0), (tz0, tz0 + 0.25 * (tz1 - tz0)), np.array([.9, .75, .6]), both=True, bias=3.4)
+    zb = back[0, 2]
+    body.end(mesh, True, (-0.95, 0.95), (zb, zb + 0.13), TRIM, bias=3.1)
+    pz = zb + 0.25 if rng.random() < 0.5 else min(0.5 * h, back[2, 2] - 0.2)
+    body.end(mesh, True, (-0.32 * 1.7 / s.width, 0.32 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
+
+
+def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) -> None:
+    """All windows of a shape, with what can be seen of people and seats behind some of them."""
+    s = body.shape
+    glass = {"gloss": rng.uniform(0.35, 0.75)}
+    for x0, x1, u0, u1, lean0, lean1 in s.windows:
+        body.patch(mesh, x0, x1, u0, u1, tint * rng.uniform(0.7, 1.5), slant=(lean0, lean1), **glass)
+    for x0, x1, margin, across in s.screens:                       # (x0, x1) below to above; across the whole width
+        low, high = body.at(x0, np.array([2 + across, 7 - across])), body.at(x1, np.array([3 + across, 6 - across]))
+        low, high = low + (high - low) * margin, high + (low - high) * margin * 0.6
+        low, high = low * (1, 0.97, 1), high * (1, 0.97, 1)
+        out = np.array([0, 0, 0.02])
+        columns = np.linspace(0, 1, 5)[:, None]
+        bottom, top = low[0] + (low[1] - low[0]) * columns + out, high[0] + (high[1] - high[0]) * columns + out
+        quads = np.stack([bottom[:-1], bottom[1:], top[1:], top[:-1]], 1)
+        mesh.add(quads, tint, inside=np.array([0, 0, 0.3 * s.height]), bias=3.0, **glass)
+        if x0 < x1 and rng.random() < 0.8 and s.height < 2.6:                           # a driver's shadow behind the windscreen
+            at = bottom[1] + (top[1] - bottom[1]) * 0.35
+            turn = np.linspace(0, 2 * np.pi, 9)[:-1]
+            head = at + np.stack([0 * turn, np.cos(turn) * 0.11, np.sin(turn) * 0.14], 1)
+            mesh.add(head, tint + 0.05, normal=np.array([[1.0, 0, 0.3]]), bias=3.2, gloss=0.3)
+
+
+def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> Mesh:
+    """A vehicle in its own coordinates. subtype: a key of SHAPES; detail: 0 for far ones, 1 for near ones."""
+    shape = jitter(SHAPES[subtype], rng)
+    body, mesh = Body.of(shape), Mesh()
+    first, second = colours.paint(rng), colours.paint(rng)
+    gloss = rng.uniform(0.2, 0.6)
+    skin = np.broadcast_to(first, (len(shape.stations) - 1, 10, 3)).copy()
+    style = rng.random()
+    if style < shape.livery:                                                 # two-tone: a band, the lower half or the roof
+        band = [(0, 1, 8), (1, 7), (3, 4, 5), (0, 1, 2, 6, 7, 8)][rng.integers(4)]
+        skin[:, band] = second
+    skin[:, 9] = TRIM
+    mesh.loft(body.rings, skin, axis=np.stack([body.rings[:, 0, 0], 0 * body.x, 0.5 * (body.rings[:, 0, 2] + body.rings[:, 3, 2])], 1),
+              gloss=gloss)
+    wheels(mesh, shape, rng, detail)
+    tint = GLASS * rng.uniform(0.6, 2.0) if not night else GLASS * 0.7
+    if shape.height > 2.5 and night:
+        tint = np.array([0.75, 0.66, 0.42]) * rng.uniform(0.5, 1.0)
+    glazing(mesh, body, rng, tint)
+    lamps(mesh, body, rng, night, bool(rng.random() < 0.3))
+    if detail:
+        line = first * 0.45
+        for x in shape.seams:
+            body.patch(mesh, x, x + 0.012 / shape.length * 2, 0.2, 2.9, line, steps=1, bias=3.1)
+            body.patch(mesh, x - 0.035, x - 0.012, 1.62, 1.74, TRIM if rng.random() < .5 else first * .8, steps=1, bias=3.15)
+        if rng.random() < 0.4:
+            body.patch(mesh, 0.05, 0.95, 0.75, 0.95, TRIM if rng.random() < .5 else second, steps=6, bias=3.05)
+    shape.extras(mesh, body, rng, first, second, detail)
+    return mesh

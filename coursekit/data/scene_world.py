@@ -1,0 +1,181 @@
+"""The street of a drawn road scene: where lanes, kerbs, pavements and houses are, and how to draw them.
+
+Street coordinates: s metres along the street, d metres to its right, seen along s; the camera stands at s = 0.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from coursekit.data import scene_backdrop as backdrop
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_mesh import Camera, Light
+
+
+@dataclass(frozen=True)
+class Street:
+    """A straight street. angle: clockwise from straight ahead, radians; offset: the camera's d; widths in metres."""
+
+    angle: float
+    offset: float
+    half: float                                                      # half the carriageway
+    pavement: float
+    setback: float                                                   # pavement to house
+    parking: bool
+    right_hand: bool
+    crossing: float                                                  # s of a zebra crossing
+    houses: bool
+
+    def world(self, s, d, z=0.0) -> np.ndarray:
+        """Street coordinates (broadcast together) -> world points (..., 3)."""
+        s, d, z = np.broadcast_arrays(np.asarray(s, float), np.asarray(d, float) - self.offset, np.asarray(z, float))
+        c, n = np.cos(self.angle), np.sin(self.angle)
+        return np.stack([s * n + d * c, s * c - d * n, z], -1)
+
+    def street(self, x: float, y: float) -> tuple[float, float]:
+        """World x, y -> s, d."""
+        c, n = np.cos(self.angle), np.sin(self.angle)
+        return x * n + y * c, x * c - y * n + self.offset
+
+    @property
+    def heading(self) -> float:
+        """The world heading (radians from x) of travelling along +s."""
+        return np.pi / 2 - self.angle
+
+
+def choose_street(rng: np.random.Generator) -> tuple[Street, str]:
+    """A street and how it is seen: "along", "oblique" or "across"."""
+    kind = str(rng.choice(["along", "oblique", "across"], p=[0.42, 0.26, 0.32]))
+    angle = {"along": rng.uniform(-0.35, 0.35), "oblique": rng.choice([-1, 1]) * rng.uniform(0.4, 0.95),
+             "across": rng.choice([-1, 1]) * rng.uniform(1.1, 1.75)}[kind]
+    half = rng.uniform(2.6, 7.5)
+    pavement = rng.uniform(1.6, 5.0)
+    if kind == "along":
+        offset = rng.uniform(-half - pavement, half + pavement)
+    else:                                                            # look over the carriageway, not at the nearest wall
+        offset = -np.sign(angle) * -1 * rng.uniform(half * 0.2, half + pavement + 3)
+    return Street(float(angle), float(offset), float(half), float(pavement), float(rng.choice([0.2, rng.uniform(1, 12)])),
+                  bool(rng.random() < 0.4), bool(rng.random() < 0.65), float(rng.uniform(4, 30)), bool(rng.random() < 0.8)), kind
+
+
+class Ground:
+    """Paints polygons of the ground, and how rough they are, in the light and fog of the scene."""
+
+    def __init__(self, image: np.ndarray, street: Street, camera: Camera, light: Light):
+        self.image, self.street, self.camera = image, street, camera
+        self.rough = np.zeros(image.shape[:2], np.uint8)
+        self.lit = light.sky + light.sun * max(light.sun_direction[2], 0.0)
+
+    def quad(self, s0, s1, d0, d1, colour, rough=None, z=0.0) -> None:
+        """The rectangle s0..s1 by d0..d1 in street coordinates."""
+        self.polygon(self.street.world(np.array([s0, s1, s1, s0]), np.array([d0, d0, d1, d1]), z), colour, rough)
+
+    def polygon(self, world, colour, rough=None) -> None:
+        """A polygon (n, 3) of world points."""
+        pixels = self.camera.ground(world)
+        if len(pixels) < 3 or pixels[:, 1].max() < 0 or pixels[:, 0].max() < 0 or min(pixels.min(0)) > self.camera.size:
+            return
+        fixed = [np.round(pixels * 16).clip(-4e6, 4e6).astype(np.int32)]
+        cv2.fillPoly(self.image, fixed, (np.asarray(colour) * self.lit * 255).tolist(), cv2.LINE_AA, 4)
+        if rough is not None:
+            cv2.fillPoly(self.rough, fixed, int(rough), cv2.LINE_8, 4)
+
+
+def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> None:
+    """Everything flat: terrain, pavements, kerbs, carriageway, markings, crossing; then texture and fog over it."""
+    wet = 0.65 if light.weather == "rain" else 1.0
+    g, far = Ground(image, street, camera, light), 400.0
+    grass = np.array([.26, .36, .14]) * rng.uniform(0.6, 1.4) * (1 + rng.normal(0, .12, 3))
+    paved = np.full(3, rng.uniform(.35, .62)) * (1 + rng.normal(0, .05, 3))
+    sand = np.array([.55, .46, .34]) * rng.uniform(.7, 1.2)
+    terrain, roughness = [(grass, 170), (paved, 60), (sand, 90)][rng.choice(3, p=[.5, .35, .15])]
+    g.quad(-far, far, -far, far, terrain * wet, roughness)
+    walk = np.full(3, rng.uniform(.40, .68)) * (1 + rng.normal(0, .06, 3)) * wet
+    edge = street.half + street.pavement
+    for side in (-1, 1):
+        g.quad(-60, far, side * street.half, side * edge, walk, 60)
+        slab = rng.uniform(0.6, 2.5)
+        if rng.random() < 0.7:
+            for s in np.arange(-6, 34, slab):
+                g.quad(s, s + 0.03, side * street.half, side * edge, walk * 0.8)
+            if street.pavement > 2.5:
+                g.quad(-60, 60, side * (street.half + street.pavement / 2), side * (street.half + street.pavement / 2 + .03), walk * .8)
+    asphalt = np.full(3, rng.uniform(.17, .42)) * (1 + rng.normal(0, .03, 3)) * wet
+    g.quad(-60, far, -street.half, street.half, asphalt, 75)
+    if rng.random() < 0.25:                                          # a side street
+        s = rng.uniform(8, 40)
+        g.quad(s, s + rng.uniform(5, 10), -60, 60, asphalt, 75)
+    for _ in range(int(rng.integers(0, 5))):                         # repairs, stains, covers
+        s, d = rng.uniform(1, 30), rng.uniform(-street.half, street.half)
+        g.quad(s, s + rng.uniform(.4, 5), d, min(d + rng.uniform(.3, 2), street.half), asphalt * rng.uniform(.75, 1.2))
+    for d in (-street.half * .72, -street.half * .28, street.half * .28, street.half * .72):
+        g.quad(-60, 200, d - .3, d + .3, asphalt * rng.uniform(.9, 1.03))
+    markings(g, street, rng, asphalt)
+    kerb = np.full(3, rng.uniform(.5, .75)) * wet
+    for side in (-1, 1):
+        g.quad(-60, far, side * street.half, side * (street.half + .16), kerb, 40)
+        g.quad(-60, far, side * (street.half - .25), side * street.half, asphalt * .75)
+    backdrop.texture_ground(image, g.rough, camera, rng)
+    rows = np.arange(camera.size) - (camera.size / 2 - camera.focal * np.tan(camera.pitch))
+    depth = camera.height * camera.focal / np.maximum(rows, 0.2)
+    haze = ((1 - np.exp(-depth / light.fog_range)) * (rows > 0)).astype(np.float32)[:, None, None]
+    image += ((light.fog * 255).astype(np.float32) - image) * haze * (g.rough > 0)[..., None]
+
+
+def markings(g: Ground, street: Street, rng, asphalt) -> None:
+    """Centre and edge lines, a zebra crossing, parking bays, sometimes a cycle lane."""
+    white = np.array([.88, .88, .86]) * rng.uniform(.7, 1.0)
+    centre = white if rng.random() < .6 else np.array([.85, .65, .15])
+    if rng.random() < 0.2:
+        lane = np.array([[.55, .22, .16], [.2, .42, .28], [.22, .3, .5]])[rng.integers(3)]
+        for side in (-1, 1):
+            g.quad(-60, 300, side * (street.half - 1.5), side * (street.half - .1), lane, 70)
+    if rng.random() < 0.85:
+        dash, gap = rng.choice([(3, 4.5), (1.5, 1.5), (6, 6), (400, 0)], p=[.45, .2, .2, .15])
+        s = -10.0
+        while s < 110:
+            g.quad(s, min(s + dash, 300), -.07, .07, centre)
+            s += dash + gap
+    if rng.random() < 0.5:
+        for side in (-1, 1):
+            d = side * (street.half - (2.2 if street.parking else .35))
+            g.quad(-60, 300, d - .06, d + .06, white)
+    if street.parking and rng.random() < 0.7:
+        for side in (-1, 1):
+            for s in np.arange(-6, 50, 5.5):
+                g.quad(s, s + .1, side * street.half, side * (street.half - 2.1), white)
+    if rng.random() < 0.4:
+        for d in np.arange(-street.half + .4, street.half - .4, 1.0):
+            g.quad(street.crossing, street.crossing + 3, d, d + .5, white)
+        g.quad(street.crossing - 1.4, street.crossing - 1.1, 0, street.half, white)
+
+
+def draw_houses(image, street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> None:
+    """Two rows of houses, far ones first."""
+    if not street.houses:
+        return
+    walls = []
+    town = rng.uniform(5, 26)
+    for side in (-1, 1):
+        if rng.random() < 0.12:
+            continue
+        s = rng.uniform(-40, -20)
+        while s < 160:
+            width, height = rng.uniform(6, 22), town * rng.uniform(0.6, 1.5)
+            d = side * (street.half + street.pavement + street.setback + rng.choice([0, rng.uniform(0, 3)]))
+            tint = np.clip(colours.hue(rng, (0.02, 0.45), (0.55, 1.05)), 0, 1.2)
+            look = int(rng.integers(24)), float(rng.uniform(2.6, 3.6))
+            back = d + side * rng.uniform(8, 14)
+            foot = street.world(np.array([s, s + width, s + width, s]), np.array([d, d, back, back]))[:, :2]
+            for i, j, shade in ((0, 1, .5), (3, 0, .25), (1, 2, .25)):
+                a, b = foot[i], foot[j]
+                middle = (a + b) / 2
+                normal = np.array([b[1] - a[1], a[0] - b[0]])
+                normal = normal if normal @ (middle - foot.mean(0)) > 0 else -normal
+                if normal @ middle < 0 and max(a[1], b[1]) > 0.4:
+                    sunny = max(0.0, float(normal / np.linalg.norm(normal) @ light.sun_direction[:2]))
+                    walls.append((np.linalg.norm(middle), np.stack([a, b]), height, tint, look, shade * .2 + sunny * .8))
+            s += width + rng.choice([0, 0, rng.uniform(1, 8)])
+    for _, foot, height, tint, (kind, cell), shade in sorted(walls, key=lambda w: -w[0]):
+        backdrop.draw_wall(image, foot, height, camera, light, tint, kind, cell, shade)
