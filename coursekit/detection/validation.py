@@ -62,7 +62,7 @@ def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz
 
 def class_names(yaml: Path) -> list[str]:
     """Class names of a dataset YAML, in order of their numbers."""
-    return list(_read(yaml, "")["names"].values())
+    return list(read_dataset(yaml)["names"].values())
 
 
 def check_image_size(imgsz: int) -> None:
@@ -79,11 +79,29 @@ def check_dataset(data: str | Path, split: str = "") -> Path:
     if not path.is_file():
         raise CourseError(f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
                           "the name of its YAML.")
-    _read(path.resolve(), split)
+    read_dataset(path.resolve(), split)
     return path.resolve()
 
 
-def _read(path: Path, split: str) -> dict:
+def dataset_images(yaml: Path, split: str) -> list[Path]:
+    """The image files of a split, in order of their names. Raises CourseError where there are none."""
+    from ultralytics.data.utils import IMG_FORMATS
+
+    entry = read_dataset(yaml, split)[split]
+    images: list[Path] = []
+    for place in map(Path, entry if isinstance(entry, list) else [entry]):
+        if place.is_dir():
+            images += [file for file in place.rglob("*") if file.suffix[1:].lower() in IMG_FORMATS]
+        else:  # a text file that lists them
+            lines = place.read_text(encoding="utf-8-sig").split("\n")
+            images += [place.parent / line.strip() for line in lines if line.strip()]
+    if not images:
+        raise CourseError(f"{yaml}: the split {split!r} has no images.")
+    return sorted(set(images))
+
+
+def read_dataset(path: Path, split: str = "") -> dict:
+    """The YAML's content with absolute paths and `names` as a dict, as Ultralytics reads it. Raises CourseError."""
     from ultralytics.data.utils import check_det_dataset
 
     try:

@@ -26,7 +26,7 @@ def check_size(size: str) -> str:
 
 
 def new_detector(size: str) -> nn.Module:
-    """Ultralytics' DetectionModel of yolo12{size}.yaml, random weights, 80 classes. Raises CourseError for other sizes."""
+    """Ultralytics' DetectionModel of yolo12{size}.yaml, random weights, 80 classes. Raises CourseError."""
     from ultralytics.nn.tasks import DetectionModel
 
     with session():

@@ -1,0 +1,209 @@
+"""Does pretraining pay? A detector from a self-supervised backbone against one from random weights, at few labels.
+
+The arms differ in one thing, the values in layers 0 to 8 when training starts. All else is equal for equal seeds: the
+labelled images, the head's first weights, the order and augmentation of the batches, the settings, and the budget. The
+budget is counted in optimizer steps, so 32 labels get as many image passes as 128: an epoch lists every labelled image
+as often as fills the same number of passes, which keeps warm-up, learning rates and the running average in step too.
+
+Every finished run is one JSON file, written whole. Stopped at any moment, the same call goes on with the runs that are
+missing. What the interval covers: subsets, heads and batch orders. Not the pretraining itself, unless there is one
+backbone per seed.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import os
+import platform
+import random
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+import yaml
+
+import coursekit
+from coursekit import runtime
+from coursekit.detection.efficiency_summary import ARMS, Summary, summarise
+from coursekit.detection.transfer import read_backbone
+from coursekit.detection.validation import check_dataset, dataset_images, read_dataset
+from coursekit.detection.yolo12 import train
+from coursekit.models.encoder import Encoder
+from coursekit.runtime import CourseError
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What all runs share.
+
+    steps: optimizer steps of each run, rounded up to whole epochs: about 20 of them, or fewer where the largest label
+    count makes them longer. warmup: share of the training. freeze: share for which the arm "ssl_frozen_first" keeps its
+    backbone frozen, to go on at lr0 * unfreeze_lr_factor. mosaic: probability of Ultralytics' four-image collage.
+    split: what the detectors are measured on, at the end of training only, so that nothing is selected on it.
+    """
+
+    size: str = "n"
+    imgsz: int = 160
+    steps: int = 300
+    batch: int = 16
+    optimizer: str = "AdamW"
+    lr0: float = 0.001
+    weight_decay: float = 0.0005
+    warmup: float = 0.1
+    mosaic: float = 0.0
+    freeze: float = 0.2
+    unfreeze_lr_factor: float = 0.5
+    split: str = "val"
+
+
+def run_experiment(
+    data: str | Path,
+    backbone: Encoder | str | Path | Sequence[str | Path],
+    out: str | Path,
+    labels: Sequence[float] = (32, 128),
+    seeds: Sequence[int] = (0, 1, 2),
+    arms: Sequence[str] = ("random", "ssl"),
+    settings: Settings | None = None,
+    device: str | None = None,
+    keep_weights: bool = False,
+) -> Summary:
+    """Train every arm at every label count and seed, and compare them. Resumes where `out` holds finished runs.
+
+    data: YAML of a YOLO dataset; its train split is what labels are taken from. backbone: a YOLO12 encoder, a
+    pretraining run, or one run per seed. out: a folder of its own. labels: numbers of labelled images, or shares of the
+    train split (below 1, and 1.0 for all). Smaller subsets are part of larger ones. arms: of `ARMS`. keep_weights: keep
+    what Ultralytics wrote of every run, in out/runs.
+
+    Writes out/experiment.json (settings and provenance), out/rows/*.json and out/summary.json.
+    Raises CourseError for a folder that holds another experiment and for data or a backbone that does not fit.
+    """
+    settings, out = settings or Settings(), Path(out).expanduser()
+    source = check_dataset(data, settings.split)
+    images = dataset_images(source, "train")
+    counts = _label_counts(labels, len(images))
+    unknown = [arm for arm in arms if arm not in ARMS]
+    if unknown or not arms or not seeds:
+        raise CourseError(f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}. Give at least one of them, "
+                          "and at least one seed.")
+    encoders = _backbones(backbone, len(seeds))
+    epoch_steps = max(math.ceil(max(counts) / settings.batch), settings.steps // 20, 1)
+    epochs = max(2, math.ceil(settings.steps / epoch_steps))
+    _claim(out, {"settings": dataclasses.asdict(settings), "epochs": epochs, "epoch_steps": epoch_steps,
+                 "data": {"name": source.parent.name, **_fingerprint(images)},
+                 "backbones": [_digest(encoder) for encoder in encoders], "device": device or runtime.device()})
+    todo = [(n, position, arm) for position in range(len(seeds)) for n in counts for arm in arms]
+    for done, (n, position, arm) in enumerate(todo, 1):
+        seed = seeds[position]
+        row = out / "rows" / f"{arm}_{n:06d}_{seed}.json"
+        if row.exists():
+            continue
+        began, work = time.perf_counter(), out / "runs" / row.stem
+        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+        subset = _subset(source, images, n, seed, epoch_steps * settings.batch, out)
+        encoder = encoders[position % len(encoders)] if ARMS[arm].pretrained else None
+        freeze = round(settings.freeze * epochs) if ARMS[arm].frozen_first else 0
+        with contextlib.redirect_stdout(io.StringIO()):
+            run = train(
+                subset, settings.size, encoder, epochs=epochs, freeze_epochs=freeze, imgsz=settings.imgsz,
+                batch=settings.batch, nbs=settings.batch, lr0=settings.lr0, weight_decay=settings.weight_decay,
+                unfreeze_lr_factor=settings.unfreeze_lr_factor, optimizer=settings.optimizer, mosaic=settings.mosaic,
+                warmup_epochs=settings.warmup * epochs, split=settings.split, seed=seed, device=device,
+                weights="yaml", project=work.parent, name=work.name, val=False, plots=False, verbose=False)
+        _write(row, {"arm": arm, "labels": n, "seed": seed, "steps": epochs * epoch_steps, "epochs": epochs,
+                     **dataclasses.asdict(run.metrics), "tensors_matched": run.transfer and run.transfer.matched,
+                     "seconds": round(time.perf_counter() - began, 1)})
+        if not keep_weights:
+            shutil.rmtree(work, ignore_errors=True)
+        print(f"{done} of {len(todo)}: {arm}, {n} labels, seed {seed}: mAP50 {run.metrics.map50:.3f}, "
+              f"mAP50-95 {run.metrics.map50_95:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
+    summary = summarise(out)
+    _write(out / "summary.json", summary.as_json())
+    return summary
+
+
+def _label_counts(labels: Sequence[float], available: int) -> list[int]:
+    counts = []
+    for wanted in labels:
+        share = isinstance(wanted, float) and 0 < wanted <= 1
+        n = max(1, round(wanted * available)) if share else int(wanted)
+        if n < 1 or n != wanted and not share:
+            raise CourseError(f"{wanted} is no number of labels. Give a whole number, or a share from above 0 to 1.0.")
+        if n > available:
+            raise CourseError(f"{n} labels are wanted, the train split has {available} images. Ask for fewer.")
+        counts.append(n)
+    if not counts:
+        raise CourseError("No label counts: give at least one, such as 32.")
+    return sorted(set(counts))
+
+
+def _backbones(backbone, seeds: int) -> list[Encoder]:
+    several = isinstance(backbone, Sequence) and not isinstance(backbone, str)
+    encoders = [read_backbone(one) for one in (backbone if several else [backbone])]
+    if len(encoders) not in (1, seeds):
+        raise CourseError(f"{len(encoders)} backbones for {seeds} seeds: give one, or one per seed.")
+    return encoders
+
+
+def _subset(source: Path, images: list[Path], n: int, seed: int, passes: int, out: Path) -> Path:
+    """A dataset YAML whose train split lists n images as often as makes `passes` lines."""
+    chosen = random.Random(f"labels {seed}").sample(images, len(images))[:n]  # a prefix, so subsets are nested
+    listed = (chosen * math.ceil(passes / n))[:passes]
+    folder = out / "subsets" / f"{n:06d}_{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "train.txt").write_text("\n".join(map(str, listed)) + "\n", encoding="utf-8")
+    data = read_dataset(source)
+    splits = {split: data[split] for split in ("val", "test") if data.get(split)}
+    (folder / "data.yaml").write_text(yaml.safe_dump({
+        "path": str(data["path"]), "train": str((folder / "train.txt").resolve()), **splits,
+        "names": {int(number): str(name) for number, name in data["names"].items()}}), encoding="utf-8")
+    return folder / "data.yaml"
+
+
+def _fingerprint(images: list[Path]) -> dict:
+    """Number of images and a hash of their names and labels: the same data, wherever it lies."""
+    from ultralytics.data.utils import img2label_paths
+
+    digest = hashlib.sha256()
+    for image, label in zip(images, img2label_paths([str(image) for image in images]), strict=True):
+        digest.update(image.name.encode() + b"\0" + (Path(label).read_bytes() if Path(label).is_file() else b""))
+    return {"images": len(images), "sha256": digest.hexdigest()}
+
+
+def _digest(encoder: Encoder) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in encoder.state_dict().items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _claim(out: Path, experiment: dict) -> None:
+    """Make `out` the folder of this experiment, or make sure that it is."""
+    file = out / "experiment.json"
+    if file.exists():
+        recorded = json.loads(file.read_text(encoding="utf-8"))
+        changed = [key for key in experiment if recorded.get(key) != json.loads(json.dumps(experiment[key]))]
+        if changed:
+            raise CourseError(f"{out} holds another experiment: {', '.join(changed)} differ from what {file.name} "
+                              "records. Its rows would not be comparable: choose another --out.")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CourseError(f"{out} exists and is no experiment's folder. Choose another --out.")
+    from ultralytics import __version__ as ultralytics_version
+
+    _write(file, {**experiment, "made": {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "coursekit": coursekit.__version__,
+        "python": platform.python_version(), "torch": torch.__version__, "ultralytics": ultralytics_version,
+        "threads": torch.get_num_threads(), "processor": platform.machine()}})
+
+
+def _write(file: Path, content: dict) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".part{os.getpid()}")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, file)
