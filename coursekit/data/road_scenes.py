@@ -99,6 +99,7 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
         if layer is not None:
             painted.append(layer)
     owner, painted = scene_paint.visibility(painted, size)
+    image = image.astype(np.float32)
     scene_paint.shadows(image, [layer.thing for layer in painted], camera, light)
     scene_paint.compose(image, painted, camera, light)
     image = expose(image, camera, light, rng)

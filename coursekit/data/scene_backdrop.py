@@ -10,26 +10,31 @@ from coursekit.data.scene_light import veil
 from coursekit.data.scene_mesh import Camera, Light
 
 TILE = 256
+LIT = 3.5                                     # a lit window is this much brighter than white in the same light
 
 
 def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarray:
-    """Sky and far hills over the whole frame: float32 (H, W, 3), 0..255."""
+    """Sky and far hills over the whole frame: uint8 (H, W, 3)."""
     size = camera.size
     horizon = size / 2 - camera.focal * np.tan(camera.pitch)
     rise = np.clip((horizon - np.arange(size)) / size * 1.6, 0, 1)[:, None] ** 0.7
-    column = light.horizon + (light.zenith - light.horizon) * rise
-    image = np.repeat((column * 255).astype(np.float32)[:, None], size, 1)
-    if light.weather != "fog":
-        cloud = cv2.resize(colours.patch(rng, colours.noise(512, 128, 4, 1), 160, 220), (size, size), interpolation=cv2.INTER_LINEAR)
-        cover = np.clip(cloud * 0.5 + rng.uniform(-0.7, 0.5), 0, 1) * np.linspace(1, 0.55, size, dtype=np.float32)[:, None]
-        white = (light.horizon * 0.5 + np.array([.5, .5, .5]) * (1 if light.time == "day" else .45 if light.time == "dusk" else .08))
-        if light.weather != "clear":
-            white = white * 0.8
-        image += (white.astype(np.float32) * 255 - image) * (cover * 0.8)[..., None]
+    column = ((light.horizon + (light.zenith - light.horizon) * rise) * 255).astype(np.float32)
+    image = np.empty((size, size, 3), np.float32)
+    image[:] = column[:, None]
+    if light.weather != "fog" and horizon > 0:
+        rows = int(min(size, horizon + size * 0.1)) + 1
+        cloud = colours.patch(rng, colours.noise(512, 128, 4, 1), max(2, rows * 160 // size), 220)
+        cloud = cv2.resize(cloud, (size, rows), interpolation=cv2.INTER_LINEAR)
+        cover = np.clip(cloud * 0.4 + np.float32(rng.uniform(-0.56, 0.4)), 0, 0.8) * np.linspace(1, 0.55, size, dtype=np.float32)[:rows, None]
+        white = light.horizon * 0.5 + 0.5 * {"day": 1, "dusk": .45, "night": .08}[light.time]
+        white = (white * (255 if light.weather == "clear" else 204)).astype(np.float32)
+        image[:rows] += (white - image[:rows]) * cover[..., None]
+    image = np.clip(image, 0, 255).astype(np.uint8)
     for k in range(int(rng.integers(0, 3))):
         xs = np.linspace(-8, size + 8, 24)
-        rough = np.interp(np.arange(24), np.arange(0, 24, 3 + 2 * k), rng.random(len(np.arange(0, 24, 3 + 2 * k)))) + 0.15 * rng.random(24)
-        ys = horizon - size * rng.uniform(0.02, 0.12) * rough + (xs - size / 2) * np.tan(camera.roll) * 0
+        knots = np.arange(0, 24, 3 + 2 * k)
+        rough = np.interp(np.arange(24), knots, rng.random(len(knots))) + 0.15 * rng.random(24)
+        ys = horizon - size * rng.uniform(0.02, 0.12) * rough
         tone = np.array([.16, .22, .13]) * (light.sky + light.sun * .4) * rng.uniform(0.7, 1.4)
         left = veil(rng.uniform(60, 500), light)
         tone = (tone * left + light.fog * (1 - left)) * 255
@@ -38,31 +43,36 @@ def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarr
     return image
 
 
-def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, rng: np.random.Generator) -> None:
-    """Grain of asphalt, grass and paving, in perspective. rough: uint8 (H, W), how much of it each pixel gets (50 = asphalt)."""
+def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, light: Light, rng: np.random.Generator) -> None:
+    """Grain of asphalt, grass and paving, in perspective, and the air before it; in place.
+
+    rough: uint8 (H, W): how much grain each pixel gets (75 = asphalt); 0 is no ground.
+    """
     size = camera.size
-    top = int(max(0, np.floor(size / 2 - camera.focal * np.tan(camera.pitch) - abs(np.tan(camera.roll)) * size / 2)))
+    horizon = size / 2 - camera.focal * np.tan(camera.pitch)
+    top = int(max(0, np.floor(horizon - abs(np.tan(camera.roll)) * size / 2)))
     if top >= size - 2:
         return
-    axes = camera.axes
     intrinsic = np.array([[camera.focal, 0, size / 2], [0, camera.focal, size / 2 - top], [0, 0, 1]])
-    ground = np.stack([axes[:, 0], axes[:, 1], -axes @ camera.eye], 1)                 # world (x, y, 1) -> camera
-    rows = np.arange(top, size) - (size / 2 - camera.focal * np.tan(camera.pitch))
-    depth = camera.height * camera.focal / np.maximum(rows, 0.5)
+    ground = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)        # world (x, y, 1) -> camera
+    depth = (camera.height * camera.focal / np.maximum(np.arange(top, size) - horizon, 0.5)).astype(np.float32)
     total = np.zeros((size - top, size), np.float32)
     for metres, reach, strength, seed in ((1.6, 5.0, 1.0, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
         scale = np.array([[metres / TILE, 0, rng.uniform(0, metres)], [0, metres / TILE, 0], [0, 0, 1]])
-        matrix = intrinsic @ ground @ scale
-        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), matrix, (size, size - top), flags=cv2.INTER_LINEAR,
-                                     borderMode=cv2.BORDER_WRAP)
-        total += warped * (strength * np.exp(-depth / reach)).astype(np.float32)[:, None]
-    amount = rough[top:].astype(np.float32) / 1000
-    image[top:] *= (1 + np.clip(total * amount, -0.5, 0.6))[..., None]
+        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), intrinsic @ ground @ scale, (size, size - top),
+                                     flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        total += warped * (np.float32(strength) * np.exp(-depth / np.float32(reach)))[:, None]
+    part = rough[top:]
+    gain = np.clip(total * (part * np.float32(1e-3)), -0.5, 0.6) + 1
+    left = np.exp(-depth / np.float32(light.fog_range))[:, None]
+    left = np.where(part > 0, left, 1)
+    textured = image[top:] * (gain * left)[..., None] + (light.fog * 255).astype(np.float32) * (1 - left)[..., None]
+    image[top:] = np.clip(textured, 0, 255)
 
 
 @lru_cache(maxsize=64)
 def facade(kind: int, lit: bool) -> np.ndarray:
-    """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. Read only."""
+    """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. lit: at night, everything LIT times darker, but for lit windows. Read only."""
     rng = np.random.default_rng([77, kind])
     cell, n = 48, 6
     base = np.full((cell * n, cell * n, 3), rng.uniform(150, 225), np.float32)
@@ -77,7 +87,7 @@ def facade(kind: int, lit: bool) -> np.ndarray:
         base *= 1 + 0.04 * colours.noise(512, 128, 2, 8)[:side, :side, None]
     else:
         base *= np.where(np.arange(side) % 16 < 1, 0.8, 1.0)[:, None, None].astype(np.float32)
-    x0, x1 = np.sort(rng.choice(np.arange(4, 22), 1)).item(), 0
+    x0 = int(rng.integers(4, 16))
     width, tall = cell - 2 * x0, int(rng.integers(22, 38))
     top = (cell - tall) // 2
     curtain = kind % 6 == 5
@@ -114,7 +124,7 @@ def facade(kind: int, lit: bool) -> np.ndarray:
                 block[:rng.integers(3, h)] = rng.uniform(120, 235)
         if kind % 5 == 2 and row < n - 1:
             base[(row + 1) * cell - 9:(row + 1) * cell - 2] *= 0.72
-    out = np.clip(base, 0, 1200).astype(np.float32)
+    out = np.clip(base / (LIT if lit else 1), 0, 255).astype(np.uint8)
     out.setflags(write=False)
     return out
 
@@ -147,10 +157,10 @@ def draw_wall(image: np.ndarray, foot: np.ndarray, height: float, camera: Camera
     area = (x1 - x0, y1 - y0)
     wall = cv2.warpPerspective(texture, matrix, area, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     mask = np.zeros((area[1], area[0]), np.uint8)
-    cv2.fillConvexPoly(mask, np.round((pixels - (x0, y0)) * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(mask, np.round((pixels - (x0, y0)) * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
     left = veil(float(np.linalg.norm((p + q) / 2)), light)
-    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * left
-    wall = np.minimum(wall * gain.astype(np.float32), np.float32(255)) + (light.fog * (1 - left) * 255).astype(np.float32)
-    alpha = (mask.astype(np.float32) / 255)[..., None]
+    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * left * (LIT if light.time == "night" else 1)
+    air = light.fog * (1 - left) * 255
+    wall = cv2.transform(wall, np.column_stack([np.diag(gain), air]))
     region = image[y0:y1, x0:x1]
-    region += (wall - region) * alpha
+    cv2.copyTo(wall, mask, region)

@@ -76,4 +76,4 @@ def patch(rng: np.random.Generator, tile: np.ndarray, height: int, width: int) -
     y, x = y % max(1, size - height + 1), x % max(1, size - width + 1)
     if height <= size and width <= size:
         return tile[y:y + height, x:x + width]
-    return np.tile(tile, (-(-height // size), -(-width // size)))[:height, :width]
+    return np.tile(tile, (-(-height // size), -(-width // size)) + (1,) * (tile.ndim - 2))[:height, :width]

@@ -1,5 +1,7 @@
 """Weather and time of day of drawn road scenes, and what lens and sensor make of it."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -71,24 +73,26 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
     soften = rng.choice([0.0, 0.45, 0.7, 1.1], p=[0.5, 0.3, 0.15, 0.05]) * size / 320
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)
-    cast = 1 + rng.normal(0, 0.05, 3)
-    low, high = rng.uniform(-14, 14), rng.uniform(225, 285)
-    if light.time == "night":
-        low, high = rng.uniform(0, 10), rng.uniform(240, 300)
-    gain = (cast * (high - low) / 255).astype(np.float32)
     if rng.random() < 0.4:                                           # darker corners
-        ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2
-        image *= (1 - rng.uniform(0.05, 0.3) * 0.5 * (ramp[:, None] + ramp[None]))[..., None]
-    image = image * gain + np.float32(low)
-    grey = rng.random()
+        ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2 * np.float32(rng.uniform(0.03, 0.15))
+        image *= (1 - ramp[:, None] - ramp[None])[..., None]
+    low, high = (rng.uniform(-14, 14), rng.uniform(225, 285)) if light.time != "night" else (rng.uniform(0, 10), rng.uniform(240, 300))
+    look, grey = np.diag((1 + rng.normal(0, 0.05, 3)) * (high - low) / 255), rng.random()
     if grey < 0.3:                                                   # paler, richer, or black and white
         keep = 0.0 if grey < 0.035 else rng.uniform(0.4, 1.5)
-        plain = image @ np.array([.299, .587, .114], np.float32)
-        image = plain[..., None] + (image - plain[..., None]) * np.float32(keep)
-    grain = rng.uniform(1, 5) + (rng.uniform(0, 8) if light.time == "night" else 0)
-    shape = image.shape[:2]
-    tile = colours.noise(512, 2, 1, 3)
-    common = colours.patch(rng, tile, *shape)
-    for c in range(3):
-        image[..., c] += np.float32(grain) * (0.75 * common + 0.5 * colours.patch(rng, tile, *shape))
-    return np.clip(image, 0, 255).astype(np.uint8)
+        look = (keep * np.eye(3) + (1 - keep) * np.array([.299, .587, .114])) @ look
+    image = cv2.transform(image, np.column_stack([look, np.full(3, low)]).astype(np.float32))
+    grain = rng.uniform(1, 5) + (rng.uniform(0, 6) if light.time == "night" else 0)
+    image = cv2.scaleAdd(np.ascontiguousarray(colours.patch(rng, sensor_noise(), size, size)), float(grain), image)
+    return np.clip(image, 0, 255, out=image).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def sensor_noise() -> np.ndarray:
+    """Noise of a camera: float32 (768, 768, 3), deviation about 1, some of it shared by the three colours. Read only."""
+    rng = np.random.default_rng(31)
+    grain = rng.normal(size=(768, 768, 1)) * 0.75 + rng.normal(size=(768, 768, 3)) * 0.6
+    grain = cv2.GaussianBlur(grain.astype(np.float32), (0, 0), 0.55)
+    grain /= grain.std()
+    grain.setflags(write=False)
+    return grain

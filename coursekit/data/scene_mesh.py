@@ -5,6 +5,7 @@ Objects: x ahead, y to their left, z up, standing on z = 0. Colours: RGB in [0, 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -22,12 +23,12 @@ class Camera:
     pitch: float = 0.0
     roll: float = 0.0
 
-    @property
+    @cached_property
     def eye(self) -> np.ndarray:
         """Where the camera stands: (3,) metres."""
         return np.array([0.0, 0.0, self.height])
 
-    @property
+    @cached_property
     def axes(self) -> np.ndarray:
         """Rows: the directions of image right, image down and ahead, in world coordinates: (3, 3)."""
         c, s = np.cos(self.pitch), np.sin(self.pitch)
@@ -90,88 +91,123 @@ class Light:
         return lit + (colour - lit) * glow[:, None]
 
 
-class Mesh:
-    """A soup of coloured polygons in 3-D. Build it in object coordinates, then `place` it in the world."""
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross product of (..., 3) arrays; np.cross costs five times as much on small ones."""
+    x, y, z = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1], a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2], a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return np.stack([x, y, z], -1)
 
-    def __init__(self):
-        self.points, self.counts, self.normals, self.paint = [], [], [], []
+
+def unit(v: np.ndarray) -> np.ndarray:
+    """Vectors (..., 3) at length 1."""
+    return v / np.maximum(np.sqrt((v * v).sum(-1, keepdims=True)), 1e-9)
+
+
+CUBE = np.array([[(x, y, z) for y, z in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for x in (-1, 1)]
+                + [[(x, y, z) for x, z in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for y in (-1, 1)]
+                + [[(x, y, z) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for z in (-1, 1)]) / 2
+
+
+class Mesh:
+    """A soup of coloured polygons in 3-D. Build it in object coordinates, then `place` it in the world.
+
+    Rows of `paint`: colour (3), gloss, bias, glow, two-sided, whether the reference is a normal, the reference (3).
+    """
+
+    def __init__(self, eye: np.ndarray | None = None):
+        self.points, self.counts, self.paint, self.rods, self.eye = [], [], [], [], eye
 
     def add(self, polygons, colour, *, inside=None, normal=None, gloss=0.0, bias=0.0, glow=0.0, two_sided=False):
-        """Add F polygons of n corners each: (F, n, 3) or (n, 3). Normals point away from `inside`, or are given.
+        """Add F polygons of n corners each: (F, n, 3) or (n, 3). Normals point away from `inside` (3,) or (F, 3), or are given.
 
         gloss: 0 (matt) .. 1 (mirror). bias: metres nearer than it is, when sorting, for what is painted on a surface.
-        glow: 1 for lamps, which need no light. two_sided: drawn from behind as well.
+        glow: 1 for lamps, which need no light. two_sided: drawn from behind as well. Each a number or (F,).
         """
         polygons = np.asarray(polygons, float)
         polygons = polygons[None] if polygons.ndim == 2 else polygons
         count, corners = polygons.shape[:2]
-        if normal is None:
-            if corners == 4:
-                normal = np.cross(polygons[:, 2] - polygons[:, 0], polygons[:, 3] - polygons[:, 1])
-            else:
-                normal = np.cross(polygons, np.roll(polygons, -1, 1)).sum(1)
-            if inside is not None:
-                out = ((polygons.mean(1) - inside) * normal).sum(1)
-                normal = normal * np.where(out < 0, -1.0, 1.0)[:, None]
-        normal = np.broadcast_to(normal, (count, 3))
-        normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-        paint = np.empty((count, 7))
+        paint = np.empty((count, 11))
         paint[:, :3], paint[:, 3], paint[:, 4], paint[:, 5], paint[:, 6] = colour, gloss, bias, glow, two_sided
+        paint[:, 7] = normal is not None
+        paint[:, 8:] = normal if normal is not None else inside
         self.points.append(polygons.reshape(-1, 3))
         self.counts.append(np.full(count, corners))
-        self.normals.append(normal)
         self.paint.append(paint)
 
     def loft(self, rings, colour, *, caps=True, axis=None, **kind):
         """Skin over rings (S, K, 3). colour: (3,), (S-1, 3) or (S-1, K, 3). `axis` (S, 3) is inside; default: ring means."""
         rings = np.asarray(rings, float)
-        axis = rings.mean(1) if axis is None else np.asarray(axis, float)
-        turned = np.roll(rings, -1, 1)
-        quads = np.stack([rings[:-1], turned[:-1], turned[1:], rings[1:]], 2)          # (S-1, K, 4, 3)
         colour = np.asarray(colour, float)
-        if colour.ndim == 2:
-            colour = colour[:, None]
-        shape = quads.shape[:2]
-        inside = np.broadcast_to(((axis[:-1] + axis[1:]) / 2)[:, None], (*shape, 3)).reshape(-1, 3)
+        colour = colour[:, None] if colour.ndim == 2 else colour
+        shape = (1, len(rings) - 1, rings.shape[1], 3)
+        self.lofts(rings[None], np.broadcast_to(colour, shape[1:])[None], caps=caps, axis=None if axis is None else np.asarray(axis)[None], **kind)
+
+    def lofts(self, rings, colour, *, caps=True, axis=None, **kind):
+        """T skins at once over rings (T, S, K, 3), with colours that broadcast to (T, S-1, K, 3)."""
+        axis = rings.mean(2) if axis is None else axis
+        turned = np.concatenate([rings[:, :, 1:], rings[:, :, :1]], 2)
+        quads = np.stack([rings[:, :-1], turned[:, :-1], turned[:, 1:], rings[:, 1:]], 3)      # (T, S-1, K, 4, 3)
+        shape = quads.shape[:3]
+        inside = np.broadcast_to(((axis[:, :-1] + axis[:, 1:]) / 2)[:, :, None], (*shape, 3)).reshape(-1, 3)
         colour = np.broadcast_to(colour, (*shape, 3))
         self.add(quads.reshape(-1, 4, 3), colour.reshape(-1, 3), inside=inside, **kind)
         if caps:
-            self.add(rings[0], colour[0, 0], inside=axis[1], **kind)
-            self.add(rings[-1], colour[-1, 0], inside=axis[-2], **kind)
+            self.add(np.concatenate([rings[:, 0], rings[:, -1]]), np.concatenate([colour[:, 0, 0], colour[:, -1, 0]]),
+                     inside=np.concatenate([axis[:, 1], axis[:, -2]]), **kind)
 
     def tube(self, axis, radii, colour, sides=8, flat=1.0, across=(0.0, 1.0, 0.0), **kind):
-        """A round limb along `axis` (S, 3) with `radii` (S,); `flat` scales it along the direction at right angles to `across`."""
+        """One round limb: see `tubes`."""
         axis = np.asarray(axis, float)
-        radii = np.broadcast_to(np.asarray(radii, float), (len(axis),))
-        along = axis[-1] - axis[0]
-        along = along / max(np.linalg.norm(along), 1e-9)
-        wide = np.asarray(across, float) - along * (np.asarray(across, float) @ along)
-        if np.linalg.norm(wide) < 0.1:
-            wide = np.array([1.0, 0, 0]) - along * along[0]
-        wide /= np.linalg.norm(wide)
-        deep = np.cross(along, wide) * flat
-        turn = np.arange(sides) * (2 * np.pi / sides)
-        circle = np.cos(turn)[:, None] * wide + np.sin(turn)[:, None] * deep
-        self.loft(axis[:, None] + radii[:, None, None] * circle, colour, axis=axis, **kind)
+        self.tubes(axis[None], np.broadcast_to(np.asarray(radii, float), (1, len(axis))), np.asarray(colour, float)[None], sides, flat, across, **kind)
 
-    def sticks(self, a, b, radius, colour, eye, **kind):
-        """Thin rods from a (n, 3) to b (n, 3): ribbons that face the camera at `eye` (3,), lit like rods."""
+    def tubes(self, axis, radii, colour, sides=8, flat=1.0, across=(0.0, 1.0, 0.0), **kind):
+        """T round limbs along `axis` (T, S, 3) with `radii` (T, S) and colour (T, 3); `flat` (number or (T,)) makes them flat
+        at right angles to `across`."""
+        along = unit(axis[:, -1] - axis[:, 0])
+        across = np.asarray(across, float)
+        wide = across - along * (along @ across)[:, None]
+        poor = (wide * wide).sum(1) < 0.01
+        if poor.any():
+            wide[poor] = np.array([1.0, 0, 0]) - along[poor] * along[poor, :1]
+        wide = unit(wide)
+        deep = cross(along, wide) * np.broadcast_to(np.asarray(flat, float), (len(along),))[:, None]
+        turn = np.arange(sides) * (2 * np.pi / sides)
+        circle = np.cos(turn)[:, None] * wide[:, None] + np.sin(turn)[:, None] * deep[:, None]               # (T, K, 3)
+        self.lofts(axis[:, :, None] + radii[:, :, None, None] * circle[:, None], colour[:, None, None], axis=axis, **kind)
+
+    def boxes(self, centres, sizes, colour, **kind):
+        """Upright boxes: centres (n, 3), sizes (n, 3), metres; colour (3,) or (n, 3)."""
+        centres, sizes = np.atleast_2d(np.asarray(centres, float)), np.atleast_2d(np.asarray(sizes, float))
+        faces = (CUBE * sizes[:, None, None] + centres[:, None, None]).reshape(-1, 4, 3)
+        colour = np.broadcast_to(np.asarray(colour, float), centres.shape)
+        self.add(faces, np.repeat(colour, 6, 0), inside=np.repeat(centres, 6, 0), **kind)
+
+    def sticks(self, a, b, radius, colour, gloss=0.0, bias=0.0):
+        """Thin rods from a (n, 3) to b (n, 3): ribbons that face the camera at `eye`, lit like rods."""
         a, b = np.atleast_2d(np.asarray(a, float)), np.atleast_2d(np.asarray(b, float))
-        look = eye - (a + b) / 2
-        side = np.cross(b - a, look)
-        length = np.linalg.norm(side, axis=1, keepdims=True)
-        side = side / np.maximum(length, 1e-9) * np.broadcast_to(np.asarray(radius, float), (len(a),))[:, None]
-        look = look / np.linalg.norm(look, axis=1, keepdims=True) + np.array([0, 0, 0.6])
-        self.add(np.stack([a - side, a + side, b + side, b - side], 1), colour, normal=look, two_sided=True, **kind)
+        row = np.empty((len(a), 12))
+        row[:, :3], row[:, 3:6], row[:, 6], row[:, 7:10], row[:, 10], row[:, 11] = a, b, radius, colour, gloss, bias
+        self.rods.append(row)
+
+    def _ribbons(self) -> None:
+        rods = np.concatenate(self.rods)
+        a, b = rods[:, :3], rods[:, 3:6]
+        look = self.eye - (a + b) / 2
+        side = unit(cross(b - a, look)) * rods[:, 6:7]
+        self.add(np.stack([a - side, a + side, b + side, b - side], 1), rods[:, 7:10], normal=unit(look) + np.array([0, 0, 0.6]),
+                 two_sided=True, gloss=rods[:, 10], bias=rods[:, 11])
+        self.rods = []
 
     def place(self, heading: float, position, lean: float = 0.0) -> "Mesh":
         """The same mesh in the world: turned to `heading` (radians from world x), leaning to its right, moved."""
+        if self.rods:
+            self._ribbons()
         c, s, cl, sl = np.cos(heading), np.sin(heading), np.cos(lean), np.sin(lean)
         turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, cl, -sl], [0, sl, cl]])
+        position, paint = np.asarray(position, float), np.concatenate(self.paint)
+        paint[:, 8:] = paint[:, 8:] @ turn.T + position * (paint[:, 7:8] == 0)
         placed = Mesh()
-        placed.points = [np.concatenate(self.points) @ turn.T + np.asarray(position, float)]
-        placed.normals = [np.concatenate(self.normals) @ turn.T]
-        placed.counts, placed.paint = [np.concatenate(self.counts)], [np.concatenate(self.paint)]
+        placed.points = [np.concatenate(self.points) @ turn.T + position]
+        placed.counts, placed.paint = [np.concatenate(self.counts)], [paint]
         return placed
 
 
@@ -187,12 +223,18 @@ class Layer:
 
     def draw(self, mesh: Mesh, camera: Camera, light: Light) -> None:
         """Paint the faces of a placed mesh, far ones first."""
-        points, counts = np.concatenate(mesh.points), np.concatenate(mesh.counts)
-        normal, paint = np.concatenate(mesh.normals), np.concatenate(mesh.paint)
+        (points,), (counts,), (paint,) = mesh.points, mesh.counts, mesh.paint
         starts = np.concatenate([[0], np.cumsum(counts)])
         centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None]
+        after = np.arange(1, len(points) + 1)
+        after[starts[1:] - 1] = starts[:-1]
+        rays = points - np.repeat(centre, counts, 0)
+        normal = np.add.reduceat(cross(rays, rays[after]), starts[:-1], 0)               # Newell's normal of each polygon
+        reference = paint[:, 8:]
+        inward = ((centre - reference) * normal).sum(1, keepdims=True) < 0
+        normal = unit(np.where(paint[:, 7:8] > 0, reference, np.where(inward, -normal, normal)))
         view = centre - camera.eye
-        distance = np.linalg.norm(view, axis=1)
+        distance = np.sqrt((view * view).sum(1))
         view = view / distance[:, None]
         facing = (normal * view).sum(1)
         normal = np.where((facing > 0)[:, None], -normal, normal)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Mesh
+from coursekit.data.scene_mesh import Mesh, cross, unit
 from coursekit.data.scene_poses import LEFT, UP, Pose
 
 
@@ -11,7 +11,7 @@ def ellipses(centres, wide, deep, across, sides) -> np.ndarray:
     """Rings (S, K, 3) around an upright axis: half widths along `across`, half depths at right angles to it."""
     centres, across = np.asarray(centres, float), np.asarray(across, float)
     axis = np.gradient(centres, axis=0)
-    ahead = np.cross(across, axis)
+    ahead = cross(across, axis)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
     turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
     c, s = np.cos(turn)[:, None], np.sin(turn)[:, None]
@@ -48,7 +48,7 @@ def torso(mesh, p: Pose, rng, sides, top, bottom, girth, open_jacket) -> None:
         skin[1:, ahead > 0.9 if sides > 8 else ahead > 0.85] = open_jacket
     mesh.loft(rings, skin)
     if 0.30 < style < 0.5:                                           # a print on the chest
-        out = np.cross(across, p.neck - p.hip)
+        out = cross(across, p.neck - p.hip)
         out /= np.linalg.norm(out)
         c = p.hip + (p.neck - p.hip) * 0.68 + out * deep[4] * 1.08
         u = (p.neck - p.hip) * rng.uniform(0.06, 0.16)
@@ -56,13 +56,25 @@ def torso(mesh, p: Pose, rng, sides, top, bottom, girth, open_jacket) -> None:
         mesh.add([c - u - w, c - u + w, c + u + w, c + u - w], other, normal=out[None], bias=0.15)
 
 
-def limb(mesh, points, radii, colour, sides) -> None:
-    """A limb with a ball at every joint, so that it bends without a gap."""
-    for a, b, ra, rb, c in zip(points[:-1], points[1:], radii[:-1], radii[1:], colour, strict=True):
-        step = (b - a) / max(np.linalg.norm(b - a), 1e-6)
-        bulge = 0.5 * (ra + rb) * 1.06
-        mesh.tube([a - step * ra * 0.7, a - step * ra * 0.2, a + (b - a) * 0.35, b + step * rb * 0.2, b + step * rb * 0.7],
-                  [ra * 0.62, ra * 0.97, bulge, rb * 0.97, rb * 0.62], c, sides)
+class Limbs:
+    """Collects round limbs, to make them all at once: a ball at every joint, so that they bend without a gap."""
+
+    def __init__(self):
+        self.axis, self.radii, self.colour, self.flat = [], [], [], []
+
+    def bone(self, a, b, ra, rb, colour) -> None:
+        """A limb from joint to joint."""
+        step = (b - a) / max(np.sqrt((b - a) @ (b - a)), 1e-6)
+        self.add([a - step * ra * 0.7, a - step * ra * 0.2, a + (b - a) * 0.35, b + step * rb * 0.2, b + step * rb * 0.7],
+                 [ra * 0.62, ra * 0.97, 0.53 * (ra + rb), rb * 0.97, rb * 0.62], colour)
+
+    def add(self, axis, radii, colour, flat=1.0) -> None:
+        """A limb along five points."""
+        self.axis.append(axis), self.radii.append(radii), self.colour.append(colour), self.flat.append(flat)
+
+    def finish(self, mesh: Mesh, sides: int) -> None:
+        """Put them into the mesh."""
+        mesh.tubes(np.array(self.axis), np.array(self.radii), np.array(self.colour), sides, np.array(self.flat))
 
 
 def skirt(mesh, p: Pose, sides, colour, length, flare) -> None:
@@ -86,9 +98,9 @@ def head(mesh, p: Pose, rng, detail, tone, helmet) -> None:
     if helmet:
         style, gear = "helmet", colours.paint(rng)
     ahead = p.head_ahead
-    left = np.cross(UP, ahead)
+    left = cross(UP, ahead)
     left /= np.linalg.norm(left)
-    up = np.cross(ahead, left)
+    up = cross(ahead, left)
     rows, sides = (5, 8) if detail == 0 else (8, 12) if detail == 1 else (12, 18)
     v = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1) * 0.985)
     turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
@@ -143,16 +155,10 @@ def head(mesh, p: Pose, rng, detail, tone, helmet) -> None:
 
 def face(mesh, p, rng, size, ahead, left, up, tone, hair) -> None:
     """Eyes, brows, nose, mouth, ears, sometimes glasses: small patches on the skull."""
+    spots = []
+
     def spot(s, u, w, t, colour, bias, lift=1.02):
-        f = np.sqrt(max(0.05, 1 - s * s - u * u))
-        jaw = 1 + 0.38 * (u + 0.25) if u < -0.25 else 1.0
-        c = p.head + size * lift * (ahead * f * 0.86 * jaw + left * s * 0.74 * jaw + up * u * 1.02)
-        n = ahead * f + left * s * 1.3 + up * u * 0.5
-        side = np.cross(up, n)
-        side = side / np.linalg.norm(side) * w * size
-        tall = up * t * size
-        turn = np.arange(8) * np.pi / 4 + np.pi / 8
-        mesh.add(c + np.cos(turn)[:, None] * side + np.sin(turn)[:, None] * tall, colour, normal=n[None], bias=bias)
+        spots.append((s, u, w, t, *colour, bias, lift))
     dark = np.array([0.07, 0.05, 0.04])
     glasses = rng.random()
     for s in (0.40, -0.40):
@@ -169,6 +175,15 @@ def face(mesh, p, rng, size, ahead, left, up, tone, hair) -> None:
     spot(0.0, -0.56, 0.26, 0.05 + 0.06 * (rng.random() < 0.3), tone * np.array([0.72, 0.45, 0.42]), 0.12)
     for s in (0.97, -0.97):
         spot(s, 0.0, 0.14, 0.2, tone * 0.88, 0.05, 1.06)
+    rows = np.array(spots)
+    s, u, w, t, lift = (rows[:, [k]] for k in (0, 1, 2, 3, 8))
+    f = np.sqrt(np.maximum(0.05, 1 - s * s - u * u))
+    jaw = np.where(u < -0.25, 1 + 0.38 * (u + 0.25), 1.0)
+    centre = p.head + size * lift * (ahead * f * 0.86 * jaw + left * s * 0.74 * jaw + up * u * 1.02)
+    normal = ahead * f + left * s * 1.3 + up * u * 0.5
+    side, turn = unit(cross(up, normal)) * w * size, np.arange(8) * np.pi / 4 + np.pi / 8
+    outline = centre[:, None] + np.cos(turn)[:, None] * side[:, None] + np.sin(turn)[:, None] * (up * t * size)[:, None]
+    mesh.add(outline, rows[:, 4:7], normal=normal, bias=rows[:, 7])
 
 
 def carried(mesh, p: Pose, rng, raining) -> None:
@@ -176,7 +191,7 @@ def carried(mesh, p: Pose, rng, raining) -> None:
     h = p.height
     luck = rng.random()
     back = p.hip + (p.neck - p.hip) * 0.62
-    out = np.cross(LEFT, p.neck - p.hip)
+    out = cross(LEFT, p.neck - p.hip)
     out /= np.linalg.norm(out)
     colour = colours.cloth(rng)
     if luck < 0.16:
@@ -219,27 +234,30 @@ def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False,
     if legs == "dress":
         bottom = top
     jacket = colours.cloth(rng) if sleeves == "long" and rng.random() < 0.3 else None
-    thick = 0.75 + 0.25 * girth
+    thick, limbs = 0.75 + 0.25 * girth, Limbs()
+    wide = thick * (1.12 if legs == "trousers" and rng.random() < 0.4 else 1.0)
     for k in (0, 1):
         thigh = bottom if legs in ("trousers", "shorts") else tone
         shin = bottom if legs == "trousers" else tone
-        wide = thick * (1.12 if legs == "trousers" and rng.random() < 0.4 else 1.0)
-        limb(mesh, [p.hips[k], p.knees[k], p.ankles[k]], np.array([.053, .036, .024 if legs != "trousers" else .029]) * h * wide,
-             [thigh, shin], sides)
+        hip, knee, ankle = np.array([.053, .036, .024 if legs != "trousers" else .029]) * h * wide
+        limbs.bone(p.hips[k], p.knees[k], hip, knee, thigh)
+        limbs.bone(p.knees[k], p.ankles[k], knee, ankle, shin)
         heel = p.ankles[k] + (p.ankles[k] - p.toes[k]) * 0.35 - UP * h * 0.012
-        mesh.tube([heel, heel + (p.toes[k] - heel) * 0.25, heel + (p.toes[k] - heel) * 0.75, p.toes[k]],
-                  np.array([.018, .026, .025, .014]) * h, shoes, sides, 0.8)
+        foot = p.toes[k] - heel
+        limbs.add([heel, heel + foot * 0.25, heel + foot * 0.5, heel + foot * 0.75, p.toes[k]], np.array([.018, .026, .026, .025, .014]) * h, shoes, 0.8)
+        upper, lower = (top, top) if sleeves == "long" else (top, tone) if sleeves == "short" else (tone, tone)
+        shoulder, elbow, wrist = np.array([.036, .028, .021]) * h * thick
+        limbs.bone(p.shoulders[k], p.elbows[k], shoulder, elbow, upper)
+        limbs.bone(p.elbows[k], p.wrists[k], elbow, wrist, lower)
+        reach = (p.wrists[k] - p.elbows[k]) * 0.33
+        limbs.add(p.wrists[k] + reach * np.array([0, .2, .4, .7, 1])[:, None], np.array([.017, .023, .025, .022, .013]) * h, tone, 0.7)
+    limbs.add(np.linspace(p.neck - UP * h * 0.02, p.head - UP * p.head_height * 0.25, 5), np.array([.036, .035, .034, .033, .032]) * h, tone)
+    limbs.finish(mesh, sides)
     torso(mesh, p, rng, sides + 4, top, bottom, girth, jacket)
     if legs in ("skirt", "dress"):
         skirt(mesh, p, sides + 2, bottom, rng.uniform(0.35, 0.8), rng.uniform(0.02, 0.07))
     elif rng.random() < 0.15:
         skirt(mesh, p, sides + 2, top, rng.uniform(0.2, 0.5), 0.03)
-    for k in (0, 1):
-        upper, lower = (top, top) if sleeves == "long" else (top, tone) if sleeves == "short" else (tone, tone)
-        limb(mesh, [p.shoulders[k], p.elbows[k], p.wrists[k]], np.array([.036, .028, .021]) * h * thick, [upper, lower], sides)
-        grip = p.wrists[k] + (p.wrists[k] - p.elbows[k]) * 0.22
-        mesh.tube([p.wrists[k], (p.wrists[k] + grip) / 2, grip + (grip - p.wrists[k]) * 0.5], np.array([.017, .024, .013]) * h, tone, sides, 0.7)
-    mesh.tube([p.neck - UP * h * 0.02, p.head - UP * p.head_height * 0.25], np.array([.036, .032]) * h, tone, sides)
     head(mesh, p, rng, detail, tone, helmet)
     carried(mesh, p, rng, raining)
     return mesh

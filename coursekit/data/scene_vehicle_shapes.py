@@ -34,10 +34,7 @@ class Shape:
 
 def box(mesh, centre, size, colour, **kind):
     """An upright box: centre (3,), size (3,) in metres."""
-    c, h = np.asarray(centre, float), np.asarray(size, float) / 2
-    ring = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)]) * h[:2]
-    rings = np.stack([np.column_stack([ring + c[:2], np.full(4, c[2] + s * h[2])]) for s in (-1, 1)])
-    mesh.loft(rings, colour, **kind)
+    mesh.boxes(centre, size, colour, **kind)
 
 
 def mirrors(mesh, body, colour, along, up, size, out=0.1):
@@ -80,15 +77,15 @@ def bus_extras(mesh, body, rng, first, second, detail):
     for side in (1, -1):
         box(mesh, (face + 0.15, side * (s.width / 2 + 0.1), 0.72 * h if h < 3.6 else 0.42 * h), (0.12, 0.2, 0.42), (0.06,) * 3, bias=3)
     amber = np.array([1.0, 0.65, 0.15])
-    body.end(mesh, False, (-0.6, 0.6), (0.90 * h, 0.965 * h), (0.04, 0.04, 0.04), bias=4.0)
+    body.end(False, (-0.6, 0.6), (0.90 * h, 0.965 * h), (0.04, 0.04, 0.04), bias=4.0)
     for y in np.linspace(-0.45, 0.4, 6):
         if rng.random() < 0.8:
-            body.end(mesh, False, (y, y + rng.uniform(.06, .13)), (0.915 * h, 0.95 * h), amber, bias=4.2, glow=0.9)
-    body.end(mesh, True, (-0.35, 0.35), (0.92 * h, 0.965 * h), (0.05, 0.05, 0.05), bias=3.9)
+            body.end(False, (y, y + rng.uniform(.06, .13)), (0.915 * h, 0.95 * h), amber, bias=4.2, glow=0.9)
+    body.end(True, (-0.35, 0.35), (0.92 * h, 0.965 * h), (0.05, 0.05, 0.05), bias=3.9)
     if rng.random() < 0.5:
         x = rng.uniform(0.3, 0.6)
-        body.patch(mesh, x, x + 0.25, 1.1, 1.85, second, steps=2, bias=3.3)
-        body.patch(mesh, x + 0.03, x + 0.12, 1.25, 1.7, 1 - second, steps=1, bias=3.4)
+        body.patch(x, x + 0.25, 1.1, 1.85, second, bias=3.3)
+        body.patch(x + 0.03, x + 0.12, 1.25, 1.7, 1 - second, bias=3.4)
     if rng.random() < 0.7 and h < 3.6:
         box(mesh, (rng.uniform(-2, 2), 0, h + 0.12), (rng.uniform(1.5, 3.5), s.width * 0.6, 0.26), first * 0.9, bias=0.5)
 
@@ -97,14 +94,14 @@ def school_extras(mesh, body, rng, first, second, detail):
     """Black rails along the sides, warning lamps at the roof's corners, mirrors on long arms, sometimes a stop sign."""
     s, h = body.shape, body.shape.height
     for u in (0.9, 1.5):
-        body.patch(mesh, 0.18, 0.995, u, u + 0.12, (0.05, 0.05, 0.05), steps=4, bias=3.1)
+        body.patch(0.18, 0.995, u, u + 0.12, (0.05, 0.05, 0.05), bias=3.1)
     for tail, x in ((False, 0.19), (True, 1.0)):
         p = body.at(x, 3.0)
         for side in (1, -1):
             for k, colour in ((0.9, (0.85, 0.1, 0.08)), (0.62, (0.95, 0.6, 0.1))):
                 box(mesh, (p[0] + (0.06 if not tail else -0.02), side * p[1] * k, p[2] - 0.02), (0.1, 0.24, 0.2), colour, bias=4, glow=0.3)
-    body.end(mesh, True, (-0.4, 0.4), (0.30 * h, 0.80 * h), (0.06, 0.07, 0.08), bias=3.3, gloss=0.4)
-    body.end(mesh, True, (-0.44, 0.44), (0.28 * h, 0.82 * h), first * 0.5, bias=3.25)
+    body.end(True, (-0.4, 0.4), (0.30 * h, 0.80 * h), (0.06, 0.07, 0.08), bias=3.3, gloss=0.4)
+    body.end(True, (-0.44, 0.44), (0.28 * h, 0.82 * h), first * 0.5, bias=3.25)
     front = s.length * (0.5 - 0.02)
     for side in (1, -1):
         box(mesh, (front - 0.5, side * (s.width / 2 + 0.22), 0.53 * h), (0.1, 0.2, 0.34), (0.05,) * 3, bias=3)

@@ -4,7 +4,7 @@ A body is a loft over stations along its length. A point of its surface has two 
 the tail, and `around`, 0 at the left sill, 2 at the belt line, 3 at the roof's edge, 4 and 5 on the roof, 9 at the right sill.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from coursekit.data.scene_vehicle_shapes import SHAPES, Shape, jitter
 
 GLASS = np.array([0.07, 0.085, 0.10])
 RUBBER = np.array([0.045, 0.045, 0.05])
+PATCH_STEPS = 3
 TRIM = np.array([0.07, 0.07, 0.075])
 
 
@@ -24,6 +25,8 @@ class Body:
     shape: Shape
     x: np.ndarray                                                    # (S,) station along the length, 0..1
     rings: np.ndarray                                                # (S, 10, 3) metres
+    pending: list = field(default_factory=list)                      # painted on the sides, see `patch`
+    ends: list = field(default_factory=list)                         # and on nose and tail, see `end`
 
     @classmethod
     def of(cls, shape: Shape) -> "Body":
@@ -48,28 +51,35 @@ class Body:
         far = self.rings[i, j + 1] * (1 - f) + self.rings[i + 1, j + 1] * f
         return near * (1 - g) + far * g
 
-    def patch(self, mesh: Mesh, x0, x1, u0, u1, colour, *, slant=(0.0, 0.0), both=True, steps=2, **kind) -> None:
-        """Paint the part x0..x1 by u0..u1 of the left side (and the right). slant: how far the top's front and rear move."""
-        xs0, xs1 = np.linspace(x0, x1, steps + 1), np.linspace(x0 + slant[0], x1 + slant[1], steps + 1)
-        low, high = self.at(xs0, u0), self.at(xs1, u1)
-        quads = np.stack([low[:-1], low[1:], high[1:], high[:-1]], 1)
-        kind = {"bias": 3.0, **kind}
-        inside = np.array([0, 0, self.shape.height * 0.4])
-        inside = np.stack([quads[:, :, 0].mean(1), np.zeros(steps), np.full(steps, inside[2])], 1)
-        mesh.add(quads, colour, inside=inside, **kind)
-        if both:
-            mesh.add(quads * np.array([1, -1, 1]), colour, inside=inside, **kind)
+    def patch(self, x0, x1, u0, u1, colour, *, slant=(0.0, 0.0), gloss=0.0, bias=3.0, glow=0.0) -> None:
+        """Paint x0..x1 by u0..u1 of both sides. slant: how far the top's front and rear move back."""
+        self.pending.append((x0, x1, u0, u1, *slant, *colour, gloss, bias, glow))
 
-    def end(self, mesh: Mesh, tail: bool, ys, zs, colour, both=False, **kind) -> None:
+    def end(self, tail: bool, ys, zs, colour, *, both=False, gloss=0.0, bias=3.2, glow=0.0) -> None:
         """Paint a rectangle on the flat nose or tail: ys as shares of the half width there, zs in metres."""
-        ring = self.rings[-1 if tail else 0]
-        x = ring[0, 0] + (-0.012 if tail else 0.012)
-        half = ring[1, 1]
-        corners = np.array([(x, y * half, z) for y, z in ((ys[0], zs[0]), (ys[1], zs[0]), (ys[1], zs[1]), (ys[0], zs[1]))])
-        kind = {"bias": 3.2, **kind}
-        mesh.add(corners, colour, normal=np.array([[-1.0 if tail else 1.0, 0, 0]]), **kind)
+        self.ends.append((tail, *ys, *zs, *colour, gloss, bias, glow))
         if both:
-            mesh.add(corners * np.array([1, -1, 1]), colour, normal=np.array([[-1.0 if tail else 1.0, 0, 0]]), **kind)
+            self.ends.append((tail, -ys[0], -ys[1], *zs, *colour, gloss, bias, glow))
+
+    def finish(self, mesh: Mesh) -> None:
+        """Put everything painted on the surface into the mesh, all at once."""
+        rows = np.array(self.pending)
+        mix = np.linspace(0, 1, PATCH_STEPS + 1)
+        x = rows[:, :1] + (rows[:, 1:2] - rows[:, :1]) * mix
+        lift = rows[:, 4:5] + (rows[:, 5:6] - rows[:, 4:5]) * mix
+        low, high = self.at(x, rows[:, 2:3]), self.at(x + lift, rows[:, 3:4])                        # (P, steps + 1, 3)
+        quads = np.stack([low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1]], 2)
+        inside = quads.mean(2) * (1, 0, 0) + (0, 0, self.shape.height * 0.4)
+        look = np.repeat(rows[:, 6:], PATCH_STEPS, 0)
+        quads, inside, look = np.concatenate([quads, quads * (1, -1, 1)]).reshape(-1, 4, 3), np.tile(inside.reshape(-1, 3), (2, 1)), np.tile(look, (2, 1))
+        mesh.add(quads, look[:, :3], inside=inside, gloss=look[:, 3], bias=look[:, 4], glow=look[:, 5])
+        rows = np.array(self.ends, float)
+        tail = rows[:, :1] > 0
+        ring = np.where(tail, self.rings[-1, 1], self.rings[0, 1])                                   # (E, 3): the waist there
+        x = ring[:, :1] + np.where(tail, -0.012, 0.012)
+        y, z = rows[:, [1, 2, 2, 1]] * ring[:, 1:2], rows[:, [3, 3, 4, 4]]
+        normal = np.where(tail, -1.0, 1.0) * np.array([1.0, 0, 0])
+        mesh.add(np.stack([np.broadcast_to(x, y.shape), y, z], 2), rows[:, 5:8], normal=normal, gloss=rows[:, 8], bias=rows[:, 9], glow=rows[:, 10])
 
 
 def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> None:
@@ -78,24 +88,23 @@ def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> N
     hub, spokes = rng.uniform(0.55, 0.72), int(rng.integers(4, 9))
     turn = np.linspace(0, 2 * np.pi, 20 if detail else 12, endpoint=False) + rng.random()
     circle = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], 1)
-    r, side = shape.wheel, np.array([0, 1.0, 0])
-    for axle in shape.axles:
-        for s in (1, -1):
-            centre = np.array([shape.length * (0.5 - axle), s * shape.width * 0.49, r])
-            depth = s * side * shape.width * 0.13
-            mesh.loft(np.stack([centre - depth + r * circle, centre + r * circle]), RUBBER)
-            arch = centre + r * 1.16 * circle + s * side * 0.008
-            arch[:, 2] = np.maximum(arch[:, 2], shape.stations[3][2] * shape.height)
-            flat = {"normal": np.array([[0.0, s, 0]])}
-            mesh.add(arch, TRIM * 0.5, bias=3.3, **flat)
-            mesh.add(centre + r * circle + s * side * 0.012, RUBBER * 1.3, bias=3.4, **flat)
-            mesh.add(centre + r * hub * circle + s * side * 0.014, rim * (0.55 if detail else 0.8), bias=3.5, gloss=0.15, **flat)
-            if detail:
-                a = turn[0] + np.arange(spokes) * 2 * np.pi / spokes
-                ray, cross = np.stack([np.cos(a), 0 * a, np.sin(a)], 1), np.stack([-np.sin(a), 0 * a, np.cos(a)], 1)
-                ray, cross = ray * r * hub * 0.95, cross * r * 0.09
-                blades = centre + np.stack([-cross, cross, ray + cross * 0.7, ray - cross * 0.7], 1) + s * side * 0.016
-                mesh.add(blades, rim, bias=3.6, gloss=0.25, **flat)
+    r, sides = shape.wheel, np.array([1.0, -1.0] * len(shape.axles))[:, None]                            # (W, 1)
+    centre = np.array([(shape.length * (0.5 - axle), s * shape.width * 0.49, r) for axle in shape.axles for s in (1, -1)])
+    out = np.concatenate([0 * sides, sides, 0 * sides], 1)                                              # (W, 3)
+    disc = centre[:, None] + r * circle
+    mesh.lofts(np.stack([disc - out[:, None] * shape.width * 0.13, disc], 1), RUBBER, caps=False)
+    arch = centre[:, None] + r * 1.16 * circle + out[:, None] * 0.008
+    arch[..., 2] = np.maximum(arch[..., 2], shape.stations[3][2] * shape.height)
+    flat = {"normal": out}
+    mesh.add(arch, TRIM * 0.5, bias=3.3, **flat)
+    mesh.add(disc + out[:, None] * 0.012, RUBBER * 1.3, bias=3.4, **flat)
+    mesh.add(centre[:, None] + r * hub * circle + out[:, None] * 0.014, rim * (0.55 if detail else 0.8), bias=3.5, gloss=0.15, **flat)
+    if detail:
+        a = turn[0] + np.arange(spokes) * 2 * np.pi / spokes
+        ray, across = np.stack([np.cos(a), 0 * a, np.sin(a)], 1) * r * hub * 0.95, np.stack([-np.sin(a), 0 * a, np.cos(a)], 1) * r * 0.09
+        blades = np.stack([-across, across, ray + across * 0.7, ray - across * 0.7], 1)                  # (spokes, 4, 3)
+        blades = (centre + out * 0.016)[:, None, None] + blades
+        mesh.add(blades.reshape(-1, 4, 3), rim, bias=3.6, gloss=0.25, normal=np.repeat(out, spokes, 0))
 
 
 def lamps(mesh: Mesh, body: Body, rng: np.random.Generator, night: bool, braking: bool) -> None:
@@ -106,28 +115,28 @@ def lamps(mesh: Mesh, body: Body, rng: np.random.Generator, night: bool, braking
     top = front[2, 2] / h
     low, high = min(low, top - 0.06), min(high, top - 0.005)
     lit = np.array([1.0, 0.98, 0.88]) if night else np.array([0.78, 0.80, 0.82])
-    body.end(mesh, False, (0.55 if s.name != "school_bus" else 0.6, 0.99), (low * h, high * h), lit, both=True,
+    body.end(False, (0.55 if s.name != "school_bus" else 0.6, 0.99), (low * h, high * h), lit, both=True,
              glow=1.0 if night else 0.1, gloss=0.4)
     wrap = rng.uniform(0.02, 0.06) * min(1, 4.5 / s.length)
-    body.patch(mesh, 0.0, wrap, 1.0 + rng.uniform(0, .3), 1.9, lit, steps=2, glow=0.7 if night else 0.1, gloss=0.4)
+    body.patch(0.0, wrap, 1.0 + rng.uniform(0, .3), 1.9, lit, glow=0.7 if night else 0.1, gloss=0.4)
     grille = TRIM * rng.uniform(0.5, 1.2) if rng.random() < 0.8 else np.full(3, 0.6)
     z0 = front[0, 2]
     if rng.random() < 0.9:
-        body.end(mesh, False, (-0.48, 0.48), ((low + .02) * h, (high - .01) * h), grille, gloss=0.2)
-    body.end(mesh, False, (-0.8, 0.8), (z0 + 0.02, z0 + 0.4 * (low * h - z0)), TRIM, bias=3.2)
+        body.end(False, (-0.48, 0.48), ((low + .02) * h, (high - .01) * h), grille, gloss=0.2)
+    body.end(False, (-0.8, 0.8), (z0 + 0.02, z0 + 0.4 * (low * h - z0)), TRIM, bias=3.2)
     plate = np.array([[.9, .9, .88], [.92, .8, .25], [.85, .88, .95]])[rng.integers(3)]
     pz = z0 + 0.5 * (low * h - z0)
-    body.end(mesh, False, (-0.3 * 1.7 / s.width, 0.3 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
+    body.end(False, (-0.3 * 1.7 / s.width, 0.3 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
     red = np.array([0.75, 0.05, 0.05]) if not braking else np.array([1.0, 0.12, 0.08])
     tz0, tz1 = s.tail[0] * h, s.tail[1] * h
     inner = rng.uniform(0.55, 0.78)
-    body.end(mesh, True, (inner, 1.0), (tz0, tz1), red, both=True, gloss=0.3, glow=0.95 if night or braking else 0.15)
+    body.end(True, (inner, 1.0), (tz0, tz1), red, both=True, gloss=0.3, glow=0.95 if night or braking else 0.15)
     if rng.random() < 0.5:
-        body.end(mesh, True, (inner, 1.0), (tz0, tz0 + 0.25 * (tz1 - tz0)), np.array([.9, .75, .6]), both=True, bias=3.4)
+        body.end(True, (inner, 1.0), (tz0, tz0 + 0.25 * (tz1 - tz0)), np.array([.9, .75, .6]), both=True, bias=3.4)
     zb = back[0, 2]
-    body.end(mesh, True, (-0.95, 0.95), (zb, zb + 0.13), TRIM, bias=3.1)
+    body.end(True, (-0.95, 0.95), (zb, zb + 0.13), TRIM, bias=3.1)
     pz = zb + 0.25 if rng.random() < 0.5 else min(0.5 * h, back[2, 2] - 0.2)
-    body.end(mesh, True, (-0.32 * 1.7 / s.width, 0.32 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
+    body.end(True, (-0.32 * 1.7 / s.width, 0.32 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
 
 
 def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) -> None:
@@ -135,7 +144,7 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
     s = body.shape
     glass = {"gloss": rng.uniform(0.35, 0.75)}
     for x0, x1, u0, u1, lean0, lean1 in s.windows:
-        body.patch(mesh, x0, x1, u0, u1, tint * rng.uniform(0.7, 1.5), slant=(lean0, lean1), **glass)
+        body.patch(x0, x1, u0, u1, tint * rng.uniform(0.7, 1.5), slant=(lean0, lean1), **glass)
     for x0, x1, margin, across in s.screens:                       # (x0, x1) below to above; across the whole width
         low, high = body.at(x0, np.array([2 + across, 7 - across])), body.at(x1, np.array([3 + across, 6 - across]))
         low, high = low + (high - low) * margin, high + (low - high) * margin * 0.6
@@ -175,9 +184,10 @@ def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> M
     if detail:
         line = first * 0.45
         for x in shape.seams:
-            body.patch(mesh, x, x + 0.012 / shape.length * 2, 0.2, 2.9, line, steps=1, bias=3.1)
-            body.patch(mesh, x - 0.035, x - 0.012, 1.62, 1.74, TRIM if rng.random() < .5 else first * .8, steps=1, bias=3.15)
+            body.patch(x, x + 0.012 / shape.length * 2, 0.2, 2.9, line, bias=3.1)
+            body.patch(x - 0.035, x - 0.012, 1.62, 1.74, TRIM if rng.random() < .5 else first * .8, bias=3.15)
         if rng.random() < 0.4:
-            body.patch(mesh, 0.05, 0.95, 0.75, 0.95, TRIM if rng.random() < .5 else second, steps=6, bias=3.05)
+            body.patch(0.05, 0.95, 0.75, 0.95, TRIM if rng.random() < .5 else second, bias=3.05)
     shape.extras(mesh, body, rng, first, second, detail)
+    body.finish(mesh)
     return mesh

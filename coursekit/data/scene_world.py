@@ -60,23 +60,27 @@ def choose_street(rng: np.random.Generator) -> tuple[Street, str]:
 
 
 class Ground:
-    """Paints polygons of the ground, and how rough they are, in the light and fog of the scene."""
+    """Paints rectangles of the ground, and how rough they are, in the light of the scene."""
 
     def __init__(self, image: np.ndarray, street: Street, camera: Camera, light: Light):
         self.image, self.street, self.camera = image, street, camera
         self.rough = np.zeros(image.shape[:2], np.uint8)
         self.lit = light.sky + light.sun * max(light.sun_direction[2], 0.0)
 
-    def quad(self, s0, s1, d0, d1, colour, rough=None, z=0.0) -> None:
-        """The rectangle s0..s1 by d0..d1 in street coordinates."""
-        self.polygon(self.street.world(np.array([s0, s1, s1, s0]), np.array([d0, d0, d1, d1]), z), colour, rough)
-
-    def polygon(self, world, colour, rough=None) -> None:
-        """A polygon (n, 3) of world points."""
-        pixels = self.camera.ground(world)
-        if len(pixels) < 3 or pixels[:, 1].max() < 0 or pixels[:, 0].max() < 0 or min(pixels.min(0)) > self.camera.size:
+    def quad(self, s0, s1, d0, d1, colour, rough=None) -> None:
+        """The rectangles s0..s1 by d0..d1 in street coordinates, numbers or (n,): all in one colour (3,)."""
+        s0, s1, d0, d1 = np.broadcast_arrays(*np.atleast_1d(s0, s1, d0, d1))
+        world = self.street.world(np.stack([s0, s1, s1, s0], 1), np.stack([d0, d0, d1, d1], 1))                   # (n, 4, 3)
+        pixels, depth = self.camera.project(world)
+        near = depth < 0.35
+        whole = pixels[~near.any(1)]
+        size = self.camera.size
+        seen = (whole.max(1) > 0).all(1) & (whole.min(1) < size).all(1)
+        shapes = list(whole[seen])
+        shapes += [cut for quad in world[near.any(1) & ~near.all(1)] if len(cut := self.camera.ground(quad)) > 2]
+        if not shapes:
             return
-        fixed = [np.round(pixels * 16).clip(-4e6, 4e6).astype(np.int32)]
+        fixed = [np.round(shape * 16).clip(-4e6, 4e6).astype(np.int32) for shape in shapes]
         cv2.fillPoly(self.image, fixed, (np.asarray(colour) * self.lit * 255).tolist(), cv2.LINE_AA, 4)
         if rough is not None:
             cv2.fillPoly(self.rough, fixed, int(rough), cv2.LINE_8, 4)
@@ -97,8 +101,8 @@ def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.ran
         g.quad(-60, far, side * street.half, side * edge, walk, 60)
         slab = rng.uniform(0.6, 2.5)
         if rng.random() < 0.7:
-            for s in np.arange(-6, 34, slab):
-                g.quad(s, s + 0.03, side * street.half, side * edge, walk * 0.8)
+            s = np.arange(-6, 34, slab)
+            g.quad(s, s + 0.03, side * street.half, side * edge, walk * 0.8)
             if street.pavement > 2.5:
                 g.quad(-60, 60, side * (street.half + street.pavement / 2), side * (street.half + street.pavement / 2 + .03), walk * .8)
     asphalt = np.full(3, rng.uniform(.17, .42)) * (1 + rng.normal(0, .03, 3)) * wet
@@ -109,18 +113,14 @@ def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.ran
     for _ in range(int(rng.integers(0, 5))):                         # repairs, stains, covers
         s, d = rng.uniform(1, 30), rng.uniform(-street.half, street.half)
         g.quad(s, s + rng.uniform(.4, 5), d, min(d + rng.uniform(.3, 2), street.half), asphalt * rng.uniform(.75, 1.2))
-    for d in (-street.half * .72, -street.half * .28, street.half * .28, street.half * .72):
-        g.quad(-60, 200, d - .3, d + .3, asphalt * rng.uniform(.9, 1.03))
+    d = street.half * np.array([-.72, -.28, .28, .72])
+    g.quad(-60, 200, d - .3, d + .3, asphalt * rng.uniform(.9, 1.03))                               # worn by wheels
     markings(g, street, rng, asphalt)
     kerb = np.full(3, rng.uniform(.5, .75)) * wet
     for side in (-1, 1):
         g.quad(-60, far, side * street.half, side * (street.half + .16), kerb, 40)
         g.quad(-60, far, side * (street.half - .25), side * street.half, asphalt * .75)
-    backdrop.texture_ground(image, g.rough, camera, rng)
-    rows = np.arange(camera.size) - (camera.size / 2 - camera.focal * np.tan(camera.pitch))
-    depth = camera.height * camera.focal / np.maximum(rows, 0.2)
-    haze = ((1 - np.exp(-depth / light.fog_range)) * (rows > 0)).astype(np.float32)[:, None, None]
-    image += ((light.fog * 255).astype(np.float32) - image) * haze * (g.rough > 0)[..., None]
+    backdrop.texture_ground(image, g.rough, camera, light, rng)
 
 
 def markings(g: Ground, street: Street, rng, asphalt) -> None:
@@ -133,21 +133,19 @@ def markings(g: Ground, street: Street, rng, asphalt) -> None:
             g.quad(-60, 300, side * (street.half - 1.5), side * (street.half - .1), lane, 70)
     if rng.random() < 0.85:
         dash, gap = rng.choice([(3, 4.5), (1.5, 1.5), (6, 6), (400, 0)], p=[.45, .2, .2, .15])
-        s = -10.0
-        while s < 110:
-            g.quad(s, min(s + dash, 300), -.07, .07, centre)
-            s += dash + gap
+        s = np.arange(-10.0, 110, dash + gap)
+        g.quad(s, s + dash, -.07, .07, centre)
     if rng.random() < 0.5:
         for side in (-1, 1):
             d = side * (street.half - (2.2 if street.parking else .35))
             g.quad(-60, 300, d - .06, d + .06, white)
     if street.parking and rng.random() < 0.7:
         for side in (-1, 1):
-            for s in np.arange(-6, 50, 5.5):
-                g.quad(s, s + .1, side * street.half, side * (street.half - 2.1), white)
+            s = np.arange(-6, 50, 5.5)
+            g.quad(s, s + .1, side * street.half, side * (street.half - 2.1), white)
     if rng.random() < 0.4:
-        for d in np.arange(-street.half + .4, street.half - .4, 1.0):
-            g.quad(street.crossing, street.crossing + 3, d, d + .5, white)
+        d = np.arange(-street.half + .4, street.half - .4, 1.0)
+        g.quad(street.crossing, street.crossing + 3, d, d + .5, white)
         g.quad(street.crossing - 1.4, street.crossing - 1.1, 0, street.half, white)
 
 
