@@ -114,7 +114,8 @@ def run_experiment(
                 batch=settings.batch, nbs=settings.batch, lr0=settings.lr0, weight_decay=settings.weight_decay,
                 unfreeze_lr_factor=settings.unfreeze_lr_factor, optimizer=settings.optimizer, mosaic=settings.mosaic,
                 warmup_epochs=settings.warmup * epochs, split=settings.split, seed=seed, device=device,
-                weights="yaml", project=work.parent, name=work.name, val=False, plots=False, verbose=False)
+                weights="yaml", project=work.parent, name=work.name, val=False, save=False, plots=False,
+                verbose=False)
         _write(row, {"arm": arm, "labels": n, "seed": seed, "steps": epochs * epoch_steps, "epochs": epochs,
                      **dataclasses.asdict(run.metrics), "tensors_matched": run.transfer and run.transfer.matched,
                      "seconds": round(time.perf_counter() - began, 1)})
