@@ -18,6 +18,7 @@ ORIENTATION = 0x0112
 UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
            8: Image.Transpose.ROTATE_90}
+SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 
 def find_images(folder: str | Path) -> list[Path]:
@@ -31,8 +32,8 @@ def find_images(folder: str | Path) -> list[Path]:
         raise CourseError(f"{folder} {what}. Name the folder that holds the images.")
     found, others = [], 0
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
             if name.startswith("."):
                 continue
             if name.lower().endswith(EXTENSIONS):
@@ -42,7 +43,7 @@ def find_images(folder: str | Path) -> list[Path]:
     if not found:
         held = f"holds {others} files, none of them an image" if others else "is empty"
         raise CourseError(f"The folder {folder} {held}. Images end in {', '.join(EXTENSIONS)}.")
-    return found
+    return sorted(found)
 
 
 def orientation(image: Image.Image) -> int:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +43,20 @@ def cached(key: str) -> np.ndarray | None:
         return None
 
 
-def new(key: str, n: int, size: int) -> np.ndarray:
-    """Room for n images: in memory when small, else in a temporary file beside its place in the cache."""
+@contextmanager
+def filling(key: str, n: int, size: int) -> Iterator[np.ndarray]:
+    """Yields room for n images, uint8 (n, 3, size, size), to end in `finish`; an error leaves nothing on the disk."""
+    pixels = _room(key, n, size)
+    try:
+        yield pixels
+    except BaseException:
+        if isinstance(pixels, np.memmap):
+            _part(_place(key)).unlink(missing_ok=True)
+        raise
+
+
+def _room(key: str, n: int, size: int) -> np.ndarray:
+    """In memory when small, else in a temporary file beside its place in the cache."""
     shape = (n, 3, size, size)
     if n * 3 * size * size < LARGE:
         return np.empty(shape, np.uint8)

@@ -7,10 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coursekit.data import image_store
-from coursekit.data.decode import find_images, read_square
-from coursekit.data.parallel import map_threads, progress_bar
-from coursekit.runtime import CourseError
+from coursekit.data import image_sources, image_store
+from coursekit.runtime import CourseError, mode, offline
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,28 +76,41 @@ class ImageSet:
         Raises CourseError for a missing, empty or imageless folder, and for images that cannot be read or are below 8
         px, naming them; with skip_unreadable they are left out, and listed.
         """
-        if size < 1 or (limit is not None and limit < 1):
-            raise ValueError(f"size and limit must be at least 1, not {size} and {limit}")
-        files = find_images(path)
-        if limit is not None and limit < len(files):
-            files = [files[i] for i in np.linspace(0, len(files) - 1, limit).round().astype(int)]
-        key = image_store.folder_key(Path(path).expanduser(), files, size)
-        cached = image_store.cached(key)
-        if cached is not None:
-            return cls(torch.from_numpy(cached))
-        pixels = image_store.new(key, len(files), size)
-        good, problems = [], []
-        with progress_bar(f"reading {len(files)} images", len(files)) as bar:
-            for i, (image, problem) in enumerate(map_threads(lambda file: _attempt(file, size), files, workers)):
-                bar.update()
-                if problem is not None:
-                    problems.append(problem)
-                    continue
-                pixels[len(good)] = image.transpose(2, 0, 1)
-                good.append(i)
-        if problems:
-            _report(problems, len(files), skip_unreadable)
-        return cls(torch.from_numpy(image_store.finish(key, pixels, len(good), keep=not problems)))
+        return cls(torch.from_numpy(image_sources.folder(path, size, limit, workers, skip_unreadable)))
+
+    @classmethod
+    def road_scenes(cls, n: int, size: int = 96, seed: int = 0) -> "ImageSet":
+        """n drawn road scenes of size x size px, unlabelled, with masks; class_names are those of the masks.
+
+        Seeds of their own: no scene of the road_objects dataset is among them. From 200 images on they are drawn once
+        and kept.
+        """
+        return cls(*_checked(n, size, image_sources.road_scenes, n, size, seed))
+
+    @classmethod
+    def road_crops(cls, n: int, size: int = 64, seed: int = 0, context: float = 0.2) -> "ImageSet":
+        """n single road objects of size x size px, cut from drawn scenes; labels are subtypes ("sedan", ...).
+
+        context: margin around the object as a share of its longer side. Subtypes are balanced as far as the scenes
+        bring them. Two seeds share no scene: one for training, another for testing.
+        """
+        return cls(*_checked(n, size, image_sources.road_crops, n, size, seed, context))
+
+    @classmethod
+    def cifar10(cls, split: str = "train", size: int | None = None, limit: int | None = None) -> "ImageSet":
+        """CIFAR-10 (Krizhevsky 2009), "train" or "test", 32 px or resized to `size`; downloaded once (170 MB).
+
+        limit: that many, evenly spread. Raises CourseError where it is not there and cannot be fetched.
+        """
+        return cls(*image_sources.cifar10(split, size, limit))
+
+    @classmethod
+    def stl10(cls, split: str = "unlabeled", size: int | None = None, limit: int | None = None) -> "ImageSet":
+        """STL-10 (Coates et al. 2011), "unlabeled", "train" or "test", 96 px or resized; downloaded once (2.6 GB).
+
+        limit: that many, evenly spread. Raises CourseError where it is not there and cannot be fetched.
+        """
+        return cls(*image_sources.stl10(split, size, limit))
 
     def save(self, path: str | Path) -> Path:
         """Write the set to one .safetensors file, atomically. Returns its path."""
@@ -116,21 +127,29 @@ class ImageSet:
             raise CourseError(f"{path} is not a set of images of this course: {error}.") from error
 
 
-def _attempt(file: Path, size: int) -> tuple[np.ndarray | None, str | None]:
-    """(image, None), or (None, what is wrong): one bad file must not hide the next one."""
-    try:
-        return read_square(file, size), None
-    except CourseError as error:
-        return None, str(error)
+def lesson_images(n: int, size: int, seed: int = 0) -> ImageSet:
+    """n unlabelled images for a lesson, size x size px; prints which they are.
+
+    In full budget photographs, STL-10's unlabelled images, where they are here or can be fetched; drawn road scenes
+    otherwise.
+    """
+    reason = "quick budget"
+    if mode() == "full":
+        if offline() and not image_sources.stl10_is_here():
+            reason = "offline"
+        else:
+            try:
+                photographs = ImageSet.stl10("unlabeled", size=size, limit=n)
+                print(f"Images: {len(photographs)} photographs (STL-10, unlabelled), {size} x {size} px.")
+                return photographs
+            except CourseError as error:
+                reason = "no photographs: " + str(error).split("\n")[0]
+    scenes = ImageSet.road_scenes(n, size, seed)
+    print(f"Images: {len(scenes)} drawn road scenes, {size} x {size} px ({reason}).")
+    return scenes
 
 
-def _report(problems: list[str], total: int, skip: bool) -> None:
-    """Say which images are left out, or stop because of them."""
-    first = "".join(f"\n  {problem}" for problem in problems[:10])
-    more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
-    if not skip:
-        raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
-                          "leave them out with --skip-unreadable (skip_unreadable=True in Python).")
-    if len(problems) == total:
-        raise CourseError(f"None of the {total} images can be used:{first}{more}")
-    print(f"Left out {len(problems)} of {total} images:{first}{more}", flush=True)
+def _checked(n: int, size: int, source, *arguments):
+    if n < 1 or size < 8:
+        raise ValueError(f"n must be at least 1 and size at least 8 px, not {n} and {size}")
+    return source(*arguments)

@@ -1,0 +1,105 @@
+"""Many drawn scenes at once: seeds that never meet, drawing on all cores, and object crops balanced by subtype."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from coursekit.data import road_scenes
+from coursekit.data.parallel import map_processes, progress_bar
+from coursekit.data.road_scenes import SUBTYPES, draw_scene
+
+PURPOSES = ("train", "val", "test", "scenes", "crops")
+MOST = 10_000_000  # scenes per purpose and seed
+SMALLEST_SCENE = 64  # px: smaller ones are drawn at this size and scaled down
+CROP_SCENE = 320  # px: scenes that crops are cut from
+SMALLEST_CROP = 24  # px: longer side of an object that is cropped
+VISIBLE_CROP = 0.6  # share of the object that must be visible
+
+
+def scene_seed(purpose: str, seed: int, index: int) -> int:
+    """The seed of one scene; no two (purpose, seed, index) share one, so no split ever sees another split's scene."""
+    if seed < 0 or not 0 <= index < MOST:
+        raise ValueError(f"seed must be at least 0 and index in [0, {MOST}), not {seed} and {index}")
+    return (seed * 8 + PURPOSES.index(purpose)) * MOST + index
+
+
+def drawing_version() -> str:
+    """Changes with every change to the code that draws, so that no cache outlives it."""
+    folder = Path(road_scenes.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("scene_*.py"), folder / "road_scenes.py", Path(__file__)]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def draw_images(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """n whole scenes: images uint8 (n, size, size, 3) RGB, masks uint8 (n, size, size), 0 or 1 + class."""
+    images = np.empty((n, size, size, 3), np.uint8)
+    masks = np.empty((n, size, size), np.uint8)
+    seeds = [scene_seed("scenes", seed, i) for i in range(n)]
+    with progress_bar(f"drawing {n} road scenes", n) as bar:
+        for i, (image, mask) in enumerate(map_processes(partial(_image_and_mask, size=size), seeds)):
+            images[i], masks[i] = image, mask
+            bar.update()
+    return images, masks
+
+
+def _image_and_mask(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    scene = draw_scene(seed, max(size, SMALLEST_SCENE))
+    mask = np.zeros(scene.image.shape[:2], np.uint8)
+    for label, visible in zip(scene.classes, scene.masks, strict=True):
+        mask[visible] = 1 + label
+    if size >= SMALLEST_SCENE:
+        return scene.image, mask
+    return (cv2.resize(scene.image, (size, size), interpolation=cv2.INTER_AREA),
+            cv2.resize(mask, (size, size), interpolation=cv2.INTER_NEAREST))
+
+
+def draw_crops(n: int, size: int, seed: int, context: float) -> tuple[np.ndarray, np.ndarray]:
+    """n single objects cut from scenes: images uint8 (n, size, size, 3) RGB, labels int64 (n,) into SUBTYPES.
+
+    Square crops with a margin of `context` times the longer side; objects of at least 24 px, at least 60 % visible.
+    Every subtype gets its share of n as long as the scenes bring it: at most about n of them are drawn, and what rare
+    subtypes then lack is filled with others.
+    """
+    quota = [n // len(SUBTYPES) + (k < n % len(SUBTYPES)) for k in range(len(SUBTYPES))]
+    chosen, spare, have = [], [], [0] * len(SUBTYPES)
+    seeds = [scene_seed("crops", seed, i) for i in range(n + 20)]
+    with progress_bar(f"drawing {n} road objects", n) as bar:
+        for crops in map_processes(partial(_crops, size=size, context=context), seeds):
+            for crop, label in crops:
+                if have[label] < quota[label]:
+                    have[label] += 1
+                    chosen.append((crop, label))
+                    bar.update()
+                elif len(spare) < n:
+                    spare.append((crop, label))
+            if len(chosen) == n:
+                break
+    chosen += spare[:n - len(chosen)]
+    order = np.random.default_rng(scene_seed("crops", seed, 0)).permutation(len(chosen))  # rare subtypes came last
+    return np.stack([chosen[i][0] for i in order]), np.array([chosen[i][1] for i in order], np.int64)
+
+
+def _crops(seed: int, size: int, context: float) -> list[tuple[np.ndarray, int]]:
+    scene = draw_scene(seed, CROP_SCENE)
+    found = []
+    for box, label, visible in zip(scene.boxes, scene.subtypes, scene.visible, strict=True):
+        longer = float(max(box[2] - box[0], box[3] - box[1]))
+        if longer >= SMALLEST_CROP and visible >= VISIBLE_CROP:
+            found.append((_square(scene.image, box, longer * (1 + 2 * context), size), int(label)))
+    return found
+
+
+def _square(image: np.ndarray, box: np.ndarray, side: float, size: int) -> np.ndarray:
+    """The square of `side` px around a box, moved into the frame, scaled to size x size with antialiasing."""
+    height, width = image.shape[:2]
+    side = min(side, height, width)
+    left = np.clip((box[0] + box[2]) / 2 - side / 2, 0, width - side)
+    top = np.clip((box[1] + box[3]) / 2 - side / 2, 0, height - side)
+    x1, y1, x2, y2 = (int(round(v)) for v in (left, top, left + side, top + side))
+    shrinks = x2 - x1 > size
+    return cv2.resize(image[y1:y2, x1:x2], (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

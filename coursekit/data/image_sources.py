@@ -1,0 +1,201 @@
+"""Where images come from: folders, drawn scenes, single road objects, CIFAR-10, STL-10.
+
+All but `folder` return (images uint8 (N, 3, H, W), labels int64 (N,) or None, class names or None, masks or None).
+CIFAR-10 and STL-10 are read from their authors' binary files: no pickle is opened.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from coursekit.data import image_store
+from coursekit.data.decode import find_images, read_square
+from coursekit.data.downloads import download, extract
+from coursekit.data.drawn import draw_crops, draw_images, drawing_version
+from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.data.road_scenes import CLASS_NAMES, SUBTYPES
+from coursekit.runtime import CourseError, home
+
+Parts = tuple[Tensor, Tensor | None, tuple[str, ...] | None, Tensor | None]
+CACHE_FROM = 200  # drawn images: fewer are drawn again sooner than they are found
+
+CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+CIFAR10_KNOWN = {"size": 170_052_171, "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
+CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+STL10_URL = "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz"
+STL10_KNOWN = {"size": 2_640_397_119, "md5": "91f7769df0f17e558f3565bffb0c7dfb"}
+STL10_NAMES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
+
+
+def folder(path: str | Path, size: int, limit: int | None, workers: int | None, skip_unreadable: bool) -> np.ndarray:
+    """All images below a folder: uint8 (N, 3, size, size), memory-mapped when large. See ImageSet.from_folder."""
+    if size < 1 or (limit is not None and limit < 1):
+        raise ValueError(f"size and limit must be at least 1, not {size} and {limit}")
+    files = find_images(path)
+    files = [files[i] for i in _spread(len(files), limit)]
+    key = image_store.folder_key(Path(path).expanduser(), files, size)
+    if (cached := image_store.cached(key)) is not None:
+        return cached
+    good, problems = 0, []
+    with image_store.filling(key, len(files), size) as pixels:
+        with progress_bar(f"reading {len(files)} images", len(files)) as bar:
+            for image, problem in map_threads(lambda file: _attempt(file, size), files, workers):
+                bar.update()
+                if problem is None:
+                    pixels[good] = image.transpose(2, 0, 1)
+                    good += 1
+                else:
+                    problems.append(problem)
+        if problems:
+            _report(problems, len(files), skip_unreadable)
+        return image_store.finish(key, pixels, good, keep=not problems)
+
+
+def _attempt(file: Path, size: int) -> tuple[np.ndarray | None, str | None]:
+    """(image, None), or (None, what is wrong): one bad file must not hide the next one."""
+    try:
+        return read_square(file, size), None
+    except CourseError as error:
+        return None, str(error)
+
+
+def _report(problems: list[str], total: int, skip: bool) -> None:
+    """Say which images are left out, or stop because of them."""
+    first = "".join(f"\n  {problem}" for problem in problems[:10])
+    more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
+    if not skip:
+        raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
+                          "leave them out with --skip-unreadable (skip_unreadable=True in Python).")
+    if len(problems) == total:
+        raise CourseError(f"None of the {total} images can be used:{first}{more}")
+    print(f"Left out {len(problems)} of {total} images:{first}{more}", flush=True)
+
+
+def road_scenes(n: int, size: int, seed: int) -> Parts:
+    """Whole drawn scenes, unlabelled, with masks."""
+    def draw() -> dict[str, Tensor]:
+        images, masks = draw_images(n, size, seed)
+        return {"images": image_store.as_tensor(images), "masks": torch.from_numpy(masks)}
+
+    drawn = _kept(f"scenes-{n}-{size}-{seed}", n, draw)
+    return drawn["images"], None, CLASS_NAMES, drawn["masks"]
+
+
+def road_crops(n: int, size: int, seed: int, context: float) -> Parts:
+    """Single objects from drawn scenes, labelled by subtype."""
+    def draw() -> dict[str, Tensor]:
+        images, labels = draw_crops(n, size, seed, context)
+        return {"images": image_store.as_tensor(images), "labels": torch.from_numpy(labels)}
+
+    drawn = _kept(f"crops-{n}-{size}-{seed}-{context:g}", n, draw)
+    return drawn["images"], drawn["labels"], SUBTYPES, None
+
+
+def _kept(name: str, n: int, draw: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What `draw` returns, found again next time in the course's folder."""
+    if n < CACHE_FROM:
+        return draw()
+    place = home() / "cache" / f"{name}-{drawing_version()}.safetensors"
+    try:
+        return image_store.load(place)[0]
+    except CourseError:  # not there yet, or damaged
+        drawn = draw()
+    image_store.save(place, drawn, None)
+    return drawn
+
+
+def cifar10(split: str, size: int | None, limit: int | None) -> Parts:
+    """CIFAR-10: 50000 train and 10000 test images of 32 px, ten classes.
+
+    Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009. A record is one label byte and 3 x 32 x 32
+    bytes.
+    """
+    _known_split(split, ("train", "test"))
+    folder = _unpacked("CIFAR-10", CIFAR10_URL, CIFAR10_FOLDER, CIFAR10_KNOWN)
+    files = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
+    records = np.concatenate([_records(folder / file, 1 + 3 * 32 * 32) for file in files])
+    records = records[_spread(len(records), limit)]
+    labels = torch.from_numpy(records[:, 0].astype(np.int64))
+    return _resized(records[:, 1:].reshape(-1, 3, 32, 32), size), labels, CIFAR10_NAMES, None
+
+
+def stl10(split: str, size: int | None, limit: int | None) -> Parts:
+    """STL-10: 100000 unlabelled, 5000 train and 8000 test images of 96 px, ten classes.
+
+    Coates, Ng, Lee, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011. Images are
+    stored column by column; labels count from 1.
+    """
+    _known_split(split, ("unlabeled", "train", "test"))
+    folder = _unpacked("STL-10", STL10_URL, "stl10_binary", STL10_KNOWN)
+    records = _records(folder / f"{split}_X.bin", 3 * 96 * 96)
+    chosen = _spread(len(records), limit)
+    images = _resized(records[chosen].reshape(-1, 3, 96, 96).transpose(0, 1, 3, 2), size)
+    if split == "unlabeled":
+        return images, None, None, None
+    labels = _records(folder / f"{split}_y.bin", 1)[:, 0].astype(np.int64)[chosen] - 1
+    return images, torch.from_numpy(labels), STL10_NAMES, None
+
+
+def stl10_is_here() -> bool:
+    """True where STL-10 is downloaded and unpacked."""
+    return _place("stl10_binary").is_dir()
+
+
+def _place(inner: str) -> Path:
+    return home() / "datasets" / inner / inner  # the archive holds a folder of the same name
+
+
+def _unpacked(name: str, url: str, inner: str, known: dict) -> Path:
+    """The unpacked folder of a data set, fetched where it is not there yet."""
+    place = _place(inner)
+    if place.is_dir():
+        return place
+    archive = home() / "downloads" / Path(url).name
+    if not archive.exists():
+        print(f"{name} is downloaded once ({known['size'] / 1e6:.0f} MB).", flush=True)
+    try:
+        download(url, archive, **known)
+    except CourseError as error:
+        raise CourseError(f"{name} cannot be had. {error}\nThe course works without it: ImageSet.road_scenes draws "
+                          "images from a seed, ImageSet.from_folder reads your own.") from error
+    extract(archive, place.parent)
+    if not place.is_dir():
+        raise CourseError(f"{archive} does not hold {inner}: delete it and {place.parent}, and start again.")
+    archive.unlink()
+    return place
+
+
+def _records(file: Path, length: int) -> np.ndarray:
+    """A binary file as uint8 (N, length), memory-mapped."""
+    if not file.is_file() or file.stat().st_size == 0 or file.stat().st_size % length:
+        raise CourseError(f"{file} is missing or damaged. Delete the folder {file.parent.parent} and start again.")
+    return np.memmap(file, np.uint8, mode="r").reshape(-1, length)
+
+
+def _spread(n: int, limit: int | None) -> np.ndarray:
+    """Which of n images a limit takes: evenly spread, in order."""
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}")
+    return np.arange(n) if limit is None or limit >= n else np.linspace(0, n - 1, limit).round().astype(int)
+
+
+def _resized(images: np.ndarray, size: int | None) -> Tensor:
+    """(N, 3, H, H) to (N, 3, size, size), antialiased bicubic, a few thousand at a time."""
+    if size is None or size == images.shape[-1]:
+        return torch.from_numpy(np.array(images))
+    resized = torch.empty(len(images), 3, size, size, dtype=torch.uint8)
+    for start in range(0, len(images), 2048):
+        block = torch.from_numpy(np.array(images[start:start + 2048])).float()
+        block = F.interpolate(block, size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+        resized[start:start + 2048] = block.round().clamp(0, 255).byte()
+    return resized
+
+
+def _known_split(split: str, splits: tuple[str, ...]) -> None:
+    if split not in splits:
+        raise ValueError(f"split must be one of {', '.join(splits)}, not {split!r}")
