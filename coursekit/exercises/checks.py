@@ -10,11 +10,11 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import torch
 from torch import Tensor
 
+from coursekit.exercises.diagnose import behaviour, equal, example, malformed, pack, recognise
 from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, wrong_call
 from coursekit.exercises.model import Case, Exercise, wrap
 
@@ -69,9 +69,9 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
     if told:
         raise Stopped(*told)
     results = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
-    expected = [_pack(exercise.reference(*case.args)) for case in strict]
+    expected = [pack(exercise.reference(*case.args)) for case in strict]
     _same_twice(exercise, answer, strict[0], results[0])
-    if not all(map(_equal, results, expected)):
+    if not all(map(equal, results, expected)):
         return _diagnose(exercise, answer, strict, results, expected)
     for case, got, want in zip(strict, results, expected, strict=True):
         if got[0].dtype != want[0].dtype:
@@ -87,10 +87,6 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
 
 
 # --- run it -----------------------------------------------------------------------------------------------------------
-
-
-def _pack(value) -> tuple[Tensor, ...]:
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
 def _call(answer: Callable, args: tuple, show_prints: bool = False):
@@ -134,12 +130,12 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
             raise Stopped(_where(waiting), state=UNTOUCHED)
         raise Stopped("It returns None. Is a `return` missing at its end?", f"It should return {exercise.returns}.")
     names = exercise.outputs
-    values = _pack(value)
+    values = pack(value)
     if len(values) != len(names) or isinstance(value, (tuple, list)) != (len(names) > 1):
         many = isinstance(value, (tuple, list))
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
         raise Stopped(f"It returns {what}. It should return {exercise.returns}.")
-    for name, part, want in zip(names, values, _pack(exercise.reference(*case.args)), strict=True):
+    for name, part, want in zip(names, values, pack(exercise.reference(*case.args)), strict=True):
         if not isinstance(part, Tensor):
             called = "The result" if len(names) == 1 else name
             why = "A plain number carries no gradient, so nothing could be trained with it."
@@ -163,101 +159,39 @@ def _close(part, want: Tensor) -> bool:
 
 
 def _same_twice(exercise: Exercise, answer: Callable, case: Case, before: tuple[Tensor, ...]) -> None:
-    if not _equal(_run(exercise, answer, case), before):
+    if not equal(_run(exercise, answer, case), before):
         raise Stopped("It gives another result when it is called again with the same inputs.",
                       "Is something random in it, or does it keep numbers from one call to the next?")
 
 
 def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
+    got = _try(exercise, answer, case)
+    return got is not None and equal(got, pack(exercise.reference(*case.args)))
+
+
+def _try(exercise: Exercise, answer: Callable, case: Case) -> tuple[Tensor, ...] | None:
+    """The answer on one case, None where it fails there."""
     try:
-        return _equal(_run(exercise, answer, case), _pack(exercise.reference(*case.args)))
+        return _run(exercise, answer, case)
     except Stopped:
-        return False
-
-
-def _equal(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 1e-4) -> bool:
-    return all(g.shape == w.shape and torch.allclose(g.detach().double(), w.detach().double(), rtol=tolerance,
-                                                     atol=tolerance,
-                                                     equal_nan=True) for g, w in zip(got, want, strict=True))
-
-
-# --- name the mistake -------------------------------------------------------------------------------------------------
-
-
-def recognise(exercise: Exercise, cases: list[Case], results: list[tuple[Tensor, ...]]) -> tuple[str, ...]:
-    """The known mistakes whose results these are, one or else two of them; () where none fits."""
-    for size in (1, 2):
-        for keys in combinations(exercise.mistakes, size):
-            wrong = exercise.flawed(frozenset(keys))
-            if all(_equal(got, _pack(wrong(*case.args))) for case, got in zip(cases, results, strict=True)):
-                return keys
-    return ()
+        return None
 
 
 def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> Verdict:
     keys = recognise(exercise, cases, results)
-    if any(torch.isfinite(part).all() for result in results for part in result) and keys:
+    if keys:
         lines = ["Two things at once." for _ in keys[1:]]
         for mistake in (exercise.mistakes[key] for key in keys):
             lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
-        return Verdict(exercise.name, WRONG, [*lines, *_example(exercise, cases, results, expected)], keys)
+        return Verdict(exercise.name, WRONG, [*lines, *example(exercise, cases, results, expected)], keys)
     for case, result, right in zip(cases, results, expected, strict=True):
         for name, got, want in zip(exercise.outputs, result, right, strict=True):
-            lines = _malformed(exercise, name, got, want)
+            lines = malformed(exercise, name, got, want)
             if lines:
                 return Verdict(exercise.name, WRONG, [f"On {case.says}: {lines[0]}", *lines[1:]])
-    lines = _behaviour(exercise, answer, cases, results, expected)
-    lines += _example(exercise, cases, results, expected)
+    lines = behaviour(exercise, lambda case: _try(exercise, answer, case), cases, results, expected)
+    lines += example(exercise, cases, results, expected)
     return Verdict(exercise.name, WRONG, [*lines, f'Stuck? hint("{exercise.name}")'])
-
-
-def _malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
-    """What is wrong with a result that is no number at all; [] where it is one."""
-    if got.shape != want.shape:
-        return [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
-                f"It should return {exercise.returns}. Over what is the mean still missing?"]
-    if got.isnan().any():
-        lines = [f"the {name} is NaN (not a number).",
-                 "NaN comes from 0 / 0, inf - inf, or the log or root of a negative number."]
-    elif got.isinf().any():
-        lines = [f"the {name} is infinite.", "Infinity comes from log(0), a division by 0, or an exp that is too "
-                                             "large."]
-    else:
-        return []
-    return [*lines, exercise.not_finite] if exercise.not_finite else lines
-
-
-def _behaviour(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> list[str]:
-    """What an unknown wrong answer does: a constant factor or offset, a property it lacks, where it is right."""
-    lines = []
-    for k, name in enumerate(exercise.outputs):
-        got, want = (torch.stack([r[k].detach().double() for r in column]) for column in (results, expected))
-        ratio, gap = got / want, got - want
-        if gap.abs().max() < 1e-4:
-            continue
-        if (ratio - ratio[0]).abs().max() < 1e-4:
-            lines.append(f"The {name} is {ratio[0].item():.3f} times the right value on every input.")
-        elif (gap - gap[0]).abs().max() < 1e-4:
-            lines.append(f"The {name} differs from the right value by {gap[0].item():+.3f} on every input.")
-    for probe in exercise.probes:
-        with contextlib.suppress(Stopped):
-            changed = Case("changed inputs", probe.change(cases[0].args))
-            if not _equal(_run(exercise, answer, changed), results[0], 1e-3):
-                lines.append(probe.says)
-    right = [case.says for case, got, want in zip(cases, results, expected, strict=True) if _equal(got, want)]
-    if right:
-        lines.append(f"It is right on: {'; '.join(right)}.")
-    return lines or ["The value is wrong, and this mistake is not one that the check knows."]
-
-
-def _example(exercise: Exercise, cases: list[Case], results, expected) -> list[str]:
-    """The first case that differs, in numbers."""
-    first = next(k for k in range(len(cases)) if not _equal(results[k], expected[k]))
-    parts = []
-    for name, got, want in zip(exercise.outputs, results[first], expected[first], strict=True):
-        shown = f"{got.item():.3f}" if got.numel() == 1 else f"of shape {tuple(got.shape)}"
-        parts.append(f"{'' if len(exercise.outputs) == 1 else name + ' '}yours {shown}, right {want.item():.3f}")
-    return [f"On {cases[first].says}: {'; '.join(parts)}."]
 
 
 # --- the gradient -----------------------------------------------------------------------------------------------------
@@ -270,7 +204,7 @@ def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
         args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
         inputs = [a for a in args if isinstance(a, Tensor)]
         try:
-            total = sum(part.sum() for part in _pack(_call(function, args)))
+            total = sum(part.sum() for part in pack(_call(function, args)))
             if not total.requires_grad:
                 raise Stopped("The value is right, but it carries no gradient: nothing could be trained with it.",
                               "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).")

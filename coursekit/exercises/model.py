@@ -75,7 +75,7 @@ def wrap(line: str, indent: str = "  ") -> str:
                          break_on_hyphens=False)
 
 
-def draw(seed: int, n: int, d: int, noise: float = 0.5, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+def draw(seed: int, n: int, d: int, noise: float = 0.5, scale: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:
     """Projections of two views of n images, (n, d) each: a shared part and noise, every row with a length of its own.
 
     From a generator of its own: checking an answer leaves the notebook's random numbers alone.

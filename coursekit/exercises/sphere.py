@@ -82,7 +82,7 @@ def sphere_cases() -> list[Case]:
         Case("8 images, 12 numbers each", draw(10, 8, 12)),
         Case("5 images, 3 numbers each", draw(11, 5, 3)),
         Case("3 images, 2 numbers each", draw(12, 3, 2)),
-        Case("7 images whose vectors are 10 times as long", draw(13, 7, 4, scale=10.0)),
+        Case("7 images with shorter vectors", draw(13, 7, 4, scale=0.2)),
     ]
 
 

@@ -1,0 +1,68 @@
+"""Quizzes and glossary: every choice is answered with a reason, every term can be found."""
+
+import pytest
+
+from coursekit.exercises import answer, glossary, quiz
+from coursekit.exercises.catalog import LESSONS
+from coursekit.exercises.glossary import ALSO, TERMS
+from coursekit.exercises.quizzes import Question
+from coursekit.runtime import CourseError
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_choice_is_explained_and_exactly_one_is_right(lesson):
+    questions = quiz(lesson)
+    assert len(questions) >= 3
+    for number, question in enumerate(questions.questions, start=1):
+        verdicts = {letter: questions.judge(number, letter) for letter in question.choices}
+        assert [letter for letter, text in verdicts.items() if text.startswith("✔")] == [question.right]
+        explanations = [why for _, why in question.choices.values()]
+        assert len(set(explanations)) == len(explanations) and all(len(why.split()) > 5 for why in explanations)
+        assert all(max(map(len, text.split("\n"))) <= 96 for text in verdicts.values())
+
+
+@pytest.mark.parametrize("choice", ["?", "", " ", None, ...])
+def test_an_open_question_is_not_wrong(choice, capsys):
+    assert answer("03", 1, choice) is None
+    out = capsys.readouterr().out
+    assert "not answered yet" in out and "✘" not in out
+
+
+def test_case_spaces_and_the_number_of_the_lesson_are_forgiven(capsys):
+    answer("3", 1, " B ")
+    assert capsys.readouterr().out.startswith("✔")
+
+
+def test_a_choice_that_is_none_of_them(capsys):
+    answer("03", 1, "z")
+    answer("03", 1, 2)
+    assert capsys.readouterr().out.count("is not one of") == 2
+
+
+def test_questions_and_lessons_that_do_not_exist():
+    with pytest.raises(CourseError, match="questions 1 to 3"):
+        answer("03", 4, "a")
+    with pytest.raises(CourseError, match="no quiz for lesson"):
+        quiz("99")
+
+
+def test_a_question_whose_right_choice_is_missing_is_a_misuse():
+    with pytest.raises(ValueError, match="not among"):
+        Question("?", {"a": ("x", "y"), "b": ("x", "y")}, "c")
+
+
+def test_a_quiz_shows_all_its_questions_as_markdown():
+    text = quiz("03")._repr_markdown_()
+    assert text.count("**Question") == 3 and "**d**" in text
+    assert "✔" not in text
+
+
+def test_the_glossary_finds_terms_by_other_names_and_spelling():
+    assert glossary(" nt-xent ").term == "InfoNCE"
+    assert glossary("TEMPERATURE")._repr_markdown_().startswith("**temperature**: ")
+    assert all(glossary(term).meaning for term in (*TERMS, *ALSO))
+
+
+def test_an_unknown_term_gets_the_nearest_ones():
+    with pytest.raises(CourseError, match="temperature"):
+        glossary("temperatur")
