@@ -13,22 +13,54 @@ import importlib
 import os
 import sys
 import traceback
+from typing import NamedTuple
 
 import coursekit
 from coursekit.runtime import CourseError
 
-VERBS = {  # verb -> (where it lives, its line in the help)
-    "doctor": ("coursekit.commands", "is this machine ready, and how to mend what is not"),
-    "data": ("coursekit.data.commands", "make, import and check datasets"),
-    "pretrain": ("coursekit.commands", "train an encoder without labels"),
-    "evaluate": ("coursekit.commands", "judge a trained encoder: k-NN and linear probe"),
-    "detect": ("coursekit.detection.commands", "fine-tune YOLO12 from a pretrained backbone"),
-    "label-efficiency": ("coursekit.detection.commands", "does pretraining pay at few labels?"),
-    "lessons": ("coursekit.publishing.commands", "run, check and present the lessons"),
-    "publish": ("coursekit.publishing.commands", "stamp the address of your copy into badges and setup cells"),
+
+class Verb(NamedTuple):
+    """room: the module that adds it. line: what the list of verbs says. example: of its use."""
+
+    room: str
+    line: str
+    example: str
+
+
+VERBS = {
+    "doctor": Verb("coursekit.commands", "is this machine ready, and how to mend what is not", "coursekit doctor"),
+    "data": Verb("coursekit.data.commands", "make, import and check datasets",
+                 "coursekit data road-objects --out road_objects"),
+    "pretrain": Verb("coursekit.commands", "train an encoder without labels",
+                     "coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl"),
+    "evaluate": Verb("coursekit.commands", "judge a trained encoder: k-NN and linear probe",
+                     "coursekit evaluate runs/ssl"),
+    "detect": Verb("coursekit.detection.commands", "fine-tune YOLO12 from a pretrained backbone",
+                   "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100"),
+    "label-efficiency": Verb("coursekit.detection.commands", "does pretraining pay at few labels?",
+                             "coursekit label-efficiency --help"),
+    "lessons": Verb("coursekit.publishing.commands", "run, check and present the lessons", "coursekit lessons run 03"),
+    "publish": Verb("coursekit.publishing.commands", "stamp the address of your copy into badges and setup cells",
+                    "coursekit publish ada/seeing-without-labels"),
 }
 BUG = "coursekit: this is a bug in coursekit, not a mistake of yours. Please report it with what follows."
 INTERRUPTED, BROKEN_PIPE, INTERNAL = 130, 141, 70
+
+
+class Help(argparse.HelpFormatter):
+    """argparse's help, with examples left on one line, so that they can be copied."""
+
+    def _fill_text(self, text, width, indent):
+        return text if text.startswith("example:") else super()._fill_text(text, width, indent)
+
+
+def _style(parser: argparse.ArgumentParser) -> None:
+    """Give a parser and all below it the course's help."""
+    parser.formatter_class = Help
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                _style(below)
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
@@ -39,10 +71,12 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     if verb is not None:
-        importlib.import_module(VERBS[verb][0]).add_commands(verbs)
+        importlib.import_module(VERBS[verb].room).add_commands(verbs)
+        verbs.choices[verb].epilog = f"example: {VERBS[verb].example}"
     else:
-        for name, (_, line) in VERBS.items():
-            verbs.add_parser(name, help=line)
+        for name, known in VERBS.items():
+            verbs.add_parser(name, help=known.line)
+    _style(parser)
     return parser
 
 

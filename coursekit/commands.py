@@ -12,8 +12,7 @@ def add_commands(verbs) -> None:
     pretrain = verbs.add_parser(
         "pretrain", help="train an encoder without labels",
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
-                    "it holds an unfinished run of the same settings, training goes on from there.",
-        epilog="example: coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl")
+                    "it holds an unfinished run of the same settings, training goes on from there.")
     pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method, such as simclr")
     pretrain.add_argument("--encoder", required=True, metavar="NAME", help="the network to train, such as yolo12n")
     _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
@@ -34,8 +33,7 @@ def add_commands(verbs) -> None:
     evaluate = verbs.add_parser(
         "evaluate", help="judge a trained encoder: k-NN and linear probe",
         description="Freeze the encoder of a run and ask how well its features tell classes apart, beside what raw "
-                    "pixels and the same network with random weights score on the same images.",
-        epilog="example: coursekit evaluate runs/ssl --images labelled_photos")
+                    "pixels and the same network with random weights score on the same images.")
     evaluate.add_argument("encoder", metavar="RUN", help="folder of a run, or an exported .safetensors encoder")
     _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
     evaluate.add_argument("--crops", type=_count, default=2500, metavar="N", help="number of crops (default: 2500)")
@@ -46,8 +44,7 @@ def add_commands(verbs) -> None:
     doctor = verbs.add_parser(
         "doctor", help="is this machine ready, and how to mend what is not",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
-                    "1 where something keeps the course from running.",
-        epilog="example: coursekit doctor")
+                    "1 where something keeps the course from running.")
     doctor.set_defaults(run=run_doctor)
 
 

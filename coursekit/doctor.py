@@ -2,7 +2,7 @@
 
 `coursekit doctor` prints the lines; lesson 00 shows them with `report()`. The Makefile runs this file before anything
 is installed (`python3 -m coursekit.doctor --before-install`), also with a Python that is too old for the rest of the
-course. So it starts with the standard library alone, and nothing in it needs a newer Python than 3.7.
+course. So it starts with the standard library alone, and nothing in it needs a newer Python than 3.8.
 """
 
 from __future__ import annotations
@@ -228,7 +228,9 @@ def shipped() -> Finding:
 
 
 def report() -> list[Finding]:
-    """Everything that the doctor looks at, in the order in which it is printed."""
+    """Everything that the doctor looks at, in the order in which it is printed. Of a Python too old, only that."""
+    if python().state != "ok":
+        return [python()]
     from coursekit import runtime
 
     try:

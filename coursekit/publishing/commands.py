@@ -12,8 +12,7 @@ def add_commands(verbs) -> None:
     publish = verbs.add_parser(
         "publish", help="stamp the address of your copy into badges and setup cells",
         description="Write into every lesson and the README where this copy is published: the Colab badges "
-                    "and the address that the setup cell installs from. Nothing is sent anywhere.",
-        epilog="example: coursekit publish ada/seeing-without-labels && git commit -am 'Publish' && git push")
+                    "and the address that the setup cell installs from. Nothing is sent anywhere.")
     publish.add_argument("home", nargs="?", metavar="OWNER/NAME", help="the GitHub repository")
     publish.add_argument("--branch", default="main", help="the branch that readers get (default: main)")
     publish.add_argument("--clear", action="store_true", help="take every address out again")
@@ -22,8 +21,7 @@ def add_commands(verbs) -> None:
 
     lessons = verbs.add_parser(
         "lessons", help="run, check and present the lessons",
-        description="Run lessons and save their outputs, check that they keep the house rules, make slides.",
-        epilog="example: coursekit lessons run 03")
+        description="Run lessons and save their outputs, check that they keep the house rules, make slides.")
     actions = lessons.add_subparsers(dest="action", metavar="ACTION", required=True)
     run = actions.add_parser("run", help="run lessons on the CPU in quick mode and save their outputs",
                              epilog="example: coursekit lessons run 03 11")

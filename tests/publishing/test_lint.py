@@ -1,0 +1,88 @@
+"""Lint: a lesson that keeps the rules has nothing against it, and each rule finds what breaks it."""
+
+import pytest
+
+from coursekit.publishing import lint
+from coursekit.runtime import CourseError
+
+PNG = {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": "<Figure>"}, "metadata": {}}
+
+
+def stream(text: str, name: str = "stdout") -> dict:
+    """A printed output."""
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_a_good_lesson_has_nothing_against_it(lesson, cells):
+    assert lint.check_notebook(lesson(cells)) == []
+
+
+BROKEN = {
+    "30 to 60": lambda cells: cells.__delitem__(slice(5, 12)),
+    "not a title": lambda cells: cells[0].update(source="Lesson <!-- colab --><!-- /colab --> you will learn"),
+    "no spot for the Colab badge": lambda cells: cells[0].update(source="# Lesson\n\nYou will learn a thing."),
+    "standard setup cell": lambda cells: cells[2].update(source="import coursekit"),
+    "objectives missing": lambda cells: cells[0].update(source="# Lesson\n<!-- colab --><!-- /colab -->"),
+    "prerequisites missing": lambda cells: cells[1].update(source="20 minutes"),
+    "minutes missing": lambda cells: cells[1].update(source="Prerequisites: none"),
+    "a quiz missing": lambda cells: cells[-4].update(source="a quiz, but no heading"),
+    "references missing": lambda cells: cells[-2].update(source="..."),
+    "next lesson": lambda cells: cells[-1].update(source="the end"),
+    "slide type": lambda cells: cells[4].update(cell_type="raw") or cells[4].update(cell_type="code", source=""),
+    "16 lines of code": lambda cells: cells[5].update(source="\n".join(["x = 1"] * 16)),
+    "80 words": lambda cells: cells[1].update(source="Prerequisites: none, 20 minutes." + " word" * 76),
+    "relative path": lambda cells: cells[1].update(source="Prerequisites, 20 min ![x](figures/x.png)"),
+    "attached picture": lambda cells: cells[1].update(attachments={"x.png": {}}),
+    "plt.show()": lambda cells: cells[5].update(source="plt.plot(x);"),
+    "top to bottom": lambda cells: cells[5].update(execution_count=40),
+    "stderr": lambda cells: cells[5].update(outputs=[stream("UserWarning: old", "stderr")]),
+    "path of the machine": lambda cells: cells[5].update(outputs=[stream("saved to /home/ada/outputs/x.pt")]),
+    "memory address": lambda cells: cells[5].update(outputs=[stream("<object at 0x7f3a2b1c4d5e>")]),
+    "is an error: ValueError: no": lambda cells: cells[5].update(
+        outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]),
+    "live widget": lambda cells: cells[5].update(outputs=[
+        {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}, "metadata": {}}]),
+    "without alt text": lambda cells: cells[5].update(outputs=[PNG]),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_each_rule_finds_what_breaks_it(lesson, cells, message):
+    if message == "slide type":
+        path = lesson(cells)
+        path.write_text(path.read_text(encoding="utf-8").replace('"slide"', '"slides"', 1), encoding="utf-8")
+    else:
+        BROKEN[message](cells)
+        path = lesson(cells)
+    found = lint.check_notebook(path)
+    assert any(message in problem for problem in found), found
+
+
+@pytest.mark.parametrize("change", [
+    lambda cells: cells[5].update(outputs=[stream("UserWarning", "stderr")], metadata={"tags": [lint.IGNORED]}),
+    lambda cells: cells[5].update(outputs=[{**PNG, "metadata": {"image/png": {"alt": "two curves"}}}]),
+    lambda cells: cells[5].update(outputs=[stream("see https://example.org/home/page and outputs/tmp/x")]),
+    lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n<details>" + "word " * 200 + "</details>"),
+    lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n" + "| a | b | c | d | e |\n" * 40),
+    lambda cells: cells[1].update(source="Prerequisites, 20 min $" + "a + " * 100 + "$ ![x](https://a.org/x.png)"),
+])
+def test_what_is_allowed_is_allowed(lesson, cells, change):
+    change(cells)
+    assert lint.check_notebook(lesson(cells)) == []
+
+
+def test_widget_state_in_the_metadata_is_found(lesson, cells):
+    assert any("metadata.widgets" in problem for problem in lint.check_notebook(lesson(cells, widgets={})))
+
+
+def test_a_large_file_is_found(lesson, cells):
+    cells[5]["outputs"] = [stream("x" * 1_000_000)]
+    assert any("under 1 MB" in problem for problem in lint.check_notebook(lesson(cells)))
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"cells": 3}'])
+def test_what_is_no_notebook_is_told_with_its_name(tmp_path, text):
+    path = tmp_path / "03_x.ipynb"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CourseError, match="03_x.ipynb"):
+        lint.check_notebook(path)
