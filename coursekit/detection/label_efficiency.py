@@ -128,6 +128,12 @@ def run_experiment(
     return summary
 
 
+def steps_of(settings: Settings, data: str | Path, labels: Sequence[float], epochs: int) -> Settings:
+    """The settings with as many steps as `epochs` rounds over the largest label count."""
+    most = max(_label_counts(labels, len(dataset_images(check_dataset(data, settings.split), "train"))))
+    return dataclasses.replace(settings, steps=epochs * math.ceil(most / settings.batch))
+
+
 def _label_counts(labels: Sequence[float], available: int) -> list[int]:
     counts = []
     for wanted in labels:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from coursekit.detection.yolo_backbone import BACKBONE_LAYERS
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
+from coursekit.training import load_encoder
 
 SHOWN = 5  # names of misfits in a message; the report has them all
 
@@ -70,8 +71,6 @@ def read_backbone(backbone: Encoder | str | Path) -> Encoder:
     """The encoder itself, or the one in a pretraining run's folder or checkpoint."""
     if isinstance(backbone, Encoder):
         return backbone
-    from coursekit.training import load_encoder
-
     return load_encoder(backbone)
 
 

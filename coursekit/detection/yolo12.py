@@ -5,7 +5,7 @@ trains (`YOLO("x.yaml").train()` would build a fresh one), learning rates are th
 `optimizer=auto` Ultralytics ignores lr0), nothing is overwritten, and nothing is downloaded without being named.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -106,7 +106,7 @@ def train(
     print(f"yolo12{size} {start}")
     folder = _claim(Path(project), name or f"yolo12{size}_objects")
     common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay,
-              "device": _device(device), "seed": seed, "verbose": verbose, "workers": _workers(device),
+              "device": device_name(device), "seed": seed, "verbose": verbose, "workers": _workers(device),
               "model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent),
               **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
               **settings}
@@ -184,7 +184,8 @@ def _claim(project: Path, name: str) -> Path:
         return folder.resolve()
 
 
-def _device(device: str | None) -> str:
+def device_name(device: str | None) -> str:
+    """A device as Ultralytics names it; without one, the first that works. Raises CourseError for several at once."""
     device = str(device if device is not None else runtime.device())
     if "," in device:
         raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")
@@ -193,11 +194,11 @@ def _device(device: str | None) -> str:
 
 def _workers(device: str | None) -> int:
     # Ultralytics loads images in the main process on a CPU; on a GPU its default of 8 would crowd Colab's two cores
-    return 0 if _device(device) in ("cpu", "mps") else min(8, runtime.threads())
+    return 0 if device_name(device) in ("cpu", "mps") else min(8, runtime.threads())
 
 
-def size_table(imgsz: int = 640) -> list[dict]:
-    """The five sizes, measured from the models that Ultralytics builds: one dict per size.
+def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
+    """The sizes, measured from the models that Ultralytics builds: one dict per size.
 
     Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
     """
@@ -206,7 +207,7 @@ def size_table(imgsz: int = 640) -> list[dict]:
     check_image_size(imgsz)
     rows = []
     with session():
-        for size in SIZES:
+        for size in sizes:
             model, backbone = new_detector(size), YOLOBackbone(size)
             rows.append({"size": size, "parameters": _parameters(model), "gflops": round(get_flops(model, imgsz), 1),
                          "layers": sum(not list(m.children()) for m in model.modules()),

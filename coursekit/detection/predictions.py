@@ -1,0 +1,134 @@
+"""Running a detector on pictures, and drawing what it found."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import matplotlib.font_manager
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from coursekit.data.decode import find_images, read_rgb
+from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.validation import check_image_size
+from coursekit.detection.weights import load_detector
+from coursekit.detection.yolo12 import DetectionRun, device_name
+from coursekit.runtime import CourseError
+
+CHUNK = 16  # images that go through the network together
+# Okabe and Ito's palette (Color Universal Design, 2008): colour-blind readers can tell it apart
+COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (240, 228, 66), (0, 114, 178), (204, 121, 167))
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one picture, best first.
+
+    image: uint8 (H, W, 3), RGB. boxes: float32 (n, 4), left, top, right, bottom in px. classes: int64 (n,), indices
+    into `names`. scores: float32 (n,), confidence in [0, 1]. path: where the picture came from, or None.
+    """
+
+    image: np.ndarray
+    boxes: np.ndarray
+    classes: np.ndarray
+    scores: np.ndarray
+    names: tuple[str, ...]
+    path: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __str__(self) -> str:
+        found = [f"{self.names[c]} {s:.2f}" for c, s in zip(self.classes, self.scores, strict=True)]
+        return f"{self.path.name if self.path else 'image'}: {', '.join(found) or 'nothing'}"
+
+
+def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640,
+            device: str | None = None) -> list[Detections]:
+    """Detect objects in pictures.
+
+    weights: a checkpoint, a run folder or what `train` returned. source: a picture file, a folder of them, a uint8 RGB
+    array (H, W, 3), a uint8 tensor (3, H, W) or (N, 3, H, W), or a list of any of these. conf: leave out boxes with
+    less confidence. iou: of two boxes of one class that overlap more, the less confident goes. imgsz: the longer side
+    that the network sees, in px; boxes are in px of the picture as given.
+    Raises CourseError for weights that are none and for pictures that cannot be read.
+    """
+    from ultralytics import YOLO
+
+    check_image_size(imgsz)
+    for name, value in (("conf", conf), ("iou", iou)):
+        if not 0 <= value <= 1:
+            raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
+    path = weights.best if isinstance(weights, DetectionRun) else weights
+    file = load_detector(path).pt_path  # refuses what is no detector, with a reason
+    pictures = _pictures(source)
+    found = []
+    with session():
+        model = YOLO(file)
+        while chunk := list(islice(pictures, CHUNK)):
+            bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
+            results = model.predict(bgr, conf=conf, iou=iou, imgsz=imgsz, device=device_name(device), save=False,
+                                    verbose=False)
+            for (image, origin), result in zip(chunk, results, strict=True):
+                boxes = result.boxes.cpu().numpy()
+                found.append(Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),
+                                        boxes.conf.astype(np.float32), tuple(result.names.values()), origin))
+    return found
+
+
+def _pictures(source) -> Iterator[tuple[np.ndarray, Path | None]]:
+    if isinstance(source, (str, Path)):
+        path = Path(source).expanduser()
+        for file in find_images(path) if path.is_dir() else [path]:
+            yield read_rgb(file), file
+    elif isinstance(source, Tensor):
+        for image in source if source.ndim == 4 else [source]:
+            yield _checked(image.detach().cpu().permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()), None
+    elif isinstance(source, np.ndarray):
+        for image in source if source.ndim == 4 else [source]:
+            yield _checked(image), None
+    elif isinstance(source, Sequence):
+        for one in source:
+            yield from _pictures(one)
+    else:
+        raise CourseError(f"Cannot detect in a {type(source).__name__}: give a file, a folder, an array or a tensor.")
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise CourseError(f"Pictures are uint8 RGB, (H, W, 3) as arrays or (3, H, W) as tensors, not {image.dtype} "
+                          f"{image.shape}.")
+    return image
+
+
+def draw(detections: Detections, labels: bool = True) -> np.ndarray:
+    """The picture with its boxes: uint8 RGB, the same size. A class keeps its colour; the most confident box is on top.
+
+    labels: write class and confidence beside each box.
+    """
+    picture = Image.fromarray(detections.image.copy())
+    canvas = ImageDraw.Draw(picture)
+    side = max(picture.size)
+    width, size = max(2, round(side / 250)), max(10, round(side / 36))
+    font = ImageFont.truetype(matplotlib.font_manager.findfont("DejaVu Sans"), size)
+    for index in reversed(range(len(detections))):
+        label = int(detections.classes[index])
+        colour = COLOURS[label % len(COLOURS)]
+        box = [float(value) for value in detections.boxes[index]]
+        canvas.rectangle(box, outline=colour, width=width)
+        if labels:
+            text = f"{detections.names[label]} {detections.scores[index]:.2f}"
+            _write(canvas, text, box, colour, font, picture.size)
+    return np.asarray(picture)
+
+
+def _write(canvas, text: str, box: list[float], colour: tuple, font, image_size: tuple[int, int]) -> None:
+    """Text on a ground of its colour, above the box where there is room, and always inside the picture."""
+    _, _, right, bottom = canvas.textbbox((0, 0), text, font=font)
+    x = min(max(box[0], 0), max(image_size[0] - right - 4, 0))
+    y = box[1] - bottom - 3 if box[1] - bottom - 3 >= 0 else min(max(box[1], 0), image_size[1] - bottom - 3)
+    canvas.rectangle([x, y, x + right + 4, y + bottom + 3], fill=colour)
+    dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 110
+    canvas.text((x + 2, y + 1), text, fill=(255, 255, 255) if dark else (0, 0, 0), font=font)
