@@ -4,7 +4,10 @@ from coursekit.figures.contrast import similarity_matrix, temperature_curves
 from coursekit.figures.curves import bars_with_intervals, training_curves
 from coursekit.figures.embedding import embedding_map, neighbours
 from coursekit.figures.images import crop_box, crop_corners, image_grid, view_pairs
+from coursekit.figures.overview import pipeline, study_map, three_ideas
+from coursekit.figures.simclr import simclr_diagram
 from coursekit.figures.style import alt_text, describe, png, setup
 
 __all__ = ["alt_text", "bars_with_intervals", "crop_box", "crop_corners", "describe", "embedding_map", "image_grid",
-           "neighbours", "png", "setup", "similarity_matrix", "temperature_curves", "training_curves", "view_pairs"]
+           "neighbours", "pipeline", "png", "setup", "similarity_matrix", "simclr_diagram", "study_map",
+           "temperature_curves", "three_ideas", "training_curves", "view_pairs"]

@@ -71,8 +71,8 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Fig
     hit = share[torch.arange(2 * n), positive].mean().item()
     return describe(fig, f"""
         Two heat maps over the {2 * n} views of {n} images: cosine similarities, and each row's softmax at temperature
-        {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of their
-        row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""")
+        {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of
+        their row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""")
 
 
 @styled
@@ -107,5 +107,6 @@ def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0
         behind = " A grey histogram shows the similarities of a real batch's negatives."
     low, high = min(temperatures), max(temperatures)
     return describe(fig, f"""
-        Curves that rise with similarity, one for each temperature. At {low:g} only negatives with a similarity near 1 are
-        pushed; at {high:g} one at similarity 0 still gets {100 * math.exp(-1 / high):.0f} % of the push.{behind}""")
+        Curves that rise with similarity, one for each temperature. At {low:g} only negatives with a similarity near 1
+        are pushed; at {high:g} one at similarity 0 still gets {100 * math.exp(-1 / high):.0f} % of the
+        push.{behind}""")

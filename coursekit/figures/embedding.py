@@ -51,8 +51,8 @@ def embedding_map(features: Tensor, labels: Tensor, class_names: Sequence[str], 
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, ncols=1 if len(present) <= 16 else 2)
     same = _same_class_neighbour(torch.as_tensor(points), labels.cpu())
     return describe(fig, f"""
-        Scatter plot of {n} images in two dimensions ({'PCA' if method == 'pca' else 't-SNE'}), coloured by {len(present)}
-        classes. For {100 * same:.0f} % of the points the nearest point is of the same class.""")
+        Scatter plot of {n} images in two dimensions ({'PCA' if method == 'pca' else 't-SNE'}), coloured by
+        {len(present)} classes. For {100 * same:.0f} % of the points the nearest point is of the same class.""")
 
 
 def _same_class_neighbour(points: Tensor, labels: Tensor) -> float:

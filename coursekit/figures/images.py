@@ -131,5 +131,5 @@ def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[s
             for k, name in enumerate(["image", *names[:len(views)]]):
                 axes[0, first + k].set_title(name, fontsize=11)
     return describe(fig, f"""
-        {n} images, each with {len(views)} random views of it. Boxes on the image show where each view was cut from; the views
-        differ in place, size, colour, sharpness and direction, yet show the same thing.""")
+        {n} images, each with {len(views)} random views of it. Boxes on the image show where each view was cut from; the
+        views differ in place, size, colour, sharpness and direction, yet show the same thing.""")
