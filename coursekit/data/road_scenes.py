@@ -91,6 +91,9 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
     scene_world.draw_ground(image, street, camera, light, rng)
     scene_world.draw_houses(image, street, camera, light, rng)
     things = scene_traffic.populate(street, camera, light, rng)
+    nearest = min((t.position[1] for t in things if t.label >= 0), default=99)
+    if nearest < 5 and rng.random() < 0.45:                          # focused on what is near: the rest is soft
+        image = cv2.GaussianBlur(image, (0, 0), float(size / 320 * rng.uniform(0.8, 4.0)))
     scale = size / 320
     haze = 0.35 if light.weather in ("fog", "rain") else 0.15
     painted = []

@@ -53,21 +53,26 @@ def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, light: 
     top = int(max(0, np.floor(horizon - abs(np.tan(camera.roll)) * size / 2)))
     if top >= size - 2:
         return
-    intrinsic = np.array([[camera.focal, 0, size / 2], [0, camera.focal, size / 2 - top], [0, 0, 1]])
+    rows, half = size - top, size // 2                                # the grain is drawn at half the resolution
+    intrinsic = np.array([[camera.focal / 2, 0, size / 4], [0, camera.focal / 2, size / 4 - top / 2], [0, 0, 1]])
     ground = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)        # world (x, y, 1) -> camera
     depth = (camera.height * camera.focal / np.maximum(np.arange(top, size) - horizon, 0.5)).astype(np.float32)
-    total = np.zeros((size - top, size), np.float32)
-    for metres, reach, strength, seed in ((1.6, 5.0, 1.0, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
+    total = np.zeros((rows // 2, half), np.float32)
+    for metres, reach, strength, seed in ((1.6, 6.0, 1.2, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
         scale = np.array([[metres / TILE, 0, rng.uniform(0, metres)], [0, metres / TILE, 0], [0, 0, 1]])
-        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), intrinsic @ ground @ scale, (size, size - top),
+        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), intrinsic @ ground @ scale, (half, rows // 2),
                                      flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        total += warped * (np.float32(strength) * np.exp(-depth / np.float32(reach)))[:, None]
+        warped *= (np.float32(strength) * np.exp(-depth[:rows // 2 * 2:2] / np.float32(reach)))[:, None]
+        total += warped
+    total = cv2.resize(total, (size, rows), interpolation=cv2.INTER_LINEAR)
     part = rough[top:]
-    gain = np.clip(total * (part * np.float32(1e-3)), -0.5, 0.6) + 1
-    left = np.exp(-depth / np.float32(light.fog_range))[:, None]
-    left = np.where(part > 0, left, 1)
-    textured = image[top:] * (gain * left)[..., None] + (light.fog * 255).astype(np.float32) * (1 - left)[..., None]
-    image[top:] = np.clip(textured, 0, 255)
+    gain = np.clip(total * (part * np.float32(1e-3)), -0.5, 0.6)
+    gain += 1
+    left = np.where(part > 0, np.exp(-depth / np.float32(light.fog_range))[:, None], np.float32(1))
+    gain *= left
+    textured = cv2.multiply(image[top:], cv2.merge([gain] * 3), dtype=cv2.CV_32F)
+    textured += cv2.transform(1 - left, (light.fog * 255).astype(np.float32)[:, None])
+    image[top:] = np.clip(textured, 0, 255, out=textured)
 
 
 @lru_cache(maxsize=64)
@@ -129,38 +134,33 @@ def facade(kind: int, lit: bool) -> np.ndarray:
     return out
 
 
-def draw_wall(image: np.ndarray, foot: np.ndarray, height: float, camera: Camera, light: Light, tint, kind: int, cell: float, shade: float) -> None:
-    """One upright wall over the ground segment `foot` (2, 2) (world x, y), textured, in the fog of its distance."""
-    size = camera.size
-    near = 0.4
-    a, b = foot.astype(float)
-    if max(a[1], b[1]) < near:
+def draw_wall(image: np.ndarray, feet: np.ndarray, height: float, camera: Camera, light: Light, tint, kind: int, cell: float, shade: float) -> None:
+    """One upright wall over the ground segment `feet` (2, 2) (world x, y), textured, in the fog of its distance.
+
+    kind: which `facade`; cell: metres from floor to floor; shade: how much sun it gets, 0..1.
+    """
+    size, near = camera.size, 0.4
+    (ax, ay), (bx, by) = feet.tolist()
+    if max(ay, by) < near:
         return
-    t0, t1 = 0.0, 1.0
-    if a[1] < near:
-        t0 = (near - a[1]) / (b[1] - a[1])
-    elif b[1] < near:
-        t1 = (near - a[1]) / (b[1] - a[1])
-    p, q = a + (b - a) * t0, a + (b - a) * t1
-    corners = np.array([(*p, height), (*q, height), (*q, 0), (*p, 0)])
-    pixels = camera.project(corners)[0]
-    low, high = np.floor(pixels.min(0)), np.ceil(pixels.max(0)) + 1
-    x0, y0, x1, y1 = int(max(0, low[0])), int(max(0, low[1])), int(min(size, high[0])), int(min(size, high[1]))
+    t0 = (near - ay) / (by - ay) if ay < near else 0.0
+    t1 = (near - ay) / (by - ay) if by < near else 1.0
+    px, py, qx, qy = ax + (bx - ax) * t0, ay + (by - ay) * t0, ax + (bx - ax) * t1, ay + (by - ay) * t1
+    pixels = camera.project(np.array([(px, py, height), (qx, qy, height), (qx, qy, 0), (px, py, 0)]))[0]
+    (left_, top_), (right, bottom) = pixels.min(0).tolist(), pixels.max(0).tolist()
+    x0, y0, x1, y1 = int(max(0, left_)), int(max(0, top_)), int(min(size, right + 2)), int(min(size, bottom + 2))
     if x1 - x0 < 1 or y1 - y0 < 1:
         return
-    texture = facade(kind, light.time == "night")
-    length = np.linalg.norm(b - a)
-    step = 48 / cell
+    length, step = np.hypot(bx - ax, by - ay), 48 / cell
     u0, u1, v = length * t0 * step, length * t1 * step, height * step
     source = np.array([(u0, 288 - v), (u1, 288 - v), (u1, 288), (u0, 288)], np.float32)
-    matrix = cv2.getPerspectiveTransform(source, (pixels - (x0, y0)).astype(np.float32))
-    area = (x1 - x0, y1 - y0)
-    wall = cv2.warpPerspective(texture, matrix, area, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    mask = np.zeros((area[1], area[0]), np.uint8)
-    cv2.fillConvexPoly(mask, np.round((pixels - (x0, y0)) * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
-    left = veil(float(np.linalg.norm((p + q) / 2)), light)
-    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * left * (LIT if light.time == "night" else 1)
-    air = light.fog * (1 - left) * 255
-    wall = cv2.transform(wall, np.column_stack([np.diag(gain), air]))
-    region = image[y0:y1, x0:x1]
-    cv2.copyTo(wall, mask, region)
+    pixels = (pixels - (x0, y0)).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(source, pixels)
+    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    cv2.fillConvexPoly(mask, (pixels * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
+    wall = cv2.warpPerspective(facade(kind, light.time == "night"), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR,
+                               borderMode=cv2.BORDER_WRAP)
+    left = veil(float(np.hypot(px + qx, py + qy)) / 2, light)
+    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * (left * (LIT if light.time == "night" else 1))
+    wall = cv2.transform(wall, np.column_stack([np.diag(gain), light.fog * ((1 - left) * 255)]))
+    cv2.copyTo(wall, mask, image[y0:y1, x0:x1])

@@ -70,7 +70,7 @@ def build(kind: str, rng: np.random.Generator, light: Light) -> Mesh:
     elif kind == "sign":
         h = rng.uniform(1.9, 2.6)
         mesh.tube([up * 0, up * (h + .3)], [.035, .035], grey, 5)
-        n = int(rng.choice([3, 4, 8, 16]))
+        n = int(colours.pick(rng, (3, 4, 8, 16)))
         turn = np.arange(n) * 2 * np.pi / n + (np.pi / 2 if n != 4 else np.pi / 4)
         for k, (size, colour) in enumerate(((.36, colours.hue(rng, (.7, 1), (.5, .9))), (.28, (.93,) * 3), (.14, colours.hue(rng, (.2, 1), (.05, .7))))):
             face = up * h + size * np.stack([0 * turn, np.cos(turn), np.sin(turn)], 1) + (.05 + .005 * k, 0, 0)

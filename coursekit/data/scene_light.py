@@ -19,8 +19,8 @@ def rgb(*values: float) -> np.ndarray:
 
 def choose_light(rng: np.random.Generator, size: int) -> Light:
     """Draw a time of day and a weather, and the light that goes with them. size: of the frame, px (for the fog's depth)."""
-    time = str(rng.choice(TIMES, p=[0.66, 0.18, 0.16]))
-    weather = str(rng.choice(WEATHERS, p=[0.5, 0.22, 0.15, 0.13]))
+    time = str(colours.pick(rng, TIMES, (0.66, 0.18, 0.16)))
+    weather = str(colours.pick(rng, WEATHERS, (0.5, 0.22, 0.15, 0.13)))
     turn, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.2) if time == "day" else rng.uniform(0.12, 0.35)
     direction = np.array([np.cos(turn) * np.cos(rise), np.sin(turn) * np.cos(rise), np.sin(rise)])
     if time == "day":
@@ -70,19 +70,21 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
             cv2.line(streak, (int(x), int(y)), (int(x + tilt * n), int(y + n)), int(rng.integers(40, 130)), 1, cv2.LINE_AA)
         level = 200.0 if light.time != "night" else 110.0
         image += (level - image) * (cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55)[..., None]
-    soften = rng.choice([0.0, 0.45, 0.7, 1.1], p=[0.5, 0.3, 0.15, 0.05]) * size / 320
+    soften = colours.pick(rng, (0.0, 0.45, 0.7, 1.1), (0.5, 0.3, 0.15, 0.05)) * size / 320
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)
+    aim = {"day": (80, 150), "dusk": (65, 115), "night": (48, 85)}[light.time]             # the camera exposes for the scene
+    image *= np.float32(np.clip(rng.uniform(*aim) / max(image[::8, ::8].mean(), 1), 0.6, 3.0))
     if rng.random() < 0.4:                                           # darker corners
         ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2 * np.float32(rng.uniform(0.03, 0.15))
         image *= (1 - ramp[:, None] - ramp[None])[..., None]
-    low, high = (rng.uniform(-14, 14), rng.uniform(225, 285)) if light.time != "night" else (rng.uniform(0, 10), rng.uniform(240, 300))
-    look, grey = np.diag((1 + rng.normal(0, 0.05, 3)) * (high - low) / 255), rng.random()
+    low, high = (rng.uniform(-14, 14), rng.uniform(235, 275)) if light.time != "night" else (rng.uniform(0, 10), 255.0)
+    look, grey = np.diag((1 + rng.normal(0, 0.04, 3)) * (high - low) / 255), rng.random()
     if grey < 0.3:                                                   # paler, richer, or black and white
         keep = 0.0 if grey < 0.035 else rng.uniform(0.4, 1.5)
         look = (keep * np.eye(3) + (1 - keep) * np.array([.299, .587, .114])) @ look
     image = cv2.transform(image, np.column_stack([look, np.full(3, low)]).astype(np.float32))
-    grain = rng.uniform(1, 5) + (rng.uniform(0, 6) if light.time == "night" else 0)
+    grain = rng.uniform(1, 5) + (rng.uniform(0, 4) if light.time == "night" else 0)
     image = cv2.scaleAdd(np.ascontiguousarray(colours.patch(rng, sensor_noise(), size, size)), float(grain), image)
     return np.clip(image, 0, 255, out=image).astype(np.uint8)
 

@@ -5,7 +5,7 @@ Objects: x ahead, y to their left, z up, standing on z = 0. Colours: RGB in [0, 
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -102,6 +102,22 @@ def unit(v: np.ndarray) -> np.ndarray:
     return v / np.maximum(np.sqrt((v * v).sum(-1, keepdims=True)), 1e-9)
 
 
+@lru_cache(maxsize=64)
+def spline(count: int, fine: int, closed: bool, cubic: bool) -> np.ndarray:
+    """The matrix that puts `fine` - 1 points between each two of `count`, on a Catmull-Rom curve or on straight lines. Read only."""
+    total = count * fine if closed else (count - 1) * fine + 1
+    out = np.zeros((total, count))
+    for row in range(total):
+        k, t = divmod(row, fine)
+        t /= fine
+        weights = ((0, 1 - t, t, 0) if not cubic else
+                   (-.5 * t + t * t - .5 * t ** 3, 1 - 2.5 * t * t + 1.5 * t ** 3, .5 * t + 2 * t * t - 1.5 * t ** 3, .5 * (t ** 3 - t * t)))
+        for step, weight in enumerate(weights, -1):
+            out[row, (k + step) % count if closed else min(max(k + step, 0), count - 1)] += weight
+    out.setflags(write=False)
+    return out
+
+
 CUBE = np.array([[(x, y, z) for y, z in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for x in (-1, 1)]
                 + [[(x, y, z) for x, z in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for y in (-1, 1)]
                 + [[(x, y, z) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))] for z in (-1, 1)]) / 2
@@ -141,9 +157,25 @@ class Mesh:
         shape = (1, len(rings) - 1, rings.shape[1], 3)
         self.lofts(rings[None], np.broadcast_to(colour, shape[1:])[None], caps=caps, axis=None if axis is None else np.asarray(axis)[None], **kind)
 
-    def lofts(self, rings, colour, *, caps=True, axis=None, **kind):
-        """T skins at once over rings (T, S, K, 3), with colours that broadcast to (T, S-1, K, 3)."""
+    def lofts(self, rings, colour, *, caps=True, axis=None, fine=1, cubic=True, **kind):
+        """T skins at once over rings (T, S, K, 3), with colours that broadcast to (T, S-1, K, 3).
+
+        fine: into how many each face is divided both ways; cubic: along smooth curves, else flat with smoothed shading.
+        """
         axis = rings.mean(2) if axis is None else axis
+        if fine > 1:
+            count, ring, size = rings.shape[1], rings.shape[2], len(rings)
+            along, around = spline(count, fine, False, cubic), spline(ring, fine, True, cubic)
+            colour = np.broadcast_to(colour, (size, count - 1, ring, 3)).repeat(fine, 1).repeat(fine, 2)
+            if not cubic:
+                du = np.roll(rings, -1, 2) - np.roll(rings, 1, 2)
+                normal = unit(cross(du, np.gradient(rings, axis=1)))
+                normal *= np.sign(((rings - axis[:, :, None]) * normal).sum(-1, keepdims=True))
+                normal = np.einsum("as,tskc,bk->tabc", along, normal, around)
+                normal = normal[:, :-1] + normal[:, 1:]
+                kind["normal"] = unit(normal + np.roll(normal, -1, 2)).reshape(-1, 3)
+            rings = np.einsum("as,tskc,bk->tabc", along, rings, around)
+            axis = np.einsum("as,tsc->tac", along, axis)
         turned = np.concatenate([rings[:, :, 1:], rings[:, :, :1]], 2)
         quads = np.stack([rings[:, :-1], turned[:, :-1], turned[:, 1:], rings[:, 1:]], 3)      # (T, S-1, K, 4, 3)
         shape = quads.shape[:3]
@@ -151,6 +183,7 @@ class Mesh:
         colour = np.broadcast_to(colour, (*shape, 3))
         self.add(quads.reshape(-1, 4, 3), colour.reshape(-1, 3), inside=inside, **kind)
         if caps:
+            kind.pop("normal", None)
             self.add(np.concatenate([rings[:, 0], rings[:, -1]]), np.concatenate([colour[:, 0, 0], colour[:, -1, 0]]),
                      inside=np.concatenate([axis[:, 1], axis[:, -2]]), **kind)
 
@@ -221,8 +254,8 @@ class Layer:
         self.box, self.fine = box, fine
         self.rgba = np.zeros(((box[3] - box[1]) * fine, (box[2] - box[0]) * fine, 4), np.uint8)
 
-    def draw(self, mesh: Mesh, camera: Camera, light: Light) -> None:
-        """Paint the faces of a placed mesh, far ones first."""
+    def draw(self, mesh: Mesh, pixels: np.ndarray, camera: Camera, light: Light) -> None:
+        """Paint the faces of a placed mesh, far ones first. pixels: where the camera sees its points, (V, 2)."""
         (points,), (counts,), (paint,) = mesh.points, mesh.counts, mesh.paint
         starts = np.concatenate([[0], np.cumsum(counts)])
         centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None]
@@ -242,7 +275,7 @@ class Layer:
         lit = light.shade(paint[chosen, :3], normal[chosen], view[chosen], paint[chosen, 3], paint[chosen, 5])
         colours = np.full((len(chosen), 4), 255.0)
         colours[:, :3] = np.clip(lit * 255, 0, 255)
-        pixels = (camera.project(points)[0] - self.box[:2]) * (self.fine << FIXED)
+        pixels = (pixels - self.box[:2]) * (self.fine << FIXED)
         pixels = np.clip(pixels, -4e6, 4e6).astype(np.int32)
         order = np.argsort(-(distance - paint[:, 4])[chosen], kind="stable")
         begin, end, colours = starts[chosen], starts[chosen + 1], colours.tolist()

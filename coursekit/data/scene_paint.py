@@ -36,13 +36,11 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
         (base, tip), _ = camera.project(np.array([foot, foot + (0, 0, tall)]))
         height = abs(base[1] - tip[1])
         low, high = np.array([base[0] - height * .45, base[1] - height]), np.array([base[0] + height * .45, base[1]])
-        hull = None
     else:
-        pixels, depths = camera.project(np.concatenate(thing.mesh.points))
+        pixels, depths = camera.project(thing.mesh.points[0])
         if depths.min() < 0.25:
             return None
         low, high = pixels.min(0), pixels.max(0)
-        hull = cv2.convexHull(pixels.astype(np.float32)) if thing.label >= 0 else None
     x0, y0 = np.maximum(np.floor(low) - 2, 0).astype(int)
     x1, y1 = np.minimum(np.ceil(high) + 3, size).astype(int)
     if x1 - x0 < 2 or y1 - y0 < 2:
@@ -55,12 +53,13 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
         return Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)
     tallest = (high - low).max()
     layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
-    layer.draw(thing.mesh, camera, light)
+    layer.draw(thing.mesh, pixels, camera, light)
     h, w = y1 - y0, x1 - x0
     grain = 1 + 0.05 * colours.patch(rng, colours.noise(512, 32, 2, 4), h, w)
     rgba = layer.finish(grain, blur)
     inside = 1.0
-    if hull is not None and (low.min() < 0 or high.max() > size):
+    if thing.label >= 0 and (low.min() < 0 or high.max() > size):
+        hull = cv2.convexHull(pixels.astype(np.float32))
         frame = np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float32)
         inside = cv2.intersectConvexConvex(hull, frame)[0] / max(cv2.contourArea(hull), 1e-3)
     return Painted(thing, rgba, rgba[..., 3] > 127, box, float(np.clip(inside, 1e-3, 1)), depth)
@@ -79,7 +78,7 @@ def shadows(image: np.ndarray, things: list[Thing], camera: Camera, light: Light
             slide = flat - light.sun_direction * thing.sprite[1] * .6 * np.array([1, 1, 0]) / max(light.sun_direction[2], .2)
             outline, pool = slide, None
         else:
-            points = np.concatenate(thing.mesh.points)
+            (points,) = thing.mesh.points
             points = points[::max(1, len(points) // 300)]
             outline = points - light.sun_direction * (points[:, 2:] / max(light.sun_direction[2], .2))
             pool = points[points[:, 2] < 0.55] * np.array([1, 1, 0])

@@ -19,16 +19,16 @@ def ellipses(centres, wide, deep, across, sides) -> np.ndarray:
             + np.asarray(deep, float)[:, None, None] * s * ahead[:, None])
 
 
-def torso(mesh, p: Pose, rng, sides, top, bottom, girth, open_jacket) -> None:
+def torso(mesh, p: Pose, rng, sides, fine, top, bottom, girth, open_jacket) -> None:
     """Hips to neck, in the garment's colours; stripes and prints."""
     h = p.height
     across = (p.shoulders[0] - p.shoulders[1])
     across = across / np.linalg.norm(across)
-    levels = np.array([-0.10, 0.05, 0.22, 0.42, 0.60, 0.76, 0.88, 0.96, 1.03])
+    levels = np.array([-0.12, 0.04, 0.20, 0.40, 0.58, 0.74, 0.86, 0.93, 0.985, 1.05])
     shoulder = np.linalg.norm(p.shoulders[0] - p.shoulders[1]) / 2 / h
-    wide = np.array([.078, .094, .092, .086, .096, .104, shoulder * .98, shoulder * .72, .036]) * h
-    deep = np.array([.060, .074, .072, .066, .072, .076, .064, .05, .034]) * h
-    belly = np.array([1, 1, 1, 1, .8, .4, .1, 0, 0]) * (girth - 1)
+    wide = np.array([.076, .097, .094, .084, .092, .100, shoulder * 1.10, shoulder * 1.12, shoulder * .78, .036]) * h
+    deep = np.array([.060, .076, .073, .064, .070, .076, .068, .056, .045, .033]) * h
+    belly = np.array([1, 1, 1, 1, .8, .4, .1, 0, 0, 0]) * (girth - 1)
     wide, deep = wide * (1 + 0.7 * belly), deep * (1 + 1.3 * belly)
     rings = ellipses(p.hip + (p.neck - p.hip) * levels[:, None], wide, deep, across, sides)
     count = len(levels) - 1
@@ -42,11 +42,11 @@ def torso(mesh, p: Pose, rng, sides, top, bottom, girth, open_jacket) -> None:
     elif style < 0.24:
         skin[hem:, ::2] = other
     elif style < 0.30:
-        skin[count // 2:] = other
+        skin[5:] = other
     if open_jacket is not None:
         ahead = np.sin((np.arange(sides) + 1) * 2 * np.pi / sides)
         skin[1:, ahead > 0.9 if sides > 8 else ahead > 0.85] = open_jacket
-    mesh.loft(rings, skin)
+    mesh.loft(rings, skin, fine=fine, bias=0.02)
     if 0.30 < style < 0.5:                                           # a print on the chest
         out = cross(across, p.neck - p.hip)
         out /= np.linalg.norm(out)
@@ -65,16 +65,16 @@ class Limbs:
     def bone(self, a, b, ra, rb, colour) -> None:
         """A limb from joint to joint."""
         step = (b - a) / max(np.sqrt((b - a) @ (b - a)), 1e-6)
-        self.add([a - step * ra * 0.7, a - step * ra * 0.2, a + (b - a) * 0.35, b + step * rb * 0.2, b + step * rb * 0.7],
-                 [ra * 0.62, ra * 0.97, 0.53 * (ra + rb), rb * 0.97, rb * 0.62], colour)
+        self.add([a - step * ra * 0.75, a - step * ra * 0.25, a + (b - a) * 0.35, b + step * rb * 0.2, b + step * rb * 0.7],
+                 [ra * 0.45, ra * 0.93, 0.53 * (ra + rb), rb * 0.97, rb * 0.55], colour)
 
     def add(self, axis, radii, colour, flat=1.0) -> None:
         """A limb along five points."""
         self.axis.append(axis), self.radii.append(radii), self.colour.append(colour), self.flat.append(flat)
 
-    def finish(self, mesh: Mesh, sides: int) -> None:
+    def finish(self, mesh: Mesh, sides: int, fine: int) -> None:
         """Put them into the mesh."""
-        mesh.tubes(np.array(self.axis), np.array(self.radii), np.array(self.colour), sides, np.array(self.flat))
+        mesh.tubes(np.array(self.axis), np.array(self.radii), np.array(self.colour), sides, np.array(self.flat), fine=fine)
 
 
 def skirt(mesh, p: Pose, sides, colour, length, flare) -> None:
@@ -87,13 +87,13 @@ def skirt(mesh, p: Pose, sides, colour, length, flare) -> None:
     t = np.linspace(0, 1, 5)
     wide = h * (0.088 + t * flare) + 0.25 * t * spread[1]
     deep = h * (0.070 + t * flare * 0.8) + 0.45 * t * spread[0]
-    mesh.loft(ellipses(centres, wide, deep, LEFT, sides), np.stack([colour, colour, colour * .97, colour * .94]), caps=False, two_sided=True)
+    mesh.loft(ellipses(centres, wide, deep, LEFT, sides), np.stack([colour, colour, colour * .97, colour * .94]), caps=False, two_sided=True, bias=0.2)
 
 
 def head(mesh, p: Pose, rng, detail, tone, helmet) -> None:
     """Skull, hair or headgear, face."""
     hair, size = colours.hair(rng), p.head_height / 2
-    style = rng.choice(["short", "long", "bun", "bald", "cap", "beanie", "scarf", "mid"], p=[.33, .2, .09, .06, .12, .06, .04, .10])
+    style = colours.pick(rng, ("short", "long", "bun", "bald", "cap", "beanie", "scarf", "mid"), (.33, .2, .09, .06, .12, .06, .04, .10))
     gear = colours.cloth(rng)
     if helmet:
         style, gear = "helmet", colours.paint(rng)
@@ -205,7 +205,7 @@ def carried(mesh, p: Pose, rng, raining) -> None:
             w = LEFT * h * 0.012
             mesh.add([a - w, a + w, b + w, b - w], colour * 0.7, normal=out[None], bias=0.12)
     elif luck < 0.26:
-        c = p.hip + LEFT * h * 0.12 * rng.choice([-1, 1]) + UP * h * 0.02
+        c = p.hip + LEFT * h * 0.12 * colours.pick(rng, (-1, 1)) + UP * h * 0.02
         mesh.loft(ellipses([c - UP * h * .07, c, c + UP * h * .06], np.array([.03, .04, .03]) * h, np.array([.06, .075, .06]) * h, LEFT, 8), colour)
     if p.held == "carry":
         c = p.wrists[1] - UP * h * 0.05
@@ -226,11 +226,11 @@ def carried(mesh, p: Pose, rng, raining) -> None:
 def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False, helmet: bool = False) -> Mesh:
     """A clothed person around a pose, in the pose's coordinates. detail: 0 far, 1, 2 near."""
     mesh, h = Mesh(), p.height
-    sides = (6, 8, 12)[detail]
-    tone, top, bottom, shoes = colours.skin(rng), colours.cloth(rng), colours.cloth(rng), colours.cloth(rng) * rng.choice([0.25, 1])
+    sides, fine = (6, 8, 10)[detail], 2 if detail == 2 else 1
+    tone, top, bottom, shoes = colours.skin(rng), colours.cloth(rng), colours.cloth(rng), colours.cloth(rng) * colours.pick(rng, (0.25, 1))
     girth = float(np.clip(rng.normal(1.05, 0.16), 0.82, 1.5))
-    legs = rng.choice(["trousers", "shorts", "skirt", "dress"], p=[.64, .16, .09, .11])
-    sleeves = rng.choice(["long", "short", "none"], p=[.5, .4, .1])
+    legs = colours.pick(rng, ("trousers", "shorts", "skirt", "dress"), (.64, .16, .09, .11))
+    sleeves = colours.pick(rng, ("long", "short", "none"), (.5, .4, .1))
     if legs == "dress":
         bottom = top
     jacket = colours.cloth(rng) if sleeves == "long" and rng.random() < 0.3 else None
@@ -246,14 +246,14 @@ def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False,
         foot = p.toes[k] - heel
         limbs.add([heel, heel + foot * 0.25, heel + foot * 0.5, heel + foot * 0.75, p.toes[k]], np.array([.018, .026, .026, .025, .014]) * h, shoes, 0.8)
         upper, lower = (top, top) if sleeves == "long" else (top, tone) if sleeves == "short" else (tone, tone)
-        shoulder, elbow, wrist = np.array([.036, .028, .021]) * h * thick
+        shoulder, elbow, wrist = np.array([.034, .028, .021]) * h * thick
         limbs.bone(p.shoulders[k], p.elbows[k], shoulder, elbow, upper)
         limbs.bone(p.elbows[k], p.wrists[k], elbow, wrist, lower)
         reach = (p.wrists[k] - p.elbows[k]) * 0.33
         limbs.add(p.wrists[k] + reach * np.array([0, .2, .4, .7, 1])[:, None], np.array([.017, .023, .025, .022, .013]) * h, tone, 0.7)
     limbs.add(np.linspace(p.neck - UP * h * 0.02, p.head - UP * p.head_height * 0.25, 5), np.array([.036, .035, .034, .033, .032]) * h, tone)
-    limbs.finish(mesh, sides)
-    torso(mesh, p, rng, sides + 4, top, bottom, girth, jacket)
+    limbs.finish(mesh, sides, fine)
+    torso(mesh, p, rng, sides + 4, fine, top, bottom, girth, jacket)
     if legs in ("skirt", "dress"):
         skirt(mesh, p, sides + 2, bottom, rng.uniform(0.35, 0.8), rng.uniform(0.02, 0.07))
     elif rng.random() < 0.15:

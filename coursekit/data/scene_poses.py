@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coursekit.data import scene_colours as colours
+
 UP = np.array([0, 0, 1.0])
 LEFT = np.array([0, 1.0, 0])
 
@@ -48,7 +50,7 @@ def pose(subtype: str, height: float, rng: np.random.Generator, contacts=None) -
     torso = height * (0.31 if child else 0.295)
     arm, forearm = height * (0.150 if child else 0.172), height * (0.145 if child else 0.16)
     skull = height * (0.185 if child else rng.uniform(0.128, 0.142))
-    wide = height * (0.105 if child else rng.uniform(0.108, 0.128))
+    wide = height * (0.092 if child else rng.uniform(0.092, 0.112))
     apart = height * rng.uniform(0.045, 0.055)
     foot = height * 0.04
     moving = subtype == "walking" or (child and rng.random() < 0.5)
@@ -67,7 +69,7 @@ def pose(subtype: str, height: float, rng: np.random.Generator, contacts=None) -
     twist = rng.normal(0, 0.06)
     across = np.array([-np.sin(twist), np.cos(twist), 0])
     hips = tuple(hip + s * apart * LEFT for s in (1, -1))
-    shoulders = tuple(neck + s * wide * across - UP * height * 0.012 for s in (1, -1))
+    shoulders = tuple(neck + s * wide * across - UP * height * 0.040 for s in (1, -1))
     knees, ankles, toes = [], [], []
     stride, phase = rng.uniform(0.3, 0.62), rng.random() * 2 * np.pi
     running = moving and rng.random() < 0.2
@@ -106,7 +108,7 @@ def pose(subtype: str, height: float, rng: np.random.Generator, contacts=None) -
 def arms(shoulders, arm, forearm, stride, phase, moving, running, contacts, rng, height) -> tuple:
     """Elbows, wrists and the name of a gesture."""
     elbows, wrists, held = [], [], ""
-    gesture = rng.choice(["hang", "hip", "phone", "wave", "pocket", "fold", "carry"], p=[.38, .1, .14, .06, .12, .1, .1])
+    gesture = colours.pick(rng, ("hang", "hip", "phone", "wave", "pocket", "fold", "carry"), (.38, .1, .14, .06, .12, .1, .1))
     for k, s in enumerate((1, -1)):
         if contacts is not None:
             elbow, wrist = bend(shoulders[k], contacts.grips[k], arm, forearm, np.array([-0.3, s * 0.7, -0.6]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coursekit.data import scene_bicycles, scene_clutter, scene_people, scene_poses, scene_vehicles
+from coursekit.data import scene_colours as colours
 from coursekit.data.scene_mesh import Camera, Light, Mesh
 from coursekit.data.scene_vehicle_shapes import SHAPES
 from coursekit.data.scene_world import Street
@@ -111,11 +112,11 @@ class Placer:
 
 def lanes(street: Street, label: int, rng) -> tuple[float, float]:
     """A line d and a heading that suit the class."""
-    side = rng.choice([-1, 1])
+    side = colours.pick(rng, (-1, 1))
     ahead = street.heading if (side > 0) == street.right_hand else street.heading + np.pi
     if label in (CAR, BUS):
         if street.parking and label == CAR and rng.random() < 0.5:
-            return side * (street.half - 1.05), ahead + rng.choice([0, np.pi], p=[.85, .15]) + rng.normal(0, .03)
+            return side * (street.half - 1.05), ahead + colours.pick(rng, (0, np.pi), (.85, .15)) + rng.normal(0, .03)
         if label == CAR and rng.random() < 0.15:                     # on a drive or a car park
             return side * (street.half + street.pavement * rng.uniform(.6, 2)), rng.uniform(0, 2 * np.pi)
         spare = max(0.0, street.half - (2.2 if street.parking else 0) - 1.8)
@@ -125,9 +126,9 @@ def lanes(street: Street, label: int, rng) -> tuple[float, float]:
         return side * (street.half - rng.uniform(.6, 1.4)), ahead + rng.normal(0, .1)
     zone = rng.random()
     if zone < 0.22:                                                  # in the road
-        return rng.uniform(-street.half, street.half), ahead + rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, .3)
+        return rng.uniform(-street.half, street.half), ahead + colours.pick(rng, (-1, 1)) * np.pi / 2 + rng.normal(0, .3)
     if zone < 0.72 or not street.houses and zone < 0.85:
-        return side * (street.half + rng.uniform(.3, max(.4, street.pavement - .3))), ahead + rng.choice([0, np.pi]) + rng.normal(0, .25)
+        return side * (street.half + rng.uniform(.3, max(.4, street.pavement - .3))), ahead + colours.pick(rng, (0, np.pi)) + rng.normal(0, .25)
     return side * (street.half + rng.uniform(.3, street.pavement + street.setback * .8)), rng.uniform(0, 2 * np.pi)
 
 
@@ -140,10 +141,13 @@ def populate(street: Street, camera: Camera, light: Light, rng: np.random.Genera
     rng.shuffle(wanted)
     close = rng.random()
     if close < 0.30:                                                 # somebody or something close by
-        wanted = [int(rng.choice([PERSON, PERSON, PERSON, CAR, BICYCLE, BUS]))] + wanted
+        wanted = [int(colours.pick(rng, (PERSON, PERSON, PERSON, CAR, BICYCLE, BUS)))] + wanted
     for k, label in enumerate(wanted):
         place_one(placer, int(label), light, near=k == 0 and close < 0.30)
-    for _ in range(int(rng.integers(2, 9))):
+    if rng.random() < 0.09:                                          # a group of people
+        for _ in range(int(rng.integers(2, 6))):
+            place_one(placer, PERSON, light, near=False, beside=True)
+    for _ in range(int(rng.integers(2, 9)) + (0 if street.houses else int(rng.integers(0, 12)))):
         place_clutter(placer, light)
     return placer.things
 
@@ -161,13 +165,13 @@ def detail_of(camera: Camera, label: int, depth: float) -> int:
     return 0 if pixels < 40 else 1 if pixels < 150 else 2
 
 
-def place_one(placer: Placer, label: int, light: Light, near: bool) -> None:
-    """One person, bicycle (perhaps with its rider), car or bus."""
+def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool = False) -> None:
+    """One person, bicycle (perhaps with its rider), car or bus. near: close by; beside: next to a person who is there already."""
     rng, camera, street = placer.rng, placer.camera, placer.street
     ridden = label == BICYCLE and rng.random() < 0.5
     names = CLASS_SUBTYPES[label][:3] if label == PERSON else CLASS_SUBTYPES[label]
-    subtype = str(rng.choice(names))
-    length, width = {PERSON: (.5, .6), BICYCLE: (1.8 if subtype != "cargo_bicycle" else 2.5, .6)}.get(label) or (
+    subtype = str(colours.pick(rng, names))
+    length, width = {PERSON: (.34, .5), BICYCLE: (1.8 if subtype != "cargo_bicycle" else 2.5, .6)}.get(label) or (
         SHAPES[subtype].length * 1.05, SHAPES[subtype].width * 1.03)
     smallest = camera.focal * HEIGHT[label] / (9.5 * camera.size / 320)
     low = {PERSON: 1.5, BICYCLE: 2.0, CAR: 3.6, BUS: 6.5}[label]
@@ -183,7 +187,12 @@ def place_one(placer: Placer, label: int, light: Light, near: bool) -> None:
         if near or rng.random() < 0.15:
             heading = rng.uniform(0, 2 * np.pi)
         at = placer.spot(low, high, d, 0.05 if label != BUS else 0.2)
-        if at is None:
+        friends = [thing for thing in placer.things if thing.label == PERSON and thing.subtype != "riding"] if beside else []
+        if friends:
+            friend = friends[-1]
+            at = friend.position + rng.uniform(-1.1, 1.1, 2)
+            heading = friend.heading + rng.normal(0, .3) if friend.subtype == "walking" else rng.uniform(0, 2 * np.pi)
+        if at is None or at[1] < low:
             continue
         thing = Thing(label, subtype, at, float(heading), (length / 2, width / 2), len(placer.things))
         if placer.free(thing):
@@ -199,7 +208,7 @@ def place_one(placer: Placer, label: int, light: Light, near: bool) -> None:
         mesh = scene_people.build(scene_poses.pose(subtype, tall, rng), rng, detail, light.weather == "rain")
         thing.mesh = mesh.place(heading, position)
     elif label == BICYCLE:
-        lean = rng.normal(0, .04) if ridden else rng.choice([-1, 1]) * rng.uniform(.05, .18)
+        lean = rng.normal(0, .04) if ridden else colours.pick(rng, (-1, 1)) * rng.uniform(.05, .18)
         mesh, contacts = scene_bicycles.build(subtype, rng, eye, min(detail, 1))
         thing.mesh, thing.shadow = mesh.place(heading, position, lean), 0.6
         if ridden:
@@ -208,7 +217,7 @@ def place_one(placer: Placer, label: int, light: Light, near: bool) -> None:
             rider.mesh = scene_people.build(p, rng, detail, helmet=bool(rng.random() < .5)).place(heading, position, lean)
             placer.things.append(rider)
     else:
-        mesh = scene_vehicles.build(subtype, rng, min(detail, 1), light.time == "night" or (light.weather != "clear" and rng.random() < .4))
+        mesh = scene_vehicles.build(subtype, rng, detail, light.time == "night" or (light.weather != "clear" and rng.random() < .4))
         thing.mesh = mesh.place(heading, position)
     placer.things.append(thing)
 
@@ -216,12 +225,13 @@ def place_one(placer: Placer, label: int, light: Light, near: bool) -> None:
 def place_clutter(placer: Placer, light: Light) -> None:
     """A tree, a bush or a piece of street furniture beside the carriageway."""
     rng, street = placer.rng, placer.street
-    kind = str(rng.choice(scene_clutter.KINDS, p=[.36, .14, .14, .10, .08, .07, .05, .06]))
-    d = rng.choice([-1, 1]) * (street.half + rng.uniform(.3, street.pavement * (1.6 if kind in ("tree", "bush") else 1.0)))
+    kind = "tree" if not street.houses and rng.random() < .6 else str(colours.pick(rng, scene_clutter.KINDS, (.36, .14, .14, .10, .08, .07, .05, .06)))
+    wide = street.pavement * 1.6 if kind in ("tree", "bush") else street.pavement
+    d = colours.pick(rng, (-1, 1)) * (street.half + rng.uniform(.3, wide + (14 if kind == "tree" and not street.houses else 0)))
     at = placer.spot(2.5 if kind != "tree" else 5.0, 60.0, d, 0.3)
     if at is None:
         return
-    thing = Thing(-1, kind, at, street.heading + rng.choice([0, np.pi / 2, np.pi, -np.pi / 2]), (.3, .3), len(placer.things), shadow=0.5)
+    thing = Thing(-1, kind, at, street.heading + colours.pick(rng, (0, np.pi / 2, np.pi, -np.pi / 2)), (.3, .3), len(placer.things), shadow=0.5)
     if not placer.free(thing):
         return
     if kind in ("tree", "bush"):

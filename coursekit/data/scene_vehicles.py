@@ -84,7 +84,7 @@ class Body:
 
 def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> None:
     """Tyres, rims and dark arches at both sides of every axle."""
-    rim = np.array([1, 1, 1]) * rng.choice([0.12, 0.45, 0.62, 0.8])
+    rim = np.array([1, 1, 1]) * colours.pick(rng, (0.12, 0.45, 0.62, 0.8))
     hub, spokes = rng.uniform(0.55, 0.72), int(rng.integers(4, 9))
     turn = np.linspace(0, 2 * np.pi, 20 if detail else 12, endpoint=False) + rng.random()
     circle = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], 1)
@@ -162,7 +162,7 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
 
 
 def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> Mesh:
-    """A vehicle in its own coordinates. subtype: a key of SHAPES; detail: 0 for far ones, 1 for near ones."""
+    """A vehicle in its own coordinates. subtype: a key of SHAPES; detail: 0 for far ones, to 2 for near ones."""
     shape = jitter(SHAPES[subtype], rng)
     body, mesh = Body.of(shape), Mesh()
     first, second = colours.paint(rng), colours.paint(rng)
@@ -174,7 +174,7 @@ def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> M
         skin[:, band] = second
     skin[:, 9] = TRIM
     mesh.loft(body.rings, skin, axis=np.stack([body.rings[:, 0, 0], 0 * body.x, 0.5 * (body.rings[:, 0, 2] + body.rings[:, 3, 2])], 1),
-              gloss=gloss)
+              gloss=gloss, fine=detail + 1, cubic=False)
     wheels(mesh, shape, rng, detail)
     tint = GLASS * rng.uniform(0.6, 2.0) if not night else GLASS * 0.7
     if shape.height > 2.5 and night:

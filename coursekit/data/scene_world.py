@@ -46,17 +46,17 @@ class Street:
 
 def choose_street(rng: np.random.Generator) -> tuple[Street, str]:
     """A street and how it is seen: "along", "oblique" or "across"."""
-    kind = str(rng.choice(["along", "oblique", "across"], p=[0.42, 0.26, 0.32]))
-    angle = {"along": rng.uniform(-0.35, 0.35), "oblique": rng.choice([-1, 1]) * rng.uniform(0.4, 0.95),
-             "across": rng.choice([-1, 1]) * rng.uniform(1.1, 1.75)}[kind]
+    kind = str(colours.pick(rng, ("along", "oblique", "across"), (0.42, 0.26, 0.32)))
+    angle = {"along": rng.uniform(-0.35, 0.35), "oblique": colours.pick(rng, (-1, 1)) * rng.uniform(0.4, 0.95),
+             "across": colours.pick(rng, (-1, 1)) * rng.uniform(1.1, 1.75)}[kind]
     half = rng.uniform(2.6, 7.5)
     pavement = rng.uniform(1.6, 5.0)
     if kind == "along":
         offset = rng.uniform(-half - pavement, half + pavement)
     else:                                                            # look over the carriageway, not at the nearest wall
         offset = -np.sign(angle) * -1 * rng.uniform(half * 0.2, half + pavement + 3)
-    return Street(float(angle), float(offset), float(half), float(pavement), float(rng.choice([0.2, rng.uniform(1, 12)])),
-                  bool(rng.random() < 0.4), bool(rng.random() < 0.65), float(rng.uniform(4, 30)), bool(rng.random() < 0.8)), kind
+    return Street(float(angle), float(offset), float(half), float(pavement), float(colours.pick(rng, (0.2, rng.uniform(1, 12)))),
+                  bool(rng.random() < 0.4), bool(rng.random() < 0.65), float(rng.uniform(4, 30)), bool(rng.random() < 0.68)), kind
 
 
 class Ground:
@@ -132,7 +132,7 @@ def markings(g: Ground, street: Street, rng, asphalt) -> None:
         for side in (-1, 1):
             g.quad(-60, 300, side * (street.half - 1.5), side * (street.half - .1), lane, 70)
     if rng.random() < 0.85:
-        dash, gap = rng.choice([(3, 4.5), (1.5, 1.5), (6, 6), (400, 0)], p=[.45, .2, .2, .15])
+        dash, gap = colours.pick(rng, ((3, 4.5), (1.5, 1.5), (6, 6), (400, 0)), (.45, .2, .2, .15))
         s = np.arange(-10.0, 110, dash + gap)
         g.quad(s, s + dash, -.07, .07, centre)
     if rng.random() < 0.5:
@@ -149,31 +149,43 @@ def markings(g: Ground, street: Street, rng, asphalt) -> None:
         g.quad(street.crossing - 1.4, street.crossing - 1.1, 0, street.half, white)
 
 
+def facade_tint(rng: np.random.Generator) -> np.ndarray:
+    """The colour of a wall (3,): mostly stone, plaster and brick, now and then any."""
+    if rng.random() < 0.18:
+        return colours.hue(rng, (0.05, 0.5), (0.5, 1.1))
+    base = colours.pick(rng, ((1.0, .97, .92), (.95, .86, .70), (.80, .50, .40), (.72, .72, .74), (1.05, 1.05, 1.05), (.62, .52, .44)))
+    return np.array(base) * rng.uniform(0.6, 1.1) * (1 + rng.normal(0, 0.04, 3))
+
+
 def draw_houses(image, street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> None:
     """Two rows of houses, far ones first."""
     if not street.houses:
         return
-    walls = []
-    town = rng.uniform(5, 26)
-    for side in (-1, 1):
-        if rng.random() < 0.12:
-            continue
-        s = rng.uniform(-40, -20)
-        while s < 160:
-            width, height = rng.uniform(6, 22), town * rng.uniform(0.6, 1.5)
-            d = side * (street.half + street.pavement + street.setback + rng.choice([0, rng.uniform(0, 3)]))
-            tint = np.clip(colours.hue(rng, (0.02, 0.45), (0.55, 1.05)), 0, 1.2)
-            look = int(rng.integers(24)), float(rng.uniform(2.6, 3.6))
-            back = d + side * rng.uniform(8, 14)
-            foot = street.world(np.array([s, s + width, s + width, s]), np.array([d, d, back, back]))[:, :2]
-            for i, j, shade in ((0, 1, .5), (3, 0, .25), (1, 2, .25)):
-                a, b = foot[i], foot[j]
-                middle = (a + b) / 2
-                normal = np.array([b[1] - a[1], a[0] - b[0]])
-                normal = normal if normal @ (middle - foot.mean(0)) > 0 else -normal
-                if normal @ middle < 0 and max(a[1], b[1]) > 0.4:
-                    sunny = max(0.0, float(normal / np.linalg.norm(normal) @ light.sun_direction[:2]))
-                    walls.append((np.linalg.norm(middle), np.stack([a, b]), height, tint, look, shade * .2 + sunny * .8))
-            s += width + rng.choice([0, 0, rng.uniform(1, 8)])
-    for _, foot, height, tint, (kind, cell), shade in sorted(walls, key=lambda w: -w[0]):
-        backdrop.draw_wall(image, foot, height, camera, light, tint, kind, cell, shade)
+    town, count = rng.uniform(5, 26), 20
+    gone = rng.random(2) < 0.12
+    width = rng.uniform(6, 22, (2, count)) * np.linspace(0.8, 1.6, count)
+    gap = np.where(rng.random((2, count)) < 0.35, rng.uniform(1, 8, (2, count)), 0)
+    start = rng.uniform(-40, -20, (2, 1)) + np.cumsum(width + gap, 1) - width - gap
+    side = np.array([-1.0, 1.0])[:, None]
+    front = side * (street.half + street.pavement + street.setback + np.where(rng.random((2, count)) < .5, 0, rng.uniform(0, 3, (2, count))))
+    back = front + side * rng.uniform(8, 14, (2, count))
+    height, cell = town * rng.uniform(0.6, 1.5, (2, count)), rng.uniform(2.6, 3.6, (2, count))
+    kind = rng.integers(24, size=(2, count))
+    tint = [facade_tint(rng) for _ in range(2 * count)]
+    end = start + width
+    feet = street.world(np.stack([start, end, end, start], -1), np.stack([front, front, back, back], -1))[..., :2].reshape(-1, 4, 2)
+    a, b = feet[:, [0, 3, 1]], feet[:, [1, 0, 2]]                     # the front and both ends: (houses, 3, 2)
+    middle = (a + b) / 2
+    out = np.stack([b[..., 1] - a[..., 1], a[..., 0] - b[..., 0]], -1)
+    out *= np.sign((out * (middle - feet.mean(1)[:, None])).sum(-1, keepdims=True))
+    sunny = (out @ light.sun_direction[:2]) / np.maximum(np.hypot(out[..., 0], out[..., 1]), 1e-6)
+    reach = 0.75 * camera.size / camera.focal
+    inside = (np.minimum(np.abs(a[..., 0]) - reach * a[..., 1], np.abs(b[..., 0]) - reach * b[..., 1]) < 0) | (a[..., 0] * b[..., 0] < 0)
+    seen = ((out * middle).sum(-1) < 0) & (np.maximum(a[..., 1], b[..., 1]) > 0.4) & inside & ~np.repeat(gone, count)[:, None]
+    seen &= np.hypot(middle[..., 0], middle[..., 1]) < 3.0 * light.fog_range
+    house, wall = np.nonzero(seen)
+    for k in np.argsort(-np.hypot(*middle[house, wall].T)):
+        i, j = house[k], wall[k]
+        shade = (.1 if j == 0 else .05) + max(0.0, float(sunny[i, j])) * .8
+        backdrop.draw_wall(image, np.stack([a[i, j], b[i, j]]), float(height.flat[i]), camera, light, tint[i], int(kind.flat[i]),
+                           float(cell.flat[i]), shade)
