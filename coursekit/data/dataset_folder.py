@@ -109,9 +109,21 @@ def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: f
     path.write_text("".join(lines), encoding="utf-8")
 
 
+def empty_counts() -> dict[str, dict]:
+    """{split: {"images": 0, "boxes": {class name: 0}}}, to be filled."""
+    return {split: {"images": 0, "boxes": dict.fromkeys(CLASS_NAMES, 0)} for split in SPLITS}
+
+
+def count(counts: dict[str, dict], split: str, classes: Sequence[int]) -> None:
+    """Count one image with its boxes."""
+    counts[split]["images"] += 1
+    for label in classes:
+        counts[split]["boxes"][CLASS_NAMES[label]] += 1
+
+
 def summary(counts: dict[str, dict]) -> str:
-    """A small table of images and boxes per split. counts[split] = {"images": n, "boxes": [one number per class]}."""
+    """A small table of images and boxes per split. counts as from `empty_counts`."""
     head = f"{'':>7}{'images':>9}" + "".join(f"{name:>9}" for name in CLASS_NAMES)
-    rows = [f"{split:>7}{counts[split]['images']:>9}" + "".join(f"{n:>9}" for n in counts[split]["boxes"])
+    rows = [f"{split:>7}{counts[split]['images']:>9}" + "".join(f"{n:>9}" for n in counts[split]["boxes"].values())
             for split in SPLITS]
     return "\n".join([head, *rows])

@@ -14,8 +14,8 @@ from coursekit.data.road_scenes import SUBTYPES, draw_scene
 PURPOSES = ("train", "val", "test", "scenes", "crops")
 MOST = 10_000_000  # scenes per purpose and seed
 SMALLEST_SCENE = 64  # px: smaller ones are drawn at this size and scaled down
-CROP_SCENE = 320  # px: scenes that crops are cut from
-SMALLEST_CROP = 24  # px: longer side of an object that is cropped
+CROP_SCENE = 448  # px: scenes that crops are cut from
+SMALLEST_CROP = 32  # px: longer side of an object that is cropped
 VISIBLE_CROP = 0.6  # share of the object that must be visible
 
 
@@ -61,7 +61,7 @@ def _image_and_mask(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 def draw_crops(n: int, size: int, seed: int, context: float) -> tuple[np.ndarray, np.ndarray]:
     """n single objects cut from scenes: images uint8 (n, size, size, 3) RGB, labels int64 (n,) into SUBTYPES.
 
-    Square crops with a margin of `context` times the longer side; objects of at least 24 px, at least 60 % visible.
+    Square crops with a margin of `context` times the longer side; objects of at least 32 px, at least 60 % visible.
     Every subtype gets its share of n as long as the scenes bring it: at most about n of them are drawn, and what rare
     subtypes then lack is filled with others.
     """

@@ -11,7 +11,16 @@ import cv2
 
 from coursekit.data.coco import from_coco
 from coursekit.data.dataset_check import Problem, check
-from coursekit.data.dataset_folder import RECORD_NAME, SPLITS, building, found, summary, write_labels
+from coursekit.data.dataset_folder import (
+    RECORD_NAME,
+    SPLITS,
+    building,
+    count,
+    empty_counts,
+    found,
+    summary,
+    write_labels,
+)
 from coursekit.data.drawn import scene_seed
 from coursekit.data.parallel import map_processes, progress_bar
 from coursekit.data.road_scenes import CLASS_NAMES, draw_scene
@@ -45,13 +54,12 @@ def build(out: str | Path | None = None, train: int = 1000, val: int = 200, test
         return yaml
     with building(out, request) as (part, facts):
         total = sum(counts.values())
-        facts["counts"] = {split: {"images": n, "boxes": [0] * len(CLASS_NAMES)} for split, n in counts.items()}
+        facts["counts"] = empty_counts()
         jobs = [(split, i) for split in SPLITS for i in range(counts[split])]
         with progress_bar(f"drawing {total} road scenes", total) as bar:
             draw = partial(_write_scene, folder=part, size=size, seed=seed)
             for (split, _), classes in zip(jobs, map_processes(draw, jobs), strict=True):
-                for label in classes:
-                    facts["counts"][split]["boxes"][label] += 1
+                count(facts["counts"], split, classes)
                 bar.update()
     print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{summary(facts['counts'])}")
     return out / "road_objects.yaml"
@@ -71,7 +79,7 @@ def get(train: int = 1000, val: int = 200, test: int = 200, size: int = 320, see
     """A lesson's dataset: COCO's photographs in full budget where they can be had, else drawn scenes; it prints which.
 
     Built once into the course's folder, found there afterwards. With photographs the three counts give their number;
-    the split is COCO's by hash, about 80 : 10 : 10, and `size` and `seed` do not matter. Returns the YAML.
+    the split is COCO's by hash, about 70 : 15 : 15, and `size` and `seed` do not matter. Returns the YAML.
     """
     folder, reason = home() / "datasets", "quick budget"
     if mode() == "full":
