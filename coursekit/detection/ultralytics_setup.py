@@ -168,10 +168,10 @@ def session(quiet: bool = True) -> Iterator[None]:
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.deterministic
     integrations = callbacks.add_integration_callbacks
-    streams = [handler for handler in LOGGER.handlers if type(handler) is logging.StreamHandler]
+    streams = {handler: handler.stream for handler in LOGGER.handlers if type(handler) is logging.StreamHandler}
     try:
         for handler in streams:
-            handler.setStream(sys.stdout)  # its own is the stdout of the import, which may be closed by now
+            handler.stream = sys.stdout  # its own is the stdout of the import: redirected, or closed by now
         callbacks.add_integration_callbacks = base.add_integration_callbacks = lambda instance: None
         with contextlib.ExitStack() as stack:
             if quiet:
@@ -182,6 +182,8 @@ def session(quiet: bool = True) -> Iterator[None]:
     finally:
         callbacks.add_integration_callbacks = base.add_integration_callbacks = integrations
         LOGGER.setLevel(level)
+        for handler, stream in streams.items():
+            handler.stream = stream
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
         torch.backends.cudnn.deterministic = cudnn
         torch.set_num_threads(threads)

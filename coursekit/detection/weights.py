@@ -96,7 +96,7 @@ def load_detector(weights: str | Path) -> nn.Module:
     try:
         with session():
             model = load_checkpoint(path)[0]
-    except (TypeError, AttributeError, KeyError, RuntimeError, EOFError, ValueError, ImportError,
+    except (TypeError, AttributeError, KeyError, RuntimeError, EOFError, ValueError, ImportError, OSError,
             pickle.UnpicklingError) as error:
         reason = (str(error).replace("ERROR ❌️ ", "").strip() or type(error).__name__).splitlines()[0]
         raise CourseError(f"{wrong}: {reason} Name the best.pt or last.pt that Ultralytics wrote.") from error

@@ -93,7 +93,7 @@ def train(
     """
     check_size(size)
     check_image_size(imgsz)
-    yaml = check_dataset(data)
+    yaml, device = check_dataset(data), device_name(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
     if optimizer not in OPTIMIZERS:
         raise CourseError(f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
@@ -106,7 +106,7 @@ def train(
     print(f"yolo12{size} {start}")
     folder = _claim(Path(project), name or f"yolo12{size}_objects")
     common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay,
-              "device": device_name(device), "seed": seed, "verbose": verbose, "workers": _workers(device),
+              "device": device, "seed": seed, "verbose": verbose, "workers": _workers(device),
               "model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent),
               **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
               **settings}
@@ -192,9 +192,9 @@ def device_name(device: str | None) -> str:
     return {"cuda": "0", "cuda:0": "0"}.get(device, device)
 
 
-def _workers(device: str | None) -> int:
+def _workers(device: str) -> int:
     # Ultralytics loads images in the main process on a CPU; on a GPU its default of 8 would crowd Colab's two cores
-    return 0 if device_name(device) in ("cpu", "mps") else min(8, runtime.threads())
+    return 0 if device in ("cpu", "mps") else min(8, runtime.threads())
 
 
 def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:

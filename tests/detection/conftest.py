@@ -1,0 +1,101 @@
+"""A tiny dataset and one short training, shared by this room's tests."""
+
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+CLASS_COLOURS = ((255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 40))
+
+
+def write_dataset(folder: Path, train: int = 8, val: int = 4, size: int = 64) -> Path:
+    """Coloured rectangles on noise, one colour for each class; returns the YAML."""
+    draws = np.random.default_rng(0)
+    for split, count in (("train", train), ("val", val)):
+        (folder / "images" / split).mkdir(parents=True)
+        (folder / "labels" / split).mkdir(parents=True)
+        for index in range(count):
+            image, lines = draws.integers(90, 160, (size, size, 3)).astype(np.uint8), []
+            for label in {index % 4, int(draws.integers(4))}:
+                (w, h), (x, y) = draws.uniform(0.3, 0.5, 2), draws.uniform(0.3, 0.7, 2)
+                corners = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2]).clip(0, 1)
+                left, top, right, bottom = (int(v) for v in corners * size)
+                cv2.rectangle(image, (left, top), (right, bottom), CLASS_COLOURS[label], -1)
+                centre, sides = (corners[:2] + corners[2:]) / 2, corners[2:] - corners[:2]
+                lines.append(f"{label} {centre[0]:.6f} {centre[1]:.6f} {sides[0]:.6f} {sides[1]:.6f}")
+            cv2.imwrite(str(folder / "images" / split / f"{index:03d}.png"), image)
+            (folder / "labels" / split / f"{index:03d}.txt").write_text("\n".join(lines) + "\n")
+    yaml = folder / "shapes.yaml"
+    yaml.write_text(f"path: {folder}\ntrain: images/train\nval: images/val\n"
+                    "names:\n  0: person\n  1: bicycle\n  2: car\n  3: bus\n")
+    return yaml
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture(scope="session")
+def backbone():
+    """A YOLO12n encoder whose weights and batch-norm statistics no other initialisation has."""
+    from coursekit.models.registry import build_encoder
+
+    torch.manual_seed(7)
+    encoder = build_encoder("yolo12n", image_size=64)
+    with torch.no_grad():
+        for name, tensor in encoder.state_dict().items():
+            if name.endswith("running_mean"):
+                tensor.normal_(0, 0.1)
+            elif name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5)
+            elif name.endswith("num_batches_tracked"):
+                tensor.fill_(123)
+    return encoder
+
+
+@pytest.fixture(scope="session")
+def network_attempts():
+    """Every try to resolve or connect fails, and is written down here."""
+    attempts, patch = [], pytest.MonkeyPatch()
+
+    def refuse(*args, **kwargs):
+        attempts.append(args)
+        raise OSError("the network is closed in this test")
+
+    patch.setattr(socket.socket, "connect", refuse)
+    patch.setattr(socket, "getaddrinfo", refuse)
+    patch.setattr(socket, "create_connection", refuse)
+    yield attempts
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def trained(dataset, backbone, network_attempts, tmp_path_factory):
+    """One frozen and one unfrozen epoch from the backbone, with what went on inside; the network is closed."""
+    from coursekit.detection.yolo12 import train
+
+    seen = SimpleNamespace(stages=[], threads=set(), project=tmp_path_factory.mktemp("runs"))
+
+    def starts(trainer):
+        groups = trainer.optimizer.param_groups
+        seen.stages.append(SimpleNamespace(
+            optimizer=type(trainer.optimizer).__name__, lr={group["initial_lr"] for group in groups},
+            frozen={name for name, p in trainer.model.named_parameters() if not p.requires_grad}))
+
+    def ends(trainer):
+        seen.stages[-1].state = {name: t.clone() for name, t in trainer.model.state_dict().items()}
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)  # on two cores Ultralytics would choose 1
+    seen.run = train(dataset, "n", backbone, epochs=2, freeze_epochs=1, imgsz=64, batch=4, nbs=4, lr0=0.02,
+                     unfreeze_lr_factor=0.25, device="cpu", project=seen.project, plots=False, verbose=False,
+                     callbacks={"on_train_start": starts, "on_train_end": ends,
+                                "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads())})
+    seen.threads_after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    return seen

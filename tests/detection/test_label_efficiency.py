@@ -1,0 +1,137 @@
+"""The experiment: equal budgets, paired arms, resuming, and a summary that can be checked by hand."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from coursekit.detection import label_efficiency
+from coursekit.detection.efficiency_summary import summarise
+from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
+from coursekit.detection.paired import T_95, paired_difference
+from coursekit.detection.validation import Metrics
+from coursekit.runtime import CourseError
+
+QUICK = Settings(imgsz=64, steps=2, batch=4)
+
+
+def test_paired_difference_by_hand_and_against_scipy():
+    got = paired_difference([0.1, 0.2, 0.4], [0.2, 0.4, 0.5])
+    differences = np.array([0.1, 0.2, 0.1])
+    stats = pytest.importorskip("scipy.stats")
+    low, high = stats.t.interval(0.95, 2, differences.mean(), stats.sem(differences))
+    assert (got.mean, got.n) == (pytest.approx(differences.mean()), 3)
+    assert (got.low, got.high) == (pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5))
+    assert not got.clear and paired_difference([0, 0, 0], [1.0, 1.1, 0.9]).clear
+    assert T_95 == pytest.approx([stats.t.ppf(0.975, df) for df in range(1, 31)], abs=6e-5)
+
+
+def test_one_pair_has_no_interval_and_unequal_lists_are_a_mistake():
+    got = paired_difference([0.1], [0.3])
+    assert (got.low, got.high, got.clear) == (None, None, False) and "one seed" in str(got)
+    with pytest.raises(ValueError, match="2 and 1"):
+        paired_difference([1, 2], [1])
+
+
+@pytest.fixture
+def trainings(monkeypatch) -> list:
+    """Trainings are written down instead of done; the score is a known function of arm, labels and seed."""
+    calls = []
+
+    def fake(data, size, backbone, **settings):
+        listed = (data.parent / "train.txt").read_text().split()
+        score = 0.1 * bool(backbone) + 0.01 * len(set(listed)) + 0.001 * settings["seed"]
+        calls.append({**settings, "backbone": backbone, "listed": listed})
+        (settings["project"] / settings["name"]).mkdir(parents=True)
+        metrics = Metrics(score / 2, score, 0.0, 0.0, {}, {})
+        return type("Run", (), {"metrics": metrics, "transfer": None})
+
+    monkeypatch.setattr(label_efficiency, "train", fake)
+    return calls
+
+
+def test_budgets_are_equal_and_small_subsets_lie_in_large_ones(dataset, backbone, tmp_path, trainings, capsys):
+    arms = ("random", "ssl", "ssl_frozen_first")
+    summary = run_experiment(dataset, backbone, tmp_path / "e", (2, 0.75), (0, 1), arms,
+                             Settings(steps=20, batch=4, freeze=0.2))
+    assert len(trainings) == 12 and len(capsys.readouterr().out.splitlines()) == 12
+    assert {(c["epochs"], len(c["listed"]), c["warmup_epochs"], c["nbs"]) for c in trainings} == {(10, 8, 1.0, 4)}
+    subsets = {frozenset(c["listed"]) for c in trainings if c["seed"] == 0}
+    small, large = ({subset for subset in subsets if len(subset) == n} for n in (2, 6))
+    assert len(small) == len(large) == 1 and set(*small) < set(*large), "one subset for all arms, one inside the other"
+    assert {tuple(c["listed"]) for c in trainings if c["seed"] == 1}.isdisjoint(
+        {tuple(c["listed"]) for c in trainings if c["seed"] == 0})
+    assert all(c["listed"].count(path) >= 8 // len(set(c["listed"])) for c in trainings for path in c["listed"])
+    assert {bool(c["backbone"]): c["weights"] for c in trainings} == {False: "yaml", True: "yaml"}
+    assert [c["freeze_epochs"] for c in trainings[:3]] == [0, 0, 2]
+    cells = {(cell.labels, cell.arm): cell for cell in summary.cells}
+    assert cells[6, "ssl"].values["map50"] == (pytest.approx(0.16), pytest.approx(0.161))
+    assert cells[6, "ssl"].differences["map50"].mean == pytest.approx(0.1)
+    assert cells[6, "random"].differences == {} and "+0.100 [" in str(summary)
+    written = json.loads((tmp_path / "e" / "summary.json").read_text())
+    assert written["cells"][0]["mean"]["map50"] == pytest.approx(0.0205)
+    assert not any((tmp_path / "e" / "runs").iterdir())
+
+
+def test_resuming_does_what_is_missing_and_nothing_twice(dataset, backbone, tmp_path, trainings):
+    out = tmp_path / "e"
+    run_experiment(dataset, backbone, out, (2,), (0, 1), settings=QUICK)
+    first = summarise(out)
+    (out / "rows" / "ssl_000002_1.json").unlink()
+    (out / "rows" / "ssl_000002_1.part99").write_text("{")  # what a kill leaves behind
+    (out / "runs" / "ssl_000002_1").mkdir()
+    again = run_experiment(dataset, backbone, out, (2,), (0, 1), settings=QUICK)
+    assert len(trainings) == 5 and (trainings[-1]["seed"], bool(trainings[-1]["backbone"])) == (1, True)
+    assert again.cells == first.cells
+    run_experiment(dataset, backbone, out, (2,), (0, 1, 2), settings=QUICK)
+    assert len(trainings) == 7, "more seeds go on in the same folder"
+
+
+def test_another_experiment_does_not_mix_in(dataset, backbone, tmp_path, trainings):
+    out = tmp_path / "e"
+    run_experiment(dataset, backbone, out, (2,), (0,), settings=QUICK)
+    with pytest.raises(CourseError, match="holds another experiment: settings"):
+        run_experiment(dataset, backbone, out, (2,), (0,), settings=dataclasses.replace(QUICK, lr0=0.5))
+    with pytest.raises(CourseError, match="epoch_steps"):
+        run_experiment(dataset, backbone, out, (8,), (0,), settings=QUICK)
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("precious")
+    with pytest.raises(CourseError, match="no experiment's folder"):
+        run_experiment(dataset, backbone, other, (2,), (0,), settings=QUICK)
+    assert len(trainings) == 2 and (other / "thesis.txt").read_text() == "precious"
+
+
+def test_provenance_names_versions_and_no_path_of_the_machine(dataset, backbone, tmp_path, trainings):
+    run_experiment(dataset, backbone, tmp_path / "e", (2,), (0,), settings=QUICK)
+    text = (tmp_path / "e" / "experiment.json").read_text()
+    made = json.loads(text)["made"]
+    assert {"coursekit", "torch", "ultralytics", "python", "threads", "date"} <= made.keys()
+    assert str(tmp_path) not in text and str(dataset.parent) not in text
+    assert str(tmp_path) not in (tmp_path / "e" / "summary.json").read_text()
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"labels": (9,)}, "has 8 images"), ({"labels": (0,)}, "no number of labels"), ({"labels": ()}, "at least one"),
+    ({"labels": (1.5,)}, "no number of labels"), ({"arms": ("magic",)}, "magic"), ({"seeds": ()}, "at least one seed"),
+    ({"settings": Settings(split="test")}, "test"), ({"backbone": ["a", "b"]}, "a"),
+])
+def test_settings_that_do_not_fit_are_explained(dataset, backbone, tmp_path, trainings, change, words):
+    given = {"data": dataset, "backbone": backbone, "out": tmp_path / "e", "labels": (2,), "seeds": (0,), **change}
+    with pytest.raises(CourseError, match=words):
+        run_experiment(**given)
+    assert trainings == [] and not (tmp_path / "e").exists()
+
+
+def test_epochs_become_steps(dataset):
+    assert steps_of(QUICK, dataset, (2, 6), 10).steps == 20
+
+
+def test_a_real_pair_of_runs(dataset, backbone, tmp_path, network_attempts, capsys):
+    summary = run_experiment(dataset, backbone, tmp_path / "e", (4,), (0,), settings=QUICK, device="cpu")
+    random, ssl = (json.loads((tmp_path / "e" / "rows" / f"{arm}_000004_0.json").read_text())
+                   for arm in ("random", "ssl"))
+    assert random["steps"] == ssl["steps"] == 2 and (random["tensors_matched"], ssl["tensors_matched"]) == (None, 342)
+    assert [cell.arm for cell in summary.cells] == ["random", "ssl"] and 0 <= ssl["map50"] <= 1
+    assert network_attempts == [] and len(capsys.readouterr().out.splitlines()) == 2

@@ -1,0 +1,104 @@
+"""Detecting in pictures of every kind, and drawing what was found."""
+
+import numpy as np
+import pytest
+import torch
+
+from coursekit.data.decode import read_rgb
+from coursekit.detection.predictions import COLOURS, Detections, draw, predict
+from coursekit.runtime import CourseError
+
+
+@pytest.fixture(scope="module")
+def found(trained, dataset, network_attempts):
+    """Everything that the barely trained detector suspects in the validation images (folder of four)."""
+    results = predict(trained.run, dataset.parent / "images" / "val", conf=0.0, imgsz=64, device="cpu")
+    assert network_attempts == []
+    return results
+
+
+def test_a_folder_gives_one_result_per_picture_in_order(found, dataset):
+    assert [d.path.name for d in found] == ["000.png", "001.png", "002.png", "003.png"]
+    for detections in found:
+        assert np.array_equal(detections.image, read_rgb(detections.path)) and len(detections) > 0
+        left, top, right, bottom = detections.boxes.T
+        assert (left <= right).all() and (top <= bottom).all() and left.min() >= 0 and bottom.max() <= 64
+        assert (np.diff(detections.scores) <= 0).all() and set(detections.classes) <= {0, 1, 2, 3}
+        assert detections.names == ("person", "bicycle", "car", "bus")
+
+
+def test_arrays_and_tensors_are_rgb_and_give_the_same_boxes(found, trained):
+    image = found[1].image
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
+    for source in (image, [tensor[None], str(found[1].path)]):
+        for again in predict(trained.run.folder, source, conf=0.0, imgsz=64, device="cpu"):
+            assert np.allclose(again.boxes, found[1].boxes, atol=1e-3)
+            assert np.array_equal(again.classes, found[1].classes) and np.array_equal(again.image, image)
+
+
+def test_the_network_sees_red_as_red(trained):
+    red, seen = np.zeros((64, 64, 3), np.uint8), []
+    red[..., 0] = 255
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) and not seen else None)
+    try:
+        predict(trained.run, red, imgsz=64, device="cpu")
+    finally:
+        hook.remove()
+    assert seen[0].shape == (1, 3, 64, 64) and seen[0].mean((0, 2, 3)).tolist() == [1, 0, 0]
+
+
+def test_confidence_is_a_floor(found, trained):
+    floor = float(np.median(found[0].scores))
+    (fewer,) = predict(trained.run, found[0].image, conf=floor, imgsz=64, device="cpu")
+    assert 0 < len(fewer) < len(found[0]) and fewer.scores.min() >= floor
+
+
+@pytest.mark.parametrize(("source", "words"), [
+    ("nowhere.jpg", "nowhere.jpg"),
+    (np.zeros((8, 8, 3), np.float32), "uint8 RGB"),
+    (np.zeros((8, 8), np.uint8), "uint8 RGB"),
+    (5, "Cannot detect in a int"),
+])
+def test_other_sources_are_explained(trained, source, words):
+    with pytest.raises(CourseError, match=words):
+        predict(trained.run, source, imgsz=64, device="cpu")
+
+
+def test_other_settings_are_explained(trained):
+    with pytest.raises(CourseError, match="conf is 25"):
+        predict(trained.run, "x.jpg", conf=25)
+    with pytest.raises(CourseError, match="multiples of 32"):
+        predict(trained.run, "x.jpg", imgsz=100)
+
+
+def detections(*boxes, size=(120, 160)) -> Detections:
+    return Detections(np.full((*size, 3), 90, np.uint8), np.array([b[:4] for b in boxes], np.float32).reshape(-1, 4),
+                      np.array([b[4] for b in boxes], np.int64), np.array([b[5] for b in boxes], np.float32),
+                      ("person", "bicycle", "car", "bus"))
+
+
+def test_a_box_is_drawn_in_its_class_colour_at_its_place():
+    one = detections((40, 50, 100, 110, 2, 0.9))
+    drawn = draw(one, labels=False)
+    changed = np.argwhere((drawn != one.image).any(2))
+    assert changed.min(0).tolist() == [50, 40] and changed.max(0).tolist() == [110, 100]
+    assert tuple(drawn[50, 70]) == COLOURS[2] and tuple(drawn[80, 70]) == (90, 90, 90)
+    assert (one.image == 90).all(), "the picture itself was painted"
+
+
+def test_labels_stay_inside_the_picture():
+    corner = detections((130, 0, 159, 30, 0, 0.5), (0, 100, 20, 119, 3, 0.4))
+    with_text, without = draw(corner), draw(corner, labels=False)
+    ground = (with_text == np.array(COLOURS[0])).all(2) & ~(without == np.array(COLOURS[0])).all(2)
+    assert ground.sum() > 100 and with_text.shape == (120, 160, 3)
+
+
+def test_nothing_found_is_the_picture_itself():
+    empty = detections()
+    assert np.array_equal(draw(empty), empty.image) and len(empty) == 0 and str(empty) == "image: nothing"
+
+
+def test_the_most_confident_box_is_on_top():
+    drawn = draw(detections((20, 20, 80, 80, 1, 0.9), (20, 20, 80, 80, 2, 0.3)), labels=False)
+    assert tuple(drawn[20, 50]) == COLOURS[1]

@@ -1,0 +1,69 @@
+"""What fits is copied and counted; what does not fit is named."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from coursekit.detection.transfer import compare, load_backbone
+from coursekit.detection.yolo_backbone import YOLOBackbone, new_detector
+from coursekit.models import build_encoder
+from coursekit.runtime import CourseError
+
+
+def test_every_tensor_of_the_backbone_arrives_and_nothing_else_changes(backbone, capsys):
+    model = new_detector("n")
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    report = load_backbone(model, backbone)
+    assert capsys.readouterr().out == "342 of 342 tensors matched\n"
+    assert (report.matched, report.total, report.missing, report.unused, report.mismatched) == (342, 342, (), (), ())
+    state = backbone.state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, state.get(name, before[name])), name
+    moved = [name for name in state if not torch.equal(before[name], state[name])]
+    assert {"model.0.conv.weight", "model.8.cv2.bn.running_mean", "model.0.bn.num_batches_tracked"} <= set(moved)
+
+
+def test_a_run_is_read_from_disk(backbone, tmp_path):
+    file = tmp_path / "encoder.safetensors"
+    save_file({k: v.contiguous() for k, v in backbone.state_dict().items()}, str(file),
+              metadata={"encoder": json.dumps(backbone.spec)})
+    model = new_detector("n")
+    assert load_backbone(model, file, quiet=True).matched == 342
+    assert torch.equal(model.state_dict()["model.3.conv.weight"], backbone.state_dict()["model.3.conv.weight"])
+
+
+@pytest.mark.parametrize(("name", "size", "words"), [
+    ("yolo12s", "n", ("yolo12s", "yolo12n", "size='s'", "model.0.conv.weight: (32, 3, 3, 3) in the backbone")),
+    ("resnet18_cifar", "n", ("YOLO12's own backbone", "--encoder yolo12n", "which it lacks")),
+])
+def test_another_network_is_refused_and_nothing_is_touched(name, size, words):
+    encoder = YOLOBackbone(name[-1]) if name.startswith("yolo") else build_encoder(name)
+    if name.startswith("yolo"):
+        encoder.spec = {"name": name, "image_size": 64, "options": {}}
+    model = new_detector(size)
+    before = {key: t.clone() for key, t in model.state_dict().items()}
+    with pytest.raises(CourseError, match="Nothing was loaded") as caught:
+        load_backbone(model, encoder)
+    for word in words:
+        assert word in str(caught.value)
+    assert all(torch.equal(t, before[key]) for key, t in model.state_dict().items())
+
+
+def test_misfits_are_listed_by_name_with_both_shapes(backbone):
+    state = dict(backbone.state_dict())
+    del state["model.0.conv.weight"]
+    state["model.1.conv.weight"] = torch.zeros(5, 3, 3, 3)
+    state["extra.weight"] = torch.zeros(2)
+    report = compare(new_detector("n"), state)
+    assert (report.matched, report.total) == (340, 342)
+    assert report.missing == ("model.0.conv.weight",) and report.unused == ("extra.weight",)
+    assert (report.mismatched[0].backbone, report.mismatched[0].detector) == ((5, 3, 3, 3), (32, 16, 3, 3))
+    text = str(report)
+    assert text.startswith("340 of 342") and "model.1.conv.weight: (5, 3, 3, 3) in the backbone" in text
+
+
+def test_a_folder_that_is_no_run_is_explained(tmp_path):
+    with pytest.raises(CourseError, match="no checkpoint"):
+        load_backbone(new_detector("n"), tmp_path)
