@@ -1,22 +1,23 @@
 """Road scenes drawn from a seed: image, boxes, masks and subtypes, with no photograph needed.
 
-A small renderer (`scene_mesh`) draws 3-D models of people, bicycles, cars and buses on a street in perspective, in any weather
-and at any time of day. Every random choice comes from the seed alone, so a scene can be drawn again anywhere.
+A small renderer (`scene_mesh`, `scene_layer`) draws 3-D models of people, bicycles, cars and buses on a street in
+perspective, in any weather and at any time of day. Every random choice comes from the seed alone, so a scene can be
+drawn again anywhere.
 
-Subtypes are harder to tell apart than classes, on purpose: no colour, size or weather gives them away, only their shape.
+Subtypes are harder to tell apart than classes, on purpose: no colour, size or weather gives them away, only their
+shape.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from coursekit import runtime
-from coursekit.data import scene_backdrop, scene_paint, scene_traffic, scene_world
+from coursekit.data import scene_backdrop, scene_paint, scene_pool, scene_things, scene_traffic, scene_world
+from coursekit.data.scene_camera import Camera
 from coursekit.data.scene_light import TIMES, WEATHERS, choose_light, expose
-from coursekit.data.scene_mesh import Camera
 from coursekit.data.scene_traffic import CLASS_SUBTYPES
 
 CLASS_NAMES = ("person", "bicycle", "car", "bus")
@@ -24,20 +25,35 @@ SUBTYPES = tuple(name for names in CLASS_SUBTYPES for name in names)
 SUBTYPE_CLASS = {name: label for label, names in enumerate(CLASS_SUBTYPES) for name in names}
 VIEWS = ("front", "side", "behind")
 SPLITS = ("train", "val", "test")
+WORTH_A_PROCESS = 48  # fewer scenes are drawn before a process has started
 BOX_COLOURS = ((255, 176, 0), (0, 200, 120), (60, 160, 255), (230, 80, 200))
 
-__all__ = ["BOX_COLOURS", "CLASS_NAMES", "SPLITS", "SUBTYPES", "SUBTYPE_CLASS", "TIMES", "VIEWS", "WEATHERS", "RoadScene",
-           "contact_sheet", "draw_scene", "draw_scenes", "split_seed"]
+__all__ = [
+    "BOX_COLOURS",
+    "CLASS_NAMES",
+    "SPLITS",
+    "SUBTYPES",
+    "SUBTYPE_CLASS",
+    "TIMES",
+    "VIEWS",
+    "WEATHERS",
+    "RoadScene",
+    "contact_sheet",
+    "draw_scene",
+    "draw_scenes",
+    "split_seed",
+]
 
 
 @dataclass(frozen=True)
 class RoadScene:
     """One drawn scene and everything that is known about it; n objects, the farthest first.
 
-    image: uint8 (H, W, 3) RGB. boxes: float32 (n, 4), x0 y0 x1 y1 in px, tight around the visible pixels (x1, y1 exclusive).
-    classes: int64 (n,), index into CLASS_NAMES. subtypes: int64 (n,), index into SUBTYPES. masks: bool (n, H, W), visible
-    pixels; they never overlap. visible: float32 (n,), the share of the silhouette that is neither hidden nor outside of the
-    frame (the part outside is estimated from the outline's convex hull). views: which side faces the camera.
+    image: uint8 (H, W, 3) RGB. boxes: float32 (n, 4), x0 y0 x1 y1 in px, tight around the visible pixels (x1, y1
+    exclusive). classes: int64 (n,), index into CLASS_NAMES. subtypes: int64 (n,), index into SUBTYPES. masks: bool
+    (n, H, W), visible pixels; they never overlap. visible: float32 (n,), the share of the silhouette that is neither
+    hidden nor outside of the frame (the part outside is estimated from the outline's convex hull). views: which side
+    faces the camera.
     """
 
     image: np.ndarray
@@ -64,14 +80,18 @@ def split_seed(split: str, index: int) -> int:
     return index * len(SPLITS) + SPLITS.index(split)
 
 
+def _check(seed: int, size: int) -> None:
+    if seed < 0 or size < 64:
+        raise ValueError(f"seed is {seed} and size {size}; the seed must be 0 or more, the size at least 64 px")
+
+
 def draw_scene(seed: int, size: int = 320) -> RoadScene:
     """Draw the scene of a seed (0 or more) on a frame of size x size px (at least 64). The same everywhere, every time.
 
     It never comes out empty: where nothing nameable is left in view, the next draw of the same seed is taken.
     Raises ValueError for a negative seed or a frame under 64 px.
     """
-    if seed < 0 or size < 64:
-        raise ValueError(f"seed is {seed} and size {size}; the seed must be 0 or more, the size at least 64 px")
+    _check(seed, size)
     attempt = 0
     while True:
         scene = _attempt(np.random.default_rng([seed, attempt]), size, seed)
@@ -92,13 +112,15 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
     scene_world.draw_houses(image, street, camera, light, rng)
     things = scene_traffic.populate(street, camera, light, rng)
     nearest = min((t.position[1] for t in things if t.label >= 0), default=99)
-    if nearest < 5 and rng.random() < 0.45:                          # focused on what is near: the rest is soft
+    if nearest < 5 and rng.random() < 0.45:  # focused on what is near: the rest is soft
         image = cv2.GaussianBlur(image, (0, 0), float(size / 320 * rng.uniform(0.8, 4.0)))
     scale = size / 320
     haze = 0.35 if light.weather in ("fog", "rain") else 0.15
     painted = []
-    for k in scene_traffic.order(things):
-        layer = scene_paint.paint_alone(things[k], camera, light, rng, scale * haze * min(np.linalg.norm(things[k].position) / 15, 2))
+    for k in scene_things.order(things):
+        layer = scene_paint.paint_alone(
+            things[k], camera, light, rng, scale * haze * min(np.linalg.norm(things[k].position) / 15, 2)
+        )
         if layer is not None:
             painted.append(layer)
     owner, painted = scene_paint.visibility(painted, size)
@@ -120,33 +142,56 @@ def _label(image, owner, painted, light, seed) -> RoadScene:
         boxes[i] = x[0], y[0], x[-1] + 1, y[-1] + 1
         visible[i] = min(1.0, masks[i].sum() / (layer.solid.sum() / layer.inside))
     names = [layer.thing.subtype for _, layer in kept]
-    return RoadScene(image, boxes, np.array([SUBTYPE_CLASS[n] for n in names], np.int64),
-                     np.array([SUBTYPES.index(n) for n in names], np.int64), masks, visible,
-                     tuple(layer.thing.view for _, layer in kept), light.weather, light.time, seed)
+    return RoadScene(
+        image,
+        boxes,
+        np.array([SUBTYPE_CLASS[n] for n in names], np.int64),
+        np.array([SUBTYPES.index(n) for n in names], np.int64),
+        masks,
+        visible,
+        tuple(layer.thing.view for _, layer in kept),
+        light.weather,
+        light.time,
+        seed,
+    )
 
 
 def draw_scenes(seeds: Iterable[int], size: int = 320, workers: int | None = None) -> list[RoadScene]:
-    """Draw many scenes, in the order of `seeds`. workers: threads; None: one for each core (cv2 draws outside of the GIL)."""
-    seeds = list(seeds)
-    workers = min(workers or runtime.threads(), max(len(seeds), 1))
-    if workers == 1:
-        return [draw_scene(seed, size) for seed in seeds]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda seed: draw_scene(seed, size), seeds))
+    """Draw many scenes, in the order of `seeds`: the same as draw_scene one by one, in several processes.
+
+    workers: processes; None: one for each core, where there are scenes enough to pay for starting them.
+    """
+    seeds = [int(seed) for seed in seeds]
+    for seed in seeds:
+        _check(seed, size)
+    if workers is None:
+        workers = runtime.threads() if len(seeds) >= WORTH_A_PROCESS else 1
+    drawn = scene_pool.draw(seeds, size, workers) if workers > 1 else {}
+    return [drawn[k] if k in drawn else draw_scene(seed, size) for k, seed in enumerate(seeds)]
 
 
 def contact_sheet(scenes: Iterable[RoadScene], columns: int = 4, boxes: bool = True) -> np.ndarray:
-    """Scenes side by side, with their boxes and subtypes where `boxes`: uint8 (H, W, 3). All scenes must have one size."""
+    """Scenes side by side, with their boxes and subtypes where `boxes`: uint8 (H, W, 3). All scenes must have one
+    size."""
     tiles = []
     for scene in scenes:
         tile = scene.image.copy()
         for box, label, subtype in zip(scene.boxes, scene.classes, scene.subtypes, strict=True) if boxes else ():
             x0, y0, x1, y1 = (int(v) for v in box)
             cv2.rectangle(tile, (x0, y0), (x1 - 1, y1 - 1), BOX_COLOURS[label], 1)
-            cv2.putText(tile, SUBTYPES[subtype], (x0, max(8, y0 - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.3, BOX_COLOURS[label], 1, cv2.LINE_AA)
+            cv2.putText(
+                tile,
+                SUBTYPES[subtype],
+                (x0, max(8, y0 - 2)),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.3,
+                BOX_COLOURS[label],
+                1,
+                cv2.LINE_AA,
+            )
         tiles.append(tile)
     if not tiles:
         raise ValueError("contact_sheet needs at least one scene")
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[k:k + columns]) for k in range(0, len(tiles), columns)])
+    return np.vstack([np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)])

@@ -6,36 +6,38 @@ import cv2
 import numpy as np
 
 from coursekit.data import scene_colours as colours
+from coursekit.data.scene_camera import Camera, Light
 from coursekit.data.scene_light import veil
-from coursekit.data.scene_mesh import Camera, Light
 
 TILE = 256
-LIT = 3.5                                     # a lit window is this much brighter than white in the same light
+LIT = 3.5  # a lit window is this much brighter than white in the same light
 
 
 def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarray:
     """Sky and far hills over the whole frame: uint8 (H, W, 3)."""
-    size = camera.size
+    size, half = camera.size, camera.size // 2  # a smooth thing, so half the resolution will do
     horizon = size / 2 - camera.focal * np.tan(camera.pitch)
-    rise = np.clip((horizon - np.arange(size)) / size * 1.6, 0, 1)[:, None] ** 0.7
-    column = ((light.horizon + (light.zenith - light.horizon) * rise) * 255).astype(np.float32)
-    image = np.empty((size, size, 3), np.float32)
-    image[:] = column[:, None]
+    rise = np.clip((horizon - np.arange(half) * 2) / size * 1.6, 0, 1)[:, None] ** 0.7
+    image = np.empty((half, half, 3), np.float32)
+    image[:] = ((light.horizon + (light.zenith - light.horizon) * rise) * 255).astype(np.float32)[:, None]
     if light.weather != "fog" and horizon > 0:
-        rows = int(min(size, horizon + size * 0.1)) + 1
-        cloud = colours.patch(rng, colours.noise(512, 128, 4, 1), max(2, rows * 160 // size), 220)
-        cloud = cv2.resize(cloud, (size, rows), interpolation=cv2.INTER_LINEAR)
-        cover = np.clip(cloud * 0.4 + np.float32(rng.uniform(-0.56, 0.4)), 0, 0.8) * np.linspace(1, 0.55, size, dtype=np.float32)[:rows, None]
-        white = light.horizon * 0.5 + 0.5 * {"day": 1, "dusk": .45, "night": .08}[light.time]
+        rows = int(min(half, horizon / 2 + half * 0.1))
+        cloud = colours.patch(rng, colours.noise(512, 128, 4, 1), max(2, rows * 160 // half), 220)
+        cloud = cv2.resize(cloud, (half, rows), interpolation=cv2.INTER_LINEAR)
+        cover = (
+            np.clip(cloud * 0.4 + np.float32(rng.uniform(-0.56, 0.4)), 0, 0.8)
+            * np.linspace(1, 0.55, half, dtype=np.float32)[:rows, None]
+        )
+        white = light.horizon * 0.5 + 0.5 * {"day": 1, "dusk": 0.45, "night": 0.08}[light.time]
         white = (white * (255 if light.weather == "clear" else 204)).astype(np.float32)
         image[:rows] += (white - image[:rows]) * cover[..., None]
-    image = np.clip(image, 0, 255).astype(np.uint8)
+    image = cv2.resize(np.clip(image, 0, 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_LINEAR)
     for k in range(int(rng.integers(0, 3))):
         xs = np.linspace(-8, size + 8, 24)
         knots = np.arange(0, 24, 3 + 2 * k)
         rough = np.interp(np.arange(24), knots, rng.random(len(knots))) + 0.15 * rng.random(24)
         ys = horizon - size * rng.uniform(0.02, 0.12) * rough
-        tone = np.array([.16, .22, .13]) * (light.sky + light.sun * .4) * rng.uniform(0.7, 1.4)
+        tone = np.array([0.16, 0.22, 0.13]) * (light.sky + light.sun * 0.4) * rng.uniform(0.7, 1.4)
         left = veil(rng.uniform(60, 500), light)
         tone = (tone * left + light.fog * (1 - left)) * 255
         shape = np.concatenate([np.stack([xs, ys], 1), [(size + 8, size), (-8, size)]])
@@ -43,7 +45,9 @@ def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarr
     return image
 
 
-def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, light: Light, rng: np.random.Generator) -> None:
+def texture_ground(
+    image: np.ndarray, rough: np.ndarray, camera: Camera, light: Light, rng: np.random.Generator
+) -> None:
     """Grain of asphalt, grass and paving, in perspective, and the air before it; in place.
 
     rough: uint8 (H, W): how much grain each pixel gets (75 = asphalt); 0 is no ground.
@@ -53,16 +57,21 @@ def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, light: 
     top = int(max(0, np.floor(horizon - abs(np.tan(camera.roll)) * size / 2)))
     if top >= size - 2:
         return
-    rows, half = size - top, size // 2                                # the grain is drawn at half the resolution
+    rows, half = size - top, size // 2  # the grain is drawn at half the resolution
     intrinsic = np.array([[camera.focal / 2, 0, size / 4], [0, camera.focal / 2, size / 4 - top / 2], [0, 0, 1]])
-    ground = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)        # world (x, y, 1) -> camera
+    ground = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)  # world (x, y, 1) -> camera
     depth = (camera.height * camera.focal / np.maximum(np.arange(top, size) - horizon, 0.5)).astype(np.float32)
     total = np.zeros((rows // 2, half), np.float32)
     for metres, reach, strength, seed in ((1.6, 6.0, 1.2, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
         scale = np.array([[metres / TILE, 0, rng.uniform(0, metres)], [0, metres / TILE, 0], [0, 0, 1]])
-        warped = cv2.warpPerspective(colours.noise(TILE, 64, 2, seed), intrinsic @ ground @ scale, (half, rows // 2),
-                                     flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        warped *= (np.float32(strength) * np.exp(-depth[:rows // 2 * 2:2] / np.float32(reach)))[:, None]
+        warped = cv2.warpPerspective(
+            colours.noise(TILE, 64, 2, seed),
+            intrinsic @ ground @ scale,
+            (half, rows // 2),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
+        )
+        warped *= (np.float32(strength) * np.exp(-depth[: rows // 2 * 2 : 2] / np.float32(reach)))[:, None]
         total += warped
     total = cv2.resize(total, (size, rows), interpolation=cv2.INTER_LINEAR)
     part = rough[top:]
@@ -77,17 +86,18 @@ def texture_ground(image: np.ndarray, rough: np.ndarray, camera: Camera, light: 
 
 @lru_cache(maxsize=64)
 def facade(kind: int, lit: bool) -> np.ndarray:
-    """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. lit: at night, everything LIT times darker, but for lit windows. Read only."""
+    """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. lit: at night, everything
+    LIT times darker, but for lit windows. Read only."""
     rng = np.random.default_rng([77, kind])
     cell, n = 48, 6
     base = np.full((cell * n, cell * n, 3), rng.uniform(150, 225), np.float32)
     side = len(base)
-    if kind % 3 == 0:                                                # brick
+    if kind % 3 == 0:  # brick
         for y in range(0, side, 6):
-            base[y:y + 1] *= 1.12
+            base[y : y + 1] *= 1.12
             for x in range((y // 6 % 2) * 6, side, 12):
-                base[y:y + 6, x:x + 12] *= rng.uniform(0.86, 1.08)
-                base[y:y + 6, x:x + 1] *= 1.1
+                base[y : y + 6, x : x + 12] *= rng.uniform(0.86, 1.08)
+                base[y : y + 6, x : x + 1] *= 1.1
     elif kind % 3 == 1:
         base *= 1 + 0.04 * colours.noise(512, 128, 2, 8)[:side, :side, None]
     else:
@@ -102,10 +112,10 @@ def facade(kind: int, lit: bool) -> np.ndarray:
         for column in range(n):
             y, x = row * cell + top, column * cell + x0
             ground_floor = row == n - 1
-            if ground_floor and kind % 2 == 0:                       # shops
+            if ground_floor and kind % 2 == 0:  # shops
                 y, x, h, w = row * cell + 12, column * cell + 2, 36, 44
                 if rng.random() < 0.5:
-                    base[row * cell + 1:row * cell + 11, column * cell:column * cell + 48] = rng.uniform(30, 230, 3)
+                    base[row * cell + 1 : row * cell + 11, column * cell : column * cell + 48] = rng.uniform(30, 230, 3)
             elif ground_floor and column % 3 == 1:
                 h, w, y = 34, 18, row * cell + 14
                 x = column * cell + 15
@@ -115,26 +125,36 @@ def facade(kind: int, lit: bool) -> np.ndarray:
             if lit:
                 pane = np.array([255, 214, 140]) * rng.uniform(2.0, 4.0) if rng.random() < 0.4 else pane * 0.4
             x1 = x + w
-            base[y - 2:y + h + 2, max(0, x - 2):x1 + 2] *= 1.18 if not curtain else 0.7
-            block = base[y:y + h, x:x1]
+            base[y - 2 : y + h + 2, max(0, x - 2) : x1 + 2] *= 1.18 if not curtain else 0.7
+            block = base[y : y + h, x:x1]
             block[:] = pane
             slant = np.add.outer(np.arange(block.shape[0]), np.arange(block.shape[1]))
             if not lit:
                 block[slant % 40 < 14] *= 1.35
             if kind % 4 != 3:
-                base[y:y + h, x + w // 2 - 1:x + w // 2 + 1] = 190 if not curtain else 90
+                base[y : y + h, x + w // 2 - 1 : x + w // 2 + 1] = 190 if not curtain else 90
             if kind % 4 == 1:
-                base[y + h // 2:y + h // 2 + 1, x:x1] = 190
+                base[y + h // 2 : y + h // 2 + 1, x:x1] = 190
             if rng.random() < 0.25 and not ground_floor:
-                block[:rng.integers(3, h)] = rng.uniform(120, 235)
+                block[: rng.integers(3, h)] = rng.uniform(120, 235)
         if kind % 5 == 2 and row < n - 1:
-            base[(row + 1) * cell - 9:(row + 1) * cell - 2] *= 0.72
+            base[(row + 1) * cell - 9 : (row + 1) * cell - 2] *= 0.72
     out = np.clip(base / (LIT if lit else 1), 0, 255).astype(np.uint8)
     out.setflags(write=False)
     return out
 
 
-def draw_wall(image: np.ndarray, feet: np.ndarray, height: float, camera: Camera, light: Light, tint, kind: int, cell: float, shade: float) -> None:
+def draw_wall(
+    image: np.ndarray,
+    feet: np.ndarray,
+    height: float,
+    camera: Camera,
+    light: Light,
+    tint,
+    kind: int,
+    cell: float,
+    shade: float,
+) -> None:
     """One upright wall over the ground segment `feet` (2, 2) (world x, y), textured, in the fog of its distance.
 
     kind: which `facade`; cell: metres from floor to floor; shade: how much sun it gets, 0..1.
@@ -158,9 +178,18 @@ def draw_wall(image: np.ndarray, feet: np.ndarray, height: float, camera: Camera
     matrix = cv2.getPerspectiveTransform(source, pixels)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillConvexPoly(mask, (pixels * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
-    wall = cv2.warpPerspective(facade(kind, light.time == "night"), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR,
-                               borderMode=cv2.BORDER_WRAP)
+    wall = cv2.warpPerspective(
+        facade(kind, light.time == "night"),
+        matrix,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
+    )
     left = veil(float(np.hypot(px + qx, py + qy)) / 2, light)
-    gain = tint * (light.sky * 0.75 + light.bounce * .5 + light.sun * shade) * (left * (LIT if light.time == "night" else 1))
+    gain = (
+        tint
+        * (light.sky * 0.75 + light.bounce * 0.5 + light.sun * shade)
+        * (left * (LIT if light.time == "night" else 1))
+    )
     wall = cv2.transform(wall, np.column_stack([np.diag(gain), light.fog * ((1 - left) * 255)]))
     cv2.copyTo(wall, mask, image[y0:y1, x0:x1])

@@ -6,7 +6,7 @@ import numpy as np
 
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_mesh import Mesh
-from coursekit.data.scene_vehicle_shapes import box
+from coursekit.data.scene_vehicle_parts import box
 
 BLACK = np.array([0.05, 0.05, 0.055])
 STEEL = np.array([0.62, 0.63, 0.65])
@@ -14,10 +14,11 @@ STEEL = np.array([0.62, 0.63, 0.65])
 
 @dataclass(frozen=True)
 class Contacts:
-    """Where the rider sits, holds and treads, in bicycle coordinates (metres); `lean` is the torso's angle from upright."""
+    """Where the rider sits, holds and treads, in bicycle coordinates (metres); `lean` is the torso's angle from
+    upright."""
 
     saddle: np.ndarray
-    grips: tuple[np.ndarray, np.ndarray]                             # left, right
+    grips: tuple[np.ndarray, np.ndarray]  # left, right
     pedals: tuple[np.ndarray, np.ndarray]
     lean: float
 
@@ -56,12 +57,17 @@ def both_sides(points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(subtype: str, rng: np.random.Generator, eye: np.ndarray, detail: int) -> tuple[Mesh, Contacts]:
-    """A bicycle in its own coordinates and a rider's contacts. eye: the camera in these coordinates; detail: 0 far, 1 near."""
+    """A bicycle in its own coordinates and a rider's contacts. eye: the camera in these coordinates; detail: 0 far, 1
+    near."""
     mesh, frame, second = Mesh(eye), colours.paint(rng), colours.paint(rng)
     rim = STEEL if rng.random() < 0.7 else BLACK
     r = rng.uniform(0.33, 0.36)
-    tyre, tube = {"racing_bicycle": (0.013, 0.017), "mountain_bicycle": (0.031, 0.026), "city_bicycle": (0.020, 0.018),
-                  "cargo_bicycle": (0.022, 0.022)}[subtype]
+    tyre, tube = {
+        "racing_bicycle": (0.013, 0.017),
+        "mountain_bicycle": (0.031, 0.026),
+        "city_bicycle": (0.020, 0.018),
+        "cargo_bicycle": (0.022, 0.022),
+    }[subtype]
     paint = {"gloss": 0.25}
     rear, bottom = at(-0.47, r), at(-0.02, 0.29)
     crank = rng.random() * 2 * np.pi
@@ -74,7 +80,10 @@ def build(subtype: str, rng: np.random.Generator, eye: np.ndarray, detail: int) 
     else:
         front, fr = at(rng.uniform(0.54, 0.60), r), r
         head = at(0.36, {"racing_bicycle": 0.83, "mountain_bicycle": 0.80, "city_bicycle": 0.92}[subtype])
-        crown, top = head + at(0.045, -0.14), at(-0.17, {"racing_bicycle": 0.82, "mountain_bicycle": 0.66, "city_bicycle": 0.66}[subtype])
+        crown, top = (
+            head + at(0.045, -0.14),
+            at(-0.17, {"racing_bicycle": 0.82, "mountain_bicycle": 0.66, "city_bicycle": 0.66}[subtype]),
+        )
     wheel(mesh, rear, r, tyre, rim, rng, detail)
     wheel(mesh, front, fr, tyre, rim, rng, detail)
     for side in (1, -1):
@@ -100,7 +109,13 @@ def build(subtype: str, rng: np.random.Generator, eye: np.ndarray, detail: int) 
     extras(mesh, subtype, rng, frame, second, r, tyre, rear, front, head)
     leather = BLACK if rng.random() < 0.7 else np.array([0.35, 0.2, 0.1])
     wide = 0.10 if subtype in ("city_bicycle", "cargo_bicycle") else 0.07
-    mesh.tube([saddle + at(-0.13, 0.0), saddle + at(-0.05, 0.01), saddle + at(0.14, 0)], [wide, wide * 0.9, 0.025], leather, 8, 0.35)
+    mesh.tube(
+        [saddle + at(-0.13, 0.0), saddle + at(-0.05, 0.01), saddle + at(0.14, 0)],
+        [wide, wide * 0.9, 0.025],
+        leather,
+        8,
+        0.35,
+    )
     arm = 0.17 * np.array([np.cos(crank), 0, np.sin(crank)])
     pedals = []
     for side, sign in ((1, 1), (-1, -1)):
@@ -121,7 +136,14 @@ def handlebar(mesh, subtype, head, rng) -> tuple[tuple, float]:
     colour = STEEL if rng.random() < 0.4 else BLACK * 1.5
     if subtype == "racing_bicycle":
         stem = head + at(0.11, 0.05)
-        shape = [stem, stem + at(0, 0, .20), stem + at(.10, .0, .21), stem + at(.13, -.07, .21), stem + at(.06, -.14, .21), stem + at(-.02, -.14, .21)]
+        shape = [
+            stem,
+            stem + at(0, 0, 0.20),
+            stem + at(0.10, 0.0, 0.21),
+            stem + at(0.13, -0.07, 0.21),
+            stem + at(0.06, -0.14, 0.21),
+            stem + at(-0.02, -0.14, 0.21),
+        ]
         grip, lean = stem + at(0.10, 0.02, 0.21), rng.uniform(0.75, 0.95)
     elif subtype == "mountain_bicycle":
         stem = head + at(0.06, 0.09)
@@ -144,9 +166,13 @@ def extras(mesh, subtype, rng, frame, second, r, tyre, rear, front, head) -> Non
     if subtype == "city_bicycle":
         wicker = np.array([0.50, 0.36, 0.20]) * rng.uniform(0.5, 1.4) if rng.random() < 0.5 else BLACK + 0.05
         c = head + at(0.25, -0.02)
-        lower, upper = np.array([(.11, .13), (-.11, .13), (-.11, -.13), (.11, -.13)]), 1.3
-        rings = np.stack([np.column_stack([c[0] + lower[:, 0] * k, lower[:, 1] * k, np.full(4, c[2] + z)])
-                          for k, z in ((1, -.13), (1.12, 0.0), (upper, .13))])
+        lower, upper = np.array([(0.11, 0.13), (-0.11, 0.13), (-0.11, -0.13), (0.11, -0.13)]), 1.3
+        rings = np.stack(
+            [
+                np.column_stack([c[0] + lower[:, 0] * k, lower[:, 1] * k, np.full(4, c[2] + z)])
+                for k, z in ((1, -0.13), (1.12, 0.0), (upper, 0.13))
+            ]
+        )
         mesh.loft(rings, np.stack([wicker, wicker * 1.2]))
         mesh.add(rings[-1] - (0, 0, 0.02), wicker * 0.3, normal=np.array([[0, 0, 1.0]]), bias=0.1)
         for y in (0.16, -0.16):
@@ -157,8 +183,13 @@ def extras(mesh, subtype, rng, frame, second, r, tyre, rear, front, head) -> Non
             path(mesh, hub + (r + 0.025) * np.stack([np.cos(turn), 0 * turn, np.sin(turn)], 1), 0.024, frame, gloss=0.3)
     elif subtype == "cargo_bicycle":
         plank = second if rng.random() < 0.5 else np.array([0.55, 0.40, 0.24])
-        corner = np.array([(.34, .30), (-.34, .30), (-.34, -.30), (.34, -.30)])
-        rings = np.stack([np.column_stack([0.84 + corner[:, 0] * k, corner[:, 1] * k, np.full(4, z)]) for k, z in ((.8, .32), (.95, .6), (1.1, .86))])
+        corner = np.array([(0.34, 0.30), (-0.34, 0.30), (-0.34, -0.30), (0.34, -0.30)])
+        rings = np.stack(
+            [
+                np.column_stack([0.84 + corner[:, 0] * k, corner[:, 1] * k, np.full(4, z)])
+                for k, z in ((0.8, 0.32), (0.95, 0.6), (1.1, 0.86))
+            ]
+        )
         mesh.loft(rings, np.stack([plank * 0.85, plank]), gloss=0.1)
         mesh.add(rings[-1] - (0, 0, 0.02), plank * 0.25, normal=np.array([[0, 0, 1.0]]), bias=0.15)
         path(mesh, rings[-1][[0, 1, 2, 3, 0]], 0.014, BLACK, bias=0.1)

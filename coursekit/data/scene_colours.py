@@ -5,10 +5,28 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-SKIN = np.array([(0.95, 0.80, 0.70), (0.90, 0.72, 0.60), (0.82, 0.62, 0.48), (0.70, 0.50, 0.37), (0.52, 0.35, 0.25),
-                 (0.38, 0.25, 0.18)])
-HAIR = np.array([(0.08, 0.07, 0.07), (0.16, 0.11, 0.08), (0.30, 0.20, 0.12), (0.45, 0.30, 0.16), (0.72, 0.57, 0.33),
-                 (0.50, 0.22, 0.10), (0.60, 0.60, 0.60), (0.85, 0.84, 0.82)])
+SKIN = np.array(
+    [
+        (0.95, 0.80, 0.70),
+        (0.90, 0.72, 0.60),
+        (0.82, 0.62, 0.48),
+        (0.70, 0.50, 0.37),
+        (0.52, 0.35, 0.25),
+        (0.38, 0.25, 0.18),
+    ]
+)
+HAIR = np.array(
+    [
+        (0.08, 0.07, 0.07),
+        (0.16, 0.11, 0.08),
+        (0.30, 0.20, 0.12),
+        (0.45, 0.30, 0.16),
+        (0.72, 0.57, 0.33),
+        (0.50, 0.22, 0.10),
+        (0.60, 0.60, 0.60),
+        (0.85, 0.84, 0.82),
+    ]
+)
 GREYS = np.array([0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.93])
 
 
@@ -57,12 +75,13 @@ def skin(rng: np.random.Generator) -> np.ndarray:
 
 def hair(rng: np.random.Generator) -> np.ndarray:
     """A hair colour (3,)."""
-    return np.minimum(pick(rng, HAIR, (.2, .22, .18, .12, .12, .05, .07, .04)) * rng.uniform(0.8, 1.2), 1)
+    return np.minimum(pick(rng, HAIR, (0.2, 0.22, 0.18, 0.12, 0.12, 0.05, 0.07, 0.04)) * rng.uniform(0.8, 1.2), 1)
 
 
 @lru_cache(maxsize=32)
 def noise(size: int, coarsest: int, finest: int, seed: int) -> np.ndarray:
-    """Fractal noise that tiles: float32 (size, size), mean 0, deviation 1, details from `coarsest` to `finest` px. Read only."""
+    """Fractal noise that tiles: float32 (size, size), mean 0, deviation 1, details from `coarsest` to `finest` px.
+    Read only."""
     rng = np.random.default_rng([9, seed])
     total, weight, cell = np.zeros((size, size), np.float32), 1.0, coarsest
     while cell >= finest:
@@ -72,7 +91,7 @@ def noise(size: int, coarsest: int, finest: int, seed: int) -> np.ndarray:
         scale = size / n
         big = cv2.resize(wrapped, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         off = int(2 * scale)
-        total += weight * big[off:off + size, off:off + size]
+        total += weight * big[off : off + size, off : off + size]
         weight, cell = weight * 0.62, cell // 2
     total = (total - total.mean()) / total.std()
     total.setflags(write=False)
@@ -84,8 +103,8 @@ def patch(rng: np.random.Generator, tile: np.ndarray, height: int, width: int) -
     size = len(tile)
     y, x = rng.integers(0, size, 2)
     if y + height <= size and x + width <= size:
-        return tile[y:y + height, x:x + width]
+        return tile[y : y + height, x : x + width]
     y, x = y % max(1, size - height + 1), x % max(1, size - width + 1)
     if height <= size and width <= size:
-        return tile[y:y + height, x:x + width]
+        return tile[y : y + height, x : x + width]
     return np.tile(tile, (-(-height // size), -(-width // size)) + (1,) * (tile.ndim - 2))[:height, :width]

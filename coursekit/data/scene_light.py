@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Camera, Light
+from coursekit.data.scene_camera import Camera, Light
 
 TIMES = ("day", "dusk", "night")
 WEATHERS = ("clear", "overcast", "rain", "fog")
@@ -18,36 +18,45 @@ def rgb(*values: float) -> np.ndarray:
 
 
 def choose_light(rng: np.random.Generator, size: int) -> Light:
-    """Draw a time of day and a weather, and the light that goes with them. size: of the frame, px (for the fog's depth)."""
+    """Draw a time of day and a weather, and the light that goes with them. size: of the frame, px (for the fog's
+    depth)."""
     time = str(colours.pick(rng, TIMES, (0.66, 0.18, 0.16)))
     weather = str(colours.pick(rng, WEATHERS, (0.5, 0.22, 0.15, 0.13)))
     turn, rise = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.2) if time == "day" else rng.uniform(0.12, 0.35)
     direction = np.array([np.cos(turn) * np.cos(rise), np.sin(turn) * np.cos(rise), np.sin(rise)])
     if time == "day":
-        sun, sky, bounce = rgb(.80, .74, .64), rgb(.44, .48, .55), rgb(.27, .25, .23)
-        zenith, horizon = rgb(.30, .50, .80) * rng.uniform(.8, 1.15), rgb(.74, .83, .92)
+        sun, sky, bounce = rgb(0.80, 0.74, 0.64), rgb(0.44, 0.48, 0.55), rgb(0.27, 0.25, 0.23)
+        zenith, horizon = rgb(0.30, 0.50, 0.80) * rng.uniform(0.8, 1.15), rgb(0.74, 0.83, 0.92)
         if weather != "clear":
-            sun, sky = sun * 0.16, rgb(.78, .80, .83)
+            sun, sky = sun * 0.16, rgb(0.78, 0.80, 0.83)
             grey = rng.uniform(0.62, 0.92)
-            zenith, horizon = rgb(.86, .90, .97) * grey, rgb(.97, .98, 1) * min(grey + .06, .96)
-            bounce = rgb(.34, .34, .34)
+            zenith, horizon = rgb(0.86, 0.90, 0.97) * grey, rgb(0.97, 0.98, 1) * min(grey + 0.06, 0.96)
+            bounce = rgb(0.34, 0.34, 0.34)
     elif time == "dusk":
         warm = rng.uniform(0.3, 1)
-        sun, sky, bounce = rgb(.75, .45, .25) * warm, rgb(.42, .40, .48), rgb(.22, .19, .18)
-        zenith, horizon = rgb(.28, .32, .52), rgb(.95, .62, .42) * warm + rgb(.55, .55, .62) * (1 - warm)
+        sun, sky, bounce = rgb(0.75, 0.45, 0.25) * warm, rgb(0.42, 0.40, 0.48), rgb(0.22, 0.19, 0.18)
+        zenith, horizon = rgb(0.28, 0.32, 0.52), rgb(0.95, 0.62, 0.42) * warm + rgb(0.55, 0.55, 0.62) * (1 - warm)
         if weather != "clear":
-            sun, sky = sun * 0.15, rgb(.48, .48, .54)
-            zenith, horizon = rgb(.42, .43, .50), rgb(.62, .58, .58)
+            sun, sky = sun * 0.15, rgb(0.48, 0.48, 0.54)
+            zenith, horizon = rgb(0.42, 0.43, 0.50), rgb(0.62, 0.58, 0.58)
     else:
-        glow = rng.uniform(0.25, 0.5)                               # the town's lamps
-        sun, sky, bounce = rgb(.42, .36, .26) * glow * 1.4, rgb(.40, .36, .34) * glow * 1.6, rgb(.2, .17, .14) * glow * 1.3
-        zenith, horizon = rgb(.02, .03, .06), rgb(.12, .11, .13) * rng.uniform(.5, 1.5)
-        direction = np.array([np.cos(turn) * .5, np.sin(turn) * .5, 0.707])
+        glow = rng.uniform(0.25, 0.5)  # the town's lamps
+        sun, sky, bounce = (
+            rgb(0.42, 0.36, 0.26) * glow * 1.4,
+            rgb(0.40, 0.36, 0.34) * glow * 1.6,
+            rgb(0.2, 0.17, 0.14) * glow * 1.3,
+        )
+        zenith, horizon = rgb(0.02, 0.03, 0.06), rgb(0.12, 0.11, 0.13) * rng.uniform(0.5, 1.5)
+        direction = np.array([np.cos(turn) * 0.5, np.sin(turn) * 0.5, 0.707])
     fog = horizon.copy()
-    reach = {"clear": rng.uniform(250, 900), "overcast": rng.uniform(150, 500), "rain": rng.uniform(60, 160),
-             "fog": rng.uniform(14, 50)}[weather]
+    reach = {
+        "clear": rng.uniform(250, 900),
+        "overcast": rng.uniform(150, 500),
+        "rain": rng.uniform(60, 160),
+        "fog": rng.uniform(14, 50),
+    }[weather]
     if weather == "fog" and time == "day":
-        zenith = horizon = fog = rgb(.80, .82, .84) * rng.uniform(.75, 1.08)
+        zenith = horizon = fog = rgb(0.80, 0.82, 0.84) * rng.uniform(0.75, 1.08)
     elif weather == "fog":
         zenith = fog = horizon = horizon * 0.8 + 0.06
     return Light(direction / np.linalg.norm(direction), sun, sky, bounce, horizon, zenith, fog, reach, time, weather)
@@ -59,7 +68,8 @@ def veil(distance: float, light: Light) -> float:
 
 
 def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarray:
-    """Lens and sensor: rain streaks, blur, vignette, colour cast, contrast, noise. (H, W, 3) in [0, 255] float -> uint8."""
+    """Lens and sensor: rain streaks, blur, vignette, colour cast, contrast, noise. (H, W, 3) in [0, 255] float ->
+    uint8."""
     size = camera.size
     if light.weather == "rain":
         streak = np.zeros((size, size), np.uint8)
@@ -67,22 +77,24 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
         start = rng.uniform(-0.05, 1.05, (count, 2)) * size
         length = rng.uniform(0.02, 0.09, count) * size
         for (x, y), n in zip(start, length, strict=True):
-            cv2.line(streak, (int(x), int(y)), (int(x + tilt * n), int(y + n)), int(rng.integers(40, 130)), 1, cv2.LINE_AA)
+            cv2.line(
+                streak, (int(x), int(y)), (int(x + tilt * n), int(y + n)), int(rng.integers(40, 130)), 1, cv2.LINE_AA
+            )
         level = 200.0 if light.time != "night" else 110.0
         image += (level - image) * (cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55)[..., None]
     soften = colours.pick(rng, (0.0, 0.45, 0.7, 1.1), (0.5, 0.3, 0.15, 0.05)) * size / 320
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)
-    aim = {"day": (80, 150), "dusk": (65, 115), "night": (48, 85)}[light.time]             # the camera exposes for the scene
+    aim = {"day": (80, 150), "dusk": (65, 115), "night": (48, 85)}[light.time]  # the camera exposes for the scene
     image *= np.float32(np.clip(rng.uniform(*aim) / max(image[::8, ::8].mean(), 1), 0.6, 3.0))
-    if rng.random() < 0.4:                                           # darker corners
+    if rng.random() < 0.4:  # darker corners
         ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2 * np.float32(rng.uniform(0.03, 0.15))
         image *= (1 - ramp[:, None] - ramp[None])[..., None]
     low, high = (rng.uniform(-14, 14), rng.uniform(235, 275)) if light.time != "night" else (rng.uniform(0, 10), 255.0)
     look, grey = np.diag((1 + rng.normal(0, 0.04, 3)) * (high - low) / 255), rng.random()
-    if grey < 0.3:                                                   # paler, richer, or black and white
+    if grey < 0.3:  # paler, richer, or black and white
         keep = 0.0 if grey < 0.035 else rng.uniform(0.4, 1.5)
-        look = (keep * np.eye(3) + (1 - keep) * np.array([.299, .587, .114])) @ look
+        look = (keep * np.eye(3) + (1 - keep) * np.array([0.299, 0.587, 0.114])) @ look
     image = cv2.transform(image, np.column_stack([look, np.full(3, low)]).astype(np.float32))
     grain = rng.uniform(1, 5) + (rng.uniform(0, 4) if light.time == "night" else 0)
     image = cv2.scaleAdd(np.ascontiguousarray(colours.patch(rng, sensor_noise(), size, size)), float(grain), image)
@@ -91,7 +103,8 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
 
 @lru_cache(maxsize=1)
 def sensor_noise() -> np.ndarray:
-    """Noise of a camera: float32 (768, 768, 3), deviation about 1, some of it shared by the three colours. Read only."""
+    """Noise of a camera: float32 (768, 768, 3), deviation about 1, some of it shared by the three colours. Read
+    only."""
     rng = np.random.default_rng(31)
     grain = rng.normal(size=(768, 768, 1)) * 0.75 + rng.normal(size=(768, 768, 3)) * 0.6
     grain = cv2.GaussianBlur(grain.astype(np.float32), (0, 0), 0.55)

@@ -1,5 +1,6 @@
 """Puts the things of a drawn road scene into the frame: layers, shadows, reflections, lamps, and who hides whom."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -7,20 +8,23 @@ import numpy as np
 
 from coursekit.data import scene_clutter as clutter
 from coursekit.data import scene_colours as colours
+from coursekit.data.scene_camera import Camera, Light
+from coursekit.data.scene_layer import Layer
 from coursekit.data.scene_light import veil
-from coursekit.data.scene_mesh import Camera, Layer, Light
-from coursekit.data.scene_traffic import BUS, CAR, Thing
+from coursekit.data.scene_things import Thing
+from coursekit.data.scene_traffic import BUS, CAR
 
-LEAST_VISIBLE, LEAST_PIXELS, LARGEST = 0.15, 8, 0.60                 # share of the silhouette, px, share of the frame
+LEAST_VISIBLE, LEAST_PIXELS, LARGEST = 0.15, 8, 0.60  # share of the silhouette, px, share of the frame
 
 
 @dataclass
 class Painted:
-    """One thing, drawn alone: rgba float32 (h, w, 4) premultiplied 0..255 at `box`; inside: share of it that is in the frame."""
+    """One thing, drawn alone: rgba float32 (h, w, 4) premultiplied 0..255 at `box`; inside: share of it that is in
+    the frame."""
 
     thing: Thing
     rgba: np.ndarray
-    solid: np.ndarray                                                # bool (h, w)
+    solid: np.ndarray  # bool (h, w)
     box: tuple[int, int, int, int]
     inside: float
     depth: float
@@ -35,7 +39,7 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
         kind, tall, tint, mirrored = thing.sprite
         (base, tip), _ = camera.project(np.array([foot, foot + (0, 0, tall)]))
         height = abs(base[1] - tip[1])
-        low, high = np.array([base[0] - height * .45, base[1] - height]), np.array([base[0] + height * .45, base[1]])
+        low, high = np.array([base[0] - height * 0.45, base[1] - height]), np.array([base[0] + height * 0.45, base[1]])
     else:
         pixels, depths = camera.project(thing.mesh.points[0])
         if depths.min() < 0.25:
@@ -67,52 +71,67 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
 
 def shadows(image: np.ndarray, things: list[Thing], camera: Camera, light: Light) -> None:
     """Darken the ground under and beside things: a tight dark contact, and the sun's shadow where there is sun."""
-    size = camera.size
-    contact, cast = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
-    strength = float(light.sun.mean() * max(light.sun_direction[2], 0) / (light.sun.mean() * max(light.sun_direction[2], 0) + light.sky.mean()))
+    size, half = camera.size, camera.size // 2  # soft, so half the resolution will do
+    contact, cast = np.zeros((half, half), np.uint8), np.zeros((half, half), np.uint8)
+    strength = float(
+        light.sun.mean()
+        * max(light.sun_direction[2], 0)
+        / (light.sun.mean() * max(light.sun_direction[2], 0) + light.sky.mean())
+    )
     for thing in things:
         if thing.mesh is None:
             foot = np.array([*thing.position, 0.0])
             turn = np.arange(10) * np.pi / 5
-            flat = foot + thing.sprite[1] * .25 * np.stack([np.cos(turn), np.sin(turn), 0 * turn], 1)
-            slide = flat - light.sun_direction * thing.sprite[1] * .6 * np.array([1, 1, 0]) / max(light.sun_direction[2], .2)
+            flat = foot + thing.sprite[1] * 0.25 * np.stack([np.cos(turn), np.sin(turn), 0 * turn], 1)
+            slide = flat - light.sun_direction * thing.sprite[1] * 0.6 * np.array([1, 1, 0]) / max(
+                light.sun_direction[2], 0.2
+            )
             outline, pool = slide, None
         else:
             (points,) = thing.mesh.points
-            points = points[::max(1, len(points) // 300)]
-            outline = points - light.sun_direction * (points[:, 2:] / max(light.sun_direction[2], .2))
+            points = points[:: max(1, len(points) // 200)]
+            outline = points - light.sun_direction * (points[:, 2:] / max(light.sun_direction[2], 0.2))
             pool = points[points[:, 2] < 0.55] * np.array([1, 1, 0])
-        for target, cloud, level in ((cast, outline, 255 * thing.shadow), (contact, pool, 200 if thing.label in (CAR, BUS) else 120)):
+        for target, cloud, level in (
+            (cast, outline, 255 * thing.shadow),
+            (contact, pool, 200 if thing.label in (CAR, BUS) else 120),
+        ):
             if cloud is None or len(cloud) < 3 or (target is cast and strength < 0.12):
                 continue
             pixels, depths = camera.project(cloud)
             if depths.min() < 0.3:
                 continue
-            hull = cv2.convexHull(np.clip(pixels * 16, -4e6, 4e6).astype(np.int32))
+            hull = cv2.convexHull(np.clip(pixels * 8, -4e6, 4e6).astype(np.int32))
             cv2.fillConvexPoly(target, hull, int(level), cv2.LINE_AA, 4)
-    contact = cv2.GaussianBlur(contact, (0, 0), 2.2 * size / 320).astype(np.float32) / 255
-    cast = cv2.GaussianBlur(cast, (0, 0), 1.2 * size / 320).astype(np.float32) / 255
-    image *= ((1 - 0.62 * contact) * (1 - 0.85 * strength * cast))[..., None]
+    contact = cv2.GaussianBlur(contact, (0, 0), 1.1 * size / 320).astype(np.float32) * np.float32(0.62 / 255)
+    cast = cv2.GaussianBlur(cast, (0, 0), 0.6 * size / 320).astype(np.float32) * np.float32(0.85 / 255 * strength)
+    left = cv2.resize((1 - contact) * (1 - cast), (size, size), interpolation=cv2.INTER_LINEAR)
+    cv2.multiply(image, cv2.merge([left] * 3), image)
 
 
 def lamp_glow(image: np.ndarray, thing: Thing, camera: Camera, light: Light) -> None:
     """The halo of lamps at night that face the camera, and light on the ground before head lamps."""
-    spot = thing.local(np.zeros(2))
+    spot = thing.local(0, 0)
     ahead = spot[0] > 0
-    strength = abs(spot[0]) / (np.linalg.norm(spot) + 1e-6)
+    strength = abs(spot[0]) / (math.hypot(*spot) + 1e-6)
     if thing.label not in (CAR, BUS) or strength < 0.35:
         return
     c, s = np.cos(thing.heading), np.sin(thing.heading)
     colour = np.array([255, 240, 200] if ahead else [200, 20, 15], np.float32) * (0.9 if ahead else 0.45) * strength
     for side in (1, -1):
-        local = np.array([(1 if ahead else -1) * thing.half[0], side * thing.half[1] * .75])
+        local = np.array([(1 if ahead else -1) * thing.half[0], side * thing.half[1] * 0.75])
         at = thing.position + (local[0] * c - local[1] * s, local[0] * s + local[1] * c)
         (pixel,), (depth,) = camera.project(np.array([[*at, 0.75]]))
         if depth < 0.5:
             continue
         radius = int(np.clip(camera.focal * (0.75 if ahead else 0.4) / depth, 3, 90))
         x, y = int(pixel[0]), int(pixel[1])
-        x0, y0, x1, y1 = max(0, x - radius), max(0, y - radius), min(camera.size, x + radius), min(camera.size, y + radius)
+        x0, y0, x1, y1 = (
+            max(0, x - radius),
+            max(0, y - radius),
+            min(camera.size, x + radius),
+            min(camera.size, y + radius),
+        )
         if x1 <= x0 or y1 <= y0:
             continue
         r = np.hypot(np.arange(x0, x1)[None] - pixel[0], np.arange(y0, y1)[:, None] - pixel[1]) / radius
@@ -127,14 +146,15 @@ def mirror(image: np.ndarray, painted: Painted, camera: Camera, light: Light) ->
     rows = min(bottom - y0, camera.size - bottom)
     if rows < 3 or bottom <= 0:
         return
-    part = cv2.blur(painted.rgba[bottom - y0 - rows:bottom - y0][::-1], (1, max(1, rows // 5)))
+    part = cv2.blur(painted.rgba[bottom - y0 - rows : bottom - y0][::-1], (1, max(1, rows // 5)))
     fade = (0.32 * veil(painted.depth, light) * np.linspace(1, 0.1, rows, dtype=np.float32))[:, None, None]
-    region = image[bottom:bottom + rows, x0:x1]
+    region = image[bottom : bottom + rows, x0:x1]
     region += (part[..., :3] - region * part[..., 3:] / 255) * fade
 
 
 def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Painted]]:
-    """Who owns each pixel (index + 1, uint8 (H, W); layers go from far to near), after leaving out what would not be nameable."""
+    """Who owns each pixel (index + 1, uint8 (H, W); layers go from far to near), after leaving out what would not be
+    nameable."""
     while True:
         owner = np.zeros((size, size), np.uint8)
         for k, layer in enumerate(layers):
@@ -167,6 +187,7 @@ def compose(image: np.ndarray, layers: list[Painted], camera: Camera, light: Lig
         left = np.float32(veil(layer.depth, light))
         region, alpha = image[y0:y1, x0:x1], layer.rgba[..., 3:] * np.float32(1 / 255)
         region *= 1 - alpha
-        region += layer.rgba[..., :3] * left + fog * alpha * (1 - left)
+        colour = layer.rgba[..., :3]
+        region += colour if left > 0.995 else colour * left + fog * alpha * (1 - left)
         if light.time == "night":
             lamp_glow(image, layer.thing, camera, light)

@@ -1,76 +1,25 @@
-"""Who and what is in a drawn road scene, and where: cars in lanes, parked or crossing, people on pavements, cyclists, clutter."""
+"""Who and what is in a drawn road scene, and where: cars in lanes, parked or crossing, people on pavements, cyclists,
+clutter."""
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from coursekit.data import scene_bicycles, scene_clutter, scene_people, scene_poses, scene_vehicles
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Camera, Light, Mesh
+from coursekit.data.scene_camera import Camera, Light
+from coursekit.data.scene_things import Thing, apart, view_of
 from coursekit.data.scene_vehicle_shapes import SHAPES
 from coursekit.data.scene_world import Street
 
-CLASS_SUBTYPES = (("walking", "standing", "child", "riding"),
-                  ("city_bicycle", "racing_bicycle", "mountain_bicycle", "cargo_bicycle"),
-                  ("sedan", "hatchback", "van", "pickup"),
-                  ("city_bus", "double_decker", "school_bus"))
+CLASS_SUBTYPES = (
+    ("walking", "standing", "child", "riding"),
+    ("city_bicycle", "racing_bicycle", "mountain_bicycle", "cargo_bicycle"),
+    ("sedan", "hatchback", "van", "pickup"),
+    ("city_bus", "double_decker", "school_bus"),
+)
 PERSON, BICYCLE, CAR, BUS = range(4)
 HEIGHT = {PERSON: 1.7, BICYCLE: 1.1, CAR: 1.6, BUS: 3.2}
-
-
-@dataclass
-class Thing:
-    """One thing on the ground: what it is, where, and its mesh in the world. label -1: clutter. group: a rider and the bicycle."""
-
-    label: int
-    subtype: str
-    position: np.ndarray                                             # (2,) world metres
-    heading: float
-    half: tuple[float, float]                                        # half length, half width on the ground
-    group: int
-    mesh: Mesh | None = None
-    sprite: tuple | None = None                                      # (foliage kind, height, tint, mirrored)
-    view: str = ""
-    shadow: float = 1.0
-
-    def local(self, points: np.ndarray) -> np.ndarray:
-        """World ground points (..., 2) in this thing's coordinates."""
-        c, s = np.cos(self.heading), np.sin(self.heading)
-        return (points - self.position) @ np.array([[c, -s], [s, c]])
-
-    @property
-    def corners(self) -> np.ndarray:
-        """The footprint's corners (4, 2) in the world."""
-        c, s = np.cos(self.heading), np.sin(self.heading)
-        square = np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)]) * self.half
-        return self.position + square @ np.array([[c, s], [-s, c]])
-
-
-def hides(a: Thing, b: Thing) -> bool:
-    """Whether `a`, seen from the camera (the origin), stands before `b`: some side of one has the camera and all of the other on it."""
-    for near, far, answer in ((a, b, True), (b, a, False)):
-        camera, corners = far.local(np.zeros(2)), far.local(near.corners)
-        for axis in (0, 1):
-            side = np.sign(camera[axis])
-            if abs(camera[axis]) > far.half[axis] and (corners[:, axis] * side).min() >= far.half[axis] - 0.05:
-                return answer
-    return np.linalg.norm(a.position) < np.linalg.norm(b.position)
-
-
-def order(things: list[Thing]) -> list[int]:
-    """Indices from the farthest to the nearest, so that painting in this order hides what is hidden."""
-    left = sorted(range(len(things)), key=lambda k: -np.linalg.norm(things[k].position))
-    large = {k for k in left if max(things[k].half) > 1.0}
-    done = []
-    while left:
-        for k in left:
-            if not any(j != k and (j in large or k in large) and hides(things[k], things[j]) for j in left):
-                break
-        else:
-            k = left[0]
-        left.remove(k)
-        done.append(k)
-    return done
 
 
 class Placer:
@@ -81,15 +30,16 @@ class Placer:
         self.things: list[Thing] = []
 
     def spot(self, low: float, high: float, d: float, margin: float) -> np.ndarray | None:
-        """A place (2,) on the street's line d, between `low` and `high` metres ahead, in view (or out of it by `margin`)."""
+        """A place (2,) on the street's line d, between `low` and `high` metres ahead, in view (or out of it by
+        `margin`)."""
         rng, street = self.rng, self.street
         c, n = np.cos(street.angle), np.sin(street.angle)
         reach = 0.5 * self.camera.size / self.camera.focal * (1 + margin)
-        if rng.random() < 0.5 or abs(c) < 0.3:                       # a place by its column in the image
+        if rng.random() < 0.5 or abs(c) < 0.3:  # a place by its column in the image
             slope = rng.uniform(-reach, reach)
             below = slope * c - n
             y = (d - street.offset) / below if abs(below) > 1e-3 else -1.0
-        else:                                                        # a place by its depth
+        else:  # a place by its depth
             y = np.exp(rng.uniform(np.log(low), np.log(high)))
             slope = (y * n / c + (d - street.offset) * (c + n * n / c)) / y
         if not low <= y <= high or abs(slope) > reach:
@@ -98,14 +48,11 @@ class Placer:
 
     def free(self, thing: Thing, gap: float = 0.25) -> bool:
         """Whether the footprint touches nobody's, and keeps off the camera."""
-        if thing.corners[:, 1].min() < 0.6:
+        if min(y for _, y in thing.corners) < 0.6:
             return False
         for other in self.things:
-            if np.linalg.norm(thing.position - other.position) > sum(map(max, (thing.half, other.half))) * 1.5 + gap:
-                continue
-            apart = any((np.abs(f.local(g.corners)) * 1)[:, axis].min() > f.half[axis] + gap
-                        and len(set(np.sign(f.local(g.corners)[:, axis]))) == 1 for f, g in ((thing, other), (other, thing)) for axis in (0, 1))
-            if not apart:
+            reach = 1.5 * (max(thing.half) + max(other.half)) + gap
+            if math.dist(thing.position, other.position) < reach and not apart(thing, other, gap):
                 return False
         return True
 
@@ -116,47 +63,51 @@ def lanes(street: Street, label: int, rng) -> tuple[float, float]:
     ahead = street.heading if (side > 0) == street.right_hand else street.heading + np.pi
     if label in (CAR, BUS):
         if street.parking and label == CAR and rng.random() < 0.5:
-            return side * (street.half - 1.05), ahead + colours.pick(rng, (0, np.pi), (.85, .15)) + rng.normal(0, .03)
-        if label == CAR and rng.random() < 0.15:                     # on a drive or a car park
-            return side * (street.half + street.pavement * rng.uniform(.6, 2)), rng.uniform(0, 2 * np.pi)
+            return side * (street.half - 1.05), ahead + colours.pick(rng, (0, np.pi), (0.85, 0.15)) + rng.normal(
+                0, 0.03
+            )
+        if label == CAR and rng.random() < 0.15:  # on a drive or a car park
+            return side * (street.half + street.pavement * rng.uniform(0.6, 2)), rng.uniform(0, 2 * np.pi)
         spare = max(0.0, street.half - (2.2 if street.parking else 0) - 1.8)
-        turn = rng.normal(0, .06) if rng.random() < .75 else rng.uniform(0, 2 * np.pi)
+        turn = rng.normal(0, 0.06) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi)
         return side * (1.6 + rng.random() * spare), ahead + turn
     if label == BICYCLE:
-        return side * (street.half - rng.uniform(.6, 1.4)), ahead + rng.normal(0, .1)
+        return side * (street.half - rng.uniform(0.6, 1.4)), ahead + rng.normal(0, 0.1)
     zone = rng.random()
-    if zone < 0.22:                                                  # in the road
-        return rng.uniform(-street.half, street.half), ahead + colours.pick(rng, (-1, 1)) * np.pi / 2 + rng.normal(0, .3)
+    if zone < 0.22:  # in the road
+        return rng.uniform(-street.half, street.half), ahead + colours.pick(rng, (-1, 1)) * np.pi / 2 + rng.normal(
+            0, 0.3
+        )
     if zone < 0.72 or not street.houses and zone < 0.85:
-        return side * (street.half + rng.uniform(.3, max(.4, street.pavement - .3))), ahead + colours.pick(rng, (0, np.pi)) + rng.normal(0, .25)
-    return side * (street.half + rng.uniform(.3, street.pavement + street.setback * .8)), rng.uniform(0, 2 * np.pi)
+        return side * (street.half + rng.uniform(0.3, max(0.4, street.pavement - 0.3))), ahead + colours.pick(
+            rng, (0, np.pi)
+        ) + rng.normal(0, 0.25)
+    return side * (street.half + rng.uniform(0.3, street.pavement + street.setback * 0.8)), rng.uniform(0, 2 * np.pi)
 
 
 def populate(street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> list[Thing]:
     """Everything that stands or moves in the scene, with meshes."""
     placer = Placer(street, camera, rng)
-    wanted = [PERSON] * min(rng.poisson(2.3), 9) + [CAR] * min(rng.poisson(2.2), 7) + [BICYCLE] * rng.poisson(1.0) + [BUS] * rng.poisson(0.65)
+    wanted = (
+        [PERSON] * min(rng.poisson(2.3), 9)
+        + [CAR] * min(rng.poisson(2.2), 7)
+        + [BICYCLE] * rng.poisson(1.0)
+        + [BUS] * rng.poisson(0.65)
+    )
     if not wanted:
         wanted = [int(rng.integers(4))]
     rng.shuffle(wanted)
     close = rng.random()
-    if close < 0.30:                                                 # somebody or something close by
+    if close < 0.30:  # somebody or something close by
         wanted = [int(colours.pick(rng, (PERSON, PERSON, PERSON, CAR, BICYCLE, BUS)))] + wanted
     for k, label in enumerate(wanted):
         place_one(placer, int(label), light, near=k == 0 and close < 0.30)
-    if rng.random() < 0.09:                                          # a group of people
+    if rng.random() < 0.09:  # a group of people
         for _ in range(int(rng.integers(2, 6))):
             place_one(placer, PERSON, light, near=False, beside=True)
     for _ in range(int(rng.integers(2, 9)) + (0 if street.houses else int(rng.integers(0, 12)))):
         place_clutter(placer, light)
     return placer.things
-
-
-def view_of(thing: Thing) -> str:
-    """Which side faces the camera: "front", "side" or "behind"."""
-    x, y = thing.local(np.zeros(2))
-    angle = abs(np.degrees(np.arctan2(y, x)))
-    return "front" if angle < 45 else "behind" if angle > 135 else "side"
 
 
 def detail_of(camera: Camera, label: int, depth: float) -> int:
@@ -166,13 +117,16 @@ def detail_of(camera: Camera, label: int, depth: float) -> int:
 
 
 def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool = False) -> None:
-    """One person, bicycle (perhaps with its rider), car or bus. near: close by; beside: next to a person who is there already."""
+    """One person, bicycle (perhaps with its rider), car or bus. near: close by; beside: next to a person who is there
+    already."""
     rng, camera, street = placer.rng, placer.camera, placer.street
     ridden = label == BICYCLE and rng.random() < 0.5
     names = CLASS_SUBTYPES[label][:3] if label == PERSON else CLASS_SUBTYPES[label]
     subtype = str(colours.pick(rng, names))
-    length, width = {PERSON: (.34, .5), BICYCLE: (1.8 if subtype != "cargo_bicycle" else 2.5, .6)}.get(label) or (
-        SHAPES[subtype].length * 1.05, SHAPES[subtype].width * 1.03)
+    length, width = {PERSON: (0.34, 0.5), BICYCLE: (1.8 if subtype != "cargo_bicycle" else 2.5, 0.6)}.get(label) or (
+        SHAPES[subtype].length * 1.05,
+        SHAPES[subtype].width * 1.03,
+    )
     smallest = camera.focal * HEIGHT[label] / (9.5 * camera.size / 320)
     low = {PERSON: 1.5, BICYCLE: 2.0, CAR: 3.6, BUS: 6.5}[label]
     high = min(smallest, 90.0, 2.2 * light.fog_range) if not near else low * 2.4
@@ -183,15 +137,17 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
         if near:
             d = street.offset + rng.uniform(-4, 4)
         if label == BICYCLE and not ridden:
-            d, heading = np.sign(d) * (street.half + rng.uniform(.3, street.pavement)), rng.uniform(0, 2 * np.pi)
+            d, heading = np.sign(d) * (street.half + rng.uniform(0.3, street.pavement)), rng.uniform(0, 2 * np.pi)
         if near or rng.random() < 0.15:
             heading = rng.uniform(0, 2 * np.pi)
         at = placer.spot(low, high, d, 0.05 if label != BUS else 0.2)
-        friends = [thing for thing in placer.things if thing.label == PERSON and thing.subtype != "riding"] if beside else []
+        friends = (
+            [thing for thing in placer.things if thing.label == PERSON and thing.subtype != "riding"] if beside else []
+        )
         if friends:
             friend = friends[-1]
             at = friend.position + rng.uniform(-1.1, 1.1, 2)
-            heading = friend.heading + rng.normal(0, .3) if friend.subtype == "walking" else rng.uniform(0, 2 * np.pi)
+            heading = friend.heading + rng.normal(0, 0.3) if friend.subtype == "walking" else rng.uniform(0, 2 * np.pi)
         if at is None or at[1] < low:
             continue
         thing = Thing(label, subtype, at, float(heading), (length / 2, width / 2), len(placer.things))
@@ -202,22 +158,26 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
     thing.view = view_of(thing)
     detail = detail_of(camera, label, at[1])
     position = np.array([*at, 0.0])
-    eye = np.append(thing.local(np.zeros(2)), camera.height)
+    eye = np.array([*thing.local(0, 0), camera.height])
     if label == PERSON:
         tall = rng.uniform(1.52, 1.93) if subtype != "child" else rng.uniform(0.92, 1.35)
         mesh = scene_people.build(scene_poses.pose(subtype, tall, rng), rng, detail, light.weather == "rain")
         thing.mesh = mesh.place(heading, position)
     elif label == BICYCLE:
-        lean = rng.normal(0, .04) if ridden else colours.pick(rng, (-1, 1)) * rng.uniform(.05, .18)
+        lean = rng.normal(0, 0.04) if ridden else colours.pick(rng, (-1, 1)) * rng.uniform(0.05, 0.18)
         mesh, contacts = scene_bicycles.build(subtype, rng, eye, min(detail, 1))
         thing.mesh, thing.shadow = mesh.place(heading, position, lean), 0.6
         if ridden:
             p = scene_poses.pose("riding", rng.uniform(1.58, 1.88), rng, contacts)
             rider = Thing(PERSON, "riding", at, thing.heading, thing.half, thing.group, view=thing.view)
-            rider.mesh = scene_people.build(p, rng, detail, helmet=bool(rng.random() < .5)).place(heading, position, lean)
+            rider.mesh = scene_people.build(p, rng, detail, helmet=bool(rng.random() < 0.5)).place(
+                heading, position, lean
+            )
             placer.things.append(rider)
     else:
-        mesh = scene_vehicles.build(subtype, rng, detail, light.time == "night" or (light.weather != "clear" and rng.random() < .4))
+        mesh = scene_vehicles.build(
+            subtype, rng, detail, light.time == "night" or (light.weather != "clear" and rng.random() < 0.4)
+        )
         thing.mesh = mesh.place(heading, position)
     placer.things.append(thing)
 
@@ -225,19 +185,33 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
 def place_clutter(placer: Placer, light: Light) -> None:
     """A tree, a bush or a piece of street furniture beside the carriageway."""
     rng, street = placer.rng, placer.street
-    kind = "tree" if not street.houses and rng.random() < .6 else str(colours.pick(rng, scene_clutter.KINDS, (.36, .14, .14, .10, .08, .07, .05, .06)))
+    kind = (
+        "tree"
+        if not street.houses and rng.random() < 0.6
+        else str(colours.pick(rng, scene_clutter.KINDS, (0.36, 0.14, 0.14, 0.10, 0.08, 0.07, 0.05, 0.06)))
+    )
     wide = street.pavement * 1.6 if kind in ("tree", "bush") else street.pavement
-    d = colours.pick(rng, (-1, 1)) * (street.half + rng.uniform(.3, wide + (14 if kind == "tree" and not street.houses else 0)))
+    d = colours.pick(rng, (-1, 1)) * (
+        street.half + rng.uniform(0.3, wide + (14 if kind == "tree" and not street.houses else 0))
+    )
     at = placer.spot(2.5 if kind != "tree" else 5.0, 60.0, d, 0.3)
     if at is None:
         return
-    thing = Thing(-1, kind, at, street.heading + colours.pick(rng, (0, np.pi / 2, np.pi, -np.pi / 2)), (.3, .3), len(placer.things), shadow=0.5)
+    thing = Thing(
+        -1,
+        kind,
+        at,
+        street.heading + colours.pick(rng, (0, np.pi / 2, np.pi, -np.pi / 2)),
+        (0.3, 0.3),
+        len(placer.things),
+        shadow=0.5,
+    )
     if not placer.free(thing):
         return
     if kind in ("tree", "bush"):
-        tall = rng.uniform(3.5, 9) if kind == "tree" else rng.uniform(.7, 1.8)
+        tall = rng.uniform(3.5, 9) if kind == "tree" else rng.uniform(0.7, 1.8)
         look = int(rng.integers(8)) if kind == "tree" else 8 + int(rng.integers(4))
-        thing.sprite = (look, tall, rng.uniform(.7, 1.25, 3) * .4 + .6, bool(rng.random() < .5))
+        thing.sprite = (look, tall, rng.uniform(0.7, 1.25, 3) * 0.4 + 0.6, bool(rng.random() < 0.5))
     else:
         thing.mesh = scene_clutter.build(kind, rng, light).place(thing.heading, np.array([*at, 0.0]))
     placer.things.append(thing)

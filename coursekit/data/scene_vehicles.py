@@ -1,7 +1,8 @@
 """Cars and buses of drawn road scenes: a painted skin over cross-sections, with windows, lamps and wheels on it.
 
-A body is a loft over stations along its length. A point of its surface has two coordinates: `along`, 0 at the nose to 1 at
-the tail, and `around`, 0 at the left sill, 2 at the belt line, 3 at the roof's edge, 4 and 5 on the roof, 9 at the right sill.
+A body is a loft over stations along its length. A point of its surface has two coordinates: `along`, 0 at the nose to
+1 at the tail, and `around`, 0 at the left sill, 2 at the belt line, 3 at the roof's edge, 4 and 5 on the roof, 9 at
+the right sill.
 """
 
 from dataclasses import dataclass, field
@@ -23,10 +24,10 @@ class Body:
     """A shape in metres: `at` gives surface points."""
 
     shape: Shape
-    x: np.ndarray                                                    # (S,) station along the length, 0..1
-    rings: np.ndarray                                                # (S, 10, 3) metres
-    pending: list = field(default_factory=list)                      # painted on the sides, see `patch`
-    ends: list = field(default_factory=list)                         # and on nose and tail, see `end`
+    x: np.ndarray  # (S,) station along the length, 0..1
+    rings: np.ndarray  # (S, 10, 3) metres
+    pending: list = field(default_factory=list)  # painted on the sides, see `patch`
+    ends: list = field(default_factory=list)  # and on nose and tail, see `end`
 
     @classmethod
     def of(cls, shape: Shape) -> "Body":
@@ -67,19 +68,30 @@ class Body:
         mix = np.linspace(0, 1, PATCH_STEPS + 1)
         x = rows[:, :1] + (rows[:, 1:2] - rows[:, :1]) * mix
         lift = rows[:, 4:5] + (rows[:, 5:6] - rows[:, 4:5]) * mix
-        low, high = self.at(x, rows[:, 2:3]), self.at(x + lift, rows[:, 3:4])                        # (P, steps + 1, 3)
+        low, high = self.at(np.stack([x, x + lift]), rows[:, 2:4].T[..., None])  # (P, steps + 1, 3)
         quads = np.stack([low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1]], 2)
         inside = quads.mean(2) * (1, 0, 0) + (0, 0, self.shape.height * 0.4)
         look = np.repeat(rows[:, 6:], PATCH_STEPS, 0)
-        quads, inside, look = np.concatenate([quads, quads * (1, -1, 1)]).reshape(-1, 4, 3), np.tile(inside.reshape(-1, 3), (2, 1)), np.tile(look, (2, 1))
+        quads, inside, look = (
+            np.concatenate([quads, quads * (1, -1, 1)]).reshape(-1, 4, 3),
+            np.tile(inside.reshape(-1, 3), (2, 1)),
+            np.tile(look, (2, 1)),
+        )
         mesh.add(quads, look[:, :3], inside=inside, gloss=look[:, 3], bias=look[:, 4], glow=look[:, 5])
         rows = np.array(self.ends, float)
         tail = rows[:, :1] > 0
-        ring = np.where(tail, self.rings[-1, 1], self.rings[0, 1])                                   # (E, 3): the waist there
+        ring = np.where(tail, self.rings[-1, 1], self.rings[0, 1])  # (E, 3): the waist there
         x = ring[:, :1] + np.where(tail, -0.012, 0.012)
         y, z = rows[:, [1, 2, 2, 1]] * ring[:, 1:2], rows[:, [3, 3, 4, 4]]
         normal = np.where(tail, -1.0, 1.0) * np.array([1.0, 0, 0])
-        mesh.add(np.stack([np.broadcast_to(x, y.shape), y, z], 2), rows[:, 5:8], normal=normal, gloss=rows[:, 8], bias=rows[:, 9], glow=rows[:, 10])
+        mesh.add(
+            np.stack([np.broadcast_to(x, y.shape), y, z], 2),
+            rows[:, 5:8],
+            normal=normal,
+            gloss=rows[:, 8],
+            bias=rows[:, 9],
+            glow=rows[:, 10],
+        )
 
 
 def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> None:
@@ -88,9 +100,11 @@ def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> N
     hub, spokes = rng.uniform(0.55, 0.72), int(rng.integers(4, 9))
     turn = np.linspace(0, 2 * np.pi, 20 if detail else 12, endpoint=False) + rng.random()
     circle = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], 1)
-    r, sides = shape.wheel, np.array([1.0, -1.0] * len(shape.axles))[:, None]                            # (W, 1)
-    centre = np.array([(shape.length * (0.5 - axle), s * shape.width * 0.49, r) for axle in shape.axles for s in (1, -1)])
-    out = np.concatenate([0 * sides, sides, 0 * sides], 1)                                              # (W, 3)
+    r, sides = shape.wheel, np.array([1.0, -1.0] * len(shape.axles))[:, None]  # (W, 1)
+    centre = np.array(
+        [(shape.length * (0.5 - axle), s * shape.width * 0.49, r) for axle in shape.axles for s in (1, -1)]
+    )
+    out = np.concatenate([0 * sides, sides, 0 * sides], 1)  # (W, 3)
     disc = centre[:, None] + r * circle
     mesh.lofts(np.stack([disc - out[:, None] * shape.width * 0.13, disc], 1), RUBBER, caps=False)
     arch = centre[:, None] + r * 1.16 * circle + out[:, None] * 0.008
@@ -98,11 +112,20 @@ def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> N
     flat = {"normal": out}
     mesh.add(arch, TRIM * 0.5, bias=3.3, **flat)
     mesh.add(disc + out[:, None] * 0.012, RUBBER * 1.3, bias=3.4, **flat)
-    mesh.add(centre[:, None] + r * hub * circle + out[:, None] * 0.014, rim * (0.55 if detail else 0.8), bias=3.5, gloss=0.15, **flat)
+    mesh.add(
+        centre[:, None] + r * hub * circle + out[:, None] * 0.014,
+        rim * (0.55 if detail else 0.8),
+        bias=3.5,
+        gloss=0.15,
+        **flat,
+    )
     if detail:
         a = turn[0] + np.arange(spokes) * 2 * np.pi / spokes
-        ray, across = np.stack([np.cos(a), 0 * a, np.sin(a)], 1) * r * hub * 0.95, np.stack([-np.sin(a), 0 * a, np.cos(a)], 1) * r * 0.09
-        blades = np.stack([-across, across, ray + across * 0.7, ray - across * 0.7], 1)                  # (spokes, 4, 3)
+        ray, across = (
+            np.stack([np.cos(a), 0 * a, np.sin(a)], 1) * r * hub * 0.95,
+            np.stack([-np.sin(a), 0 * a, np.cos(a)], 1) * r * 0.09,
+        )
+        blades = np.stack([-across, across, ray + across * 0.7, ray - across * 0.7], 1)  # (spokes, 4, 3)
         blades = (centre + out * 0.016)[:, None, None] + blades
         mesh.add(blades.reshape(-1, 4, 3), rim, bias=3.6, gloss=0.25, normal=np.repeat(out, spokes, 0))
 
@@ -115,16 +138,23 @@ def lamps(mesh: Mesh, body: Body, rng: np.random.Generator, night: bool, braking
     top = front[2, 2] / h
     low, high = min(low, top - 0.06), min(high, top - 0.005)
     lit = np.array([1.0, 0.98, 0.88]) if night else np.array([0.78, 0.80, 0.82])
-    body.end(False, (0.55 if s.name != "school_bus" else 0.6, 0.99), (low * h, high * h), lit, both=True,
-             glow=1.0 if night else 0.1, gloss=0.4)
+    body.end(
+        False,
+        (0.55 if s.name != "school_bus" else 0.6, 0.99),
+        (low * h, high * h),
+        lit,
+        both=True,
+        glow=1.0 if night else 0.1,
+        gloss=0.4,
+    )
     wrap = rng.uniform(0.02, 0.06) * min(1, 4.5 / s.length)
-    body.patch(0.0, wrap, 1.0 + rng.uniform(0, .3), 1.9, lit, glow=0.7 if night else 0.1, gloss=0.4)
+    body.patch(0.0, wrap, 1.0 + rng.uniform(0, 0.3), 1.9, lit, glow=0.7 if night else 0.1, gloss=0.4)
     grille = TRIM * rng.uniform(0.5, 1.2) if rng.random() < 0.8 else np.full(3, 0.6)
     z0 = front[0, 2]
     if rng.random() < 0.9:
-        body.end(False, (-0.48, 0.48), ((low + .02) * h, (high - .01) * h), grille, gloss=0.2)
+        body.end(False, (-0.48, 0.48), ((low + 0.02) * h, (high - 0.01) * h), grille, gloss=0.2)
     body.end(False, (-0.8, 0.8), (z0 + 0.02, z0 + 0.4 * (low * h - z0)), TRIM, bias=3.2)
-    plate = np.array([[.9, .9, .88], [.92, .8, .25], [.85, .88, .95]])[rng.integers(3)]
+    plate = np.array([[0.9, 0.9, 0.88], [0.92, 0.8, 0.25], [0.85, 0.88, 0.95]])[rng.integers(3)]
     pz = z0 + 0.5 * (low * h - z0)
     body.end(False, (-0.3 * 1.7 / s.width, 0.3 * 1.7 / s.width), (pz, pz + 0.12), plate, bias=3.4)
     red = np.array([0.75, 0.05, 0.05]) if not braking else np.array([1.0, 0.12, 0.08])
@@ -132,7 +162,7 @@ def lamps(mesh: Mesh, body: Body, rng: np.random.Generator, night: bool, braking
     inner = rng.uniform(0.55, 0.78)
     body.end(True, (inner, 1.0), (tz0, tz1), red, both=True, gloss=0.3, glow=0.95 if night or braking else 0.15)
     if rng.random() < 0.5:
-        body.end(True, (inner, 1.0), (tz0, tz0 + 0.25 * (tz1 - tz0)), np.array([.9, .75, .6]), both=True, bias=3.4)
+        body.end(True, (inner, 1.0), (tz0, tz0 + 0.25 * (tz1 - tz0)), np.array([0.9, 0.75, 0.6]), both=True, bias=3.4)
     zb = back[0, 2]
     body.end(True, (-0.95, 0.95), (zb, zb + 0.13), TRIM, bias=3.1)
     pz = zb + 0.25 if rng.random() < 0.5 else min(0.5 * h, back[2, 2] - 0.2)
@@ -145,8 +175,8 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
     glass = {"gloss": rng.uniform(0.35, 0.75)}
     for x0, x1, u0, u1, lean0, lean1 in s.windows:
         body.patch(x0, x1, u0, u1, tint * rng.uniform(0.7, 1.5), slant=(lean0, lean1), **glass)
-    for x0, x1, margin, across in s.screens:                       # (x0, x1) below to above; across the whole width
-        low, high = body.at(x0, np.array([2 + across, 7 - across])), body.at(x1, np.array([3 + across, 6 - across]))
+    for x0, x1, margin, across in s.screens:  # (x0, x1) below to above; across the whole width
+        low, high = body.at(np.array([[x0], [x1]]), np.array([[2, 7], [3, 6]]) + np.array([across, -across]))
         low, high = low + (high - low) * margin, high + (low - high) * margin * 0.6
         low, high = low * (1, 0.97, 1), high * (1, 0.97, 1)
         out = np.array([0, 0, 0.02])
@@ -154,7 +184,7 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
         bottom, top = low[0] + (low[1] - low[0]) * columns + out, high[0] + (high[1] - high[0]) * columns + out
         quads = np.stack([bottom[:-1], bottom[1:], top[1:], top[:-1]], 1)
         mesh.add(quads, tint, inside=np.array([0, 0, 0.3 * s.height]), bias=3.0, **glass)
-        if x0 < x1 and rng.random() < 0.8 and s.height < 2.6:                           # a driver's shadow behind the windscreen
+        if x0 < x1 and rng.random() < 0.8 and s.height < 2.6:  # a driver's shadow behind the windscreen
             at = bottom[1] + (top[1] - bottom[1]) * 0.35
             turn = np.linspace(0, 2 * np.pi, 9)[:-1]
             head = at + np.stack([0 * turn, np.cos(turn) * 0.11, np.sin(turn) * 0.14], 1)
@@ -169,12 +199,18 @@ def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> M
     gloss = rng.uniform(0.2, 0.6)
     skin = np.broadcast_to(first, (len(shape.stations) - 1, 10, 3)).copy()
     style = rng.random()
-    if style < shape.livery:                                                 # two-tone: a band, the lower half or the roof
+    if style < shape.livery:  # two-tone: a band, the lower half or the roof
         band = [(0, 1, 8), (1, 7), (3, 4, 5), (0, 1, 2, 6, 7, 8)][rng.integers(4)]
         skin[:, band] = second
     skin[:, 9] = TRIM
-    mesh.loft(body.rings, skin, axis=np.stack([body.rings[:, 0, 0], 0 * body.x, 0.5 * (body.rings[:, 0, 2] + body.rings[:, 3, 2])], 1),
-              gloss=gloss, fine=detail + 1, cubic=False)
+    mesh.loft(
+        body.rings,
+        skin,
+        axis=np.stack([body.rings[:, 0, 0], 0 * body.x, 0.5 * (body.rings[:, 0, 2] + body.rings[:, 3, 2])], 1),
+        gloss=gloss,
+        fine=max(1, detail),
+        cubic=False,
+    )
     wheels(mesh, shape, rng, detail)
     tint = GLASS * rng.uniform(0.6, 2.0) if not night else GLASS * 0.7
     if shape.height > 2.5 and night:
@@ -185,9 +221,9 @@ def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> M
         line = first * 0.45
         for x in shape.seams:
             body.patch(x, x + 0.012 / shape.length * 2, 0.2, 2.9, line, bias=3.1)
-            body.patch(x - 0.035, x - 0.012, 1.62, 1.74, TRIM if rng.random() < .5 else first * .8, bias=3.15)
+            body.patch(x - 0.035, x - 0.012, 1.62, 1.74, TRIM if rng.random() < 0.5 else first * 0.8, bias=3.15)
         if rng.random() < 0.4:
-            body.patch(0.05, 0.95, 0.75, 0.95, TRIM if rng.random() < .5 else second, bias=3.05)
+            body.patch(0.05, 0.95, 0.75, 0.95, TRIM if rng.random() < 0.5 else second, bias=3.05)
     shape.extras(mesh, body, rng, first, second, detail)
     body.finish(mesh)
     return mesh

@@ -10,7 +10,7 @@ import numpy as np
 
 from coursekit.data import scene_backdrop as backdrop
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Camera, Light
+from coursekit.data.scene_camera import Camera, Light
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Street:
 
     angle: float
     offset: float
-    half: float                                                      # half the carriageway
+    half: float  # half the carriageway
     pavement: float
-    setback: float                                                   # pavement to house
+    setback: float  # pavement to house
     parking: bool
     right_hand: bool
-    crossing: float                                                  # s of a zebra crossing
+    crossing: float  # s of a zebra crossing
     houses: bool
 
     def world(self, s, d, z=0.0) -> np.ndarray:
@@ -47,16 +47,28 @@ class Street:
 def choose_street(rng: np.random.Generator) -> tuple[Street, str]:
     """A street and how it is seen: "along", "oblique" or "across"."""
     kind = str(colours.pick(rng, ("along", "oblique", "across"), (0.42, 0.26, 0.32)))
-    angle = {"along": rng.uniform(-0.35, 0.35), "oblique": colours.pick(rng, (-1, 1)) * rng.uniform(0.4, 0.95),
-             "across": colours.pick(rng, (-1, 1)) * rng.uniform(1.1, 1.75)}[kind]
+    angle = {
+        "along": rng.uniform(-0.35, 0.35),
+        "oblique": colours.pick(rng, (-1, 1)) * rng.uniform(0.4, 0.95),
+        "across": colours.pick(rng, (-1, 1)) * rng.uniform(1.1, 1.75),
+    }[kind]
     half = rng.uniform(2.6, 7.5)
     pavement = rng.uniform(1.6, 5.0)
     if kind == "along":
         offset = rng.uniform(-half - pavement, half + pavement)
-    else:                                                            # look over the carriageway, not at the nearest wall
+    else:  # look over the carriageway, not at the nearest wall
         offset = -np.sign(angle) * -1 * rng.uniform(half * 0.2, half + pavement + 3)
-    return Street(float(angle), float(offset), float(half), float(pavement), float(colours.pick(rng, (0.2, rng.uniform(1, 12)))),
-                  bool(rng.random() < 0.4), bool(rng.random() < 0.65), float(rng.uniform(4, 30)), bool(rng.random() < 0.68)), kind
+    return Street(
+        float(angle),
+        float(offset),
+        float(half),
+        float(pavement),
+        float(colours.pick(rng, (0.2, rng.uniform(1, 12)))),
+        bool(rng.random() < 0.4),
+        bool(rng.random() < 0.65),
+        float(rng.uniform(4, 30)),
+        bool(rng.random() < 0.68),
+    ), kind
 
 
 class Ground:
@@ -70,7 +82,7 @@ class Ground:
     def quad(self, s0, s1, d0, d1, colour, rough=None) -> None:
         """The rectangles s0..s1 by d0..d1 in street coordinates, numbers or (n,): all in one colour (3,)."""
         s0, s1, d0, d1 = np.broadcast_arrays(*np.atleast_1d(s0, s1, d0, d1))
-        world = self.street.world(np.stack([s0, s1, s1, s0], 1), np.stack([d0, d0, d1, d1], 1))                   # (n, 4, 3)
+        world = self.street.world(np.stack([s0, s1, s1, s0], 1), np.stack([d0, d0, d1, d1], 1))  # (n, 4, 3)
         pixels, depth = self.camera.project(world)
         near = depth < 0.35
         whole = pixels[~near.any(1)]
@@ -90,12 +102,12 @@ def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.ran
     """Everything flat: terrain, pavements, kerbs, carriageway, markings, crossing; then texture and fog over it."""
     wet = 0.65 if light.weather == "rain" else 1.0
     g, far = Ground(image, street, camera, light), 400.0
-    grass = np.array([.26, .36, .14]) * rng.uniform(0.6, 1.4) * (1 + rng.normal(0, .12, 3))
-    paved = np.full(3, rng.uniform(.35, .62)) * (1 + rng.normal(0, .05, 3))
-    sand = np.array([.55, .46, .34]) * rng.uniform(.7, 1.2)
-    terrain, roughness = [(grass, 170), (paved, 60), (sand, 90)][rng.choice(3, p=[.5, .35, .15])]
+    grass = np.array([0.26, 0.36, 0.14]) * rng.uniform(0.6, 1.4) * (1 + rng.normal(0, 0.12, 3))
+    paved = np.full(3, rng.uniform(0.35, 0.62)) * (1 + rng.normal(0, 0.05, 3))
+    sand = np.array([0.55, 0.46, 0.34]) * rng.uniform(0.7, 1.2)
+    terrain, roughness = [(grass, 170), (paved, 60), (sand, 90)][rng.choice(3, p=[0.5, 0.35, 0.15])]
     g.quad(-far, far, -far, far, terrain * wet, roughness)
-    walk = np.full(3, rng.uniform(.40, .68)) * (1 + rng.normal(0, .06, 3)) * wet
+    walk = np.full(3, rng.uniform(0.40, 0.68)) * (1 + rng.normal(0, 0.06, 3)) * wet
     edge = street.half + street.pavement
     for side in (-1, 1):
         g.quad(-60, far, side * street.half, side * edge, walk, 60)
@@ -104,48 +116,56 @@ def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.ran
             s = np.arange(-6, 34, slab)
             g.quad(s, s + 0.03, side * street.half, side * edge, walk * 0.8)
             if street.pavement > 2.5:
-                g.quad(-60, 60, side * (street.half + street.pavement / 2), side * (street.half + street.pavement / 2 + .03), walk * .8)
-    asphalt = np.full(3, rng.uniform(.17, .42)) * (1 + rng.normal(0, .03, 3)) * wet
+                g.quad(
+                    -60,
+                    60,
+                    side * (street.half + street.pavement / 2),
+                    side * (street.half + street.pavement / 2 + 0.03),
+                    walk * 0.8,
+                )
+    asphalt = np.full(3, rng.uniform(0.17, 0.42)) * (1 + rng.normal(0, 0.03, 3)) * wet
     g.quad(-60, far, -street.half, street.half, asphalt, 75)
-    if rng.random() < 0.25:                                          # a side street
+    if rng.random() < 0.25:  # a side street
         s = rng.uniform(8, 40)
         g.quad(s, s + rng.uniform(5, 10), -60, 60, asphalt, 75)
-    for _ in range(int(rng.integers(0, 5))):                         # repairs, stains, covers
+    for _ in range(int(rng.integers(0, 5))):  # repairs, stains, covers
         s, d = rng.uniform(1, 30), rng.uniform(-street.half, street.half)
-        g.quad(s, s + rng.uniform(.4, 5), d, min(d + rng.uniform(.3, 2), street.half), asphalt * rng.uniform(.75, 1.2))
-    d = street.half * np.array([-.72, -.28, .28, .72])
-    g.quad(-60, 200, d - .3, d + .3, asphalt * rng.uniform(.9, 1.03))                               # worn by wheels
+        g.quad(
+            s, s + rng.uniform(0.4, 5), d, min(d + rng.uniform(0.3, 2), street.half), asphalt * rng.uniform(0.75, 1.2)
+        )
+    d = street.half * np.array([-0.72, -0.28, 0.28, 0.72])
+    g.quad(-60, 200, d - 0.3, d + 0.3, asphalt * rng.uniform(0.9, 1.03))  # worn by wheels
     markings(g, street, rng, asphalt)
-    kerb = np.full(3, rng.uniform(.5, .75)) * wet
+    kerb = np.full(3, rng.uniform(0.5, 0.75)) * wet
     for side in (-1, 1):
-        g.quad(-60, far, side * street.half, side * (street.half + .16), kerb, 40)
-        g.quad(-60, far, side * (street.half - .25), side * street.half, asphalt * .75)
+        g.quad(-60, far, side * street.half, side * (street.half + 0.16), kerb, 40)
+        g.quad(-60, far, side * (street.half - 0.25), side * street.half, asphalt * 0.75)
     backdrop.texture_ground(image, g.rough, camera, light, rng)
 
 
 def markings(g: Ground, street: Street, rng, asphalt) -> None:
     """Centre and edge lines, a zebra crossing, parking bays, sometimes a cycle lane."""
-    white = np.array([.88, .88, .86]) * rng.uniform(.7, 1.0)
-    centre = white if rng.random() < .6 else np.array([.85, .65, .15])
+    white = np.array([0.88, 0.88, 0.86]) * rng.uniform(0.7, 1.0)
+    centre = white if rng.random() < 0.6 else np.array([0.85, 0.65, 0.15])
     if rng.random() < 0.2:
-        lane = np.array([[.55, .22, .16], [.2, .42, .28], [.22, .3, .5]])[rng.integers(3)]
+        lane = np.array([[0.55, 0.22, 0.16], [0.2, 0.42, 0.28], [0.22, 0.3, 0.5]])[rng.integers(3)]
         for side in (-1, 1):
-            g.quad(-60, 300, side * (street.half - 1.5), side * (street.half - .1), lane, 70)
+            g.quad(-60, 300, side * (street.half - 1.5), side * (street.half - 0.1), lane, 70)
     if rng.random() < 0.85:
-        dash, gap = colours.pick(rng, ((3, 4.5), (1.5, 1.5), (6, 6), (400, 0)), (.45, .2, .2, .15))
+        dash, gap = colours.pick(rng, ((3, 4.5), (1.5, 1.5), (6, 6), (400, 0)), (0.45, 0.2, 0.2, 0.15))
         s = np.arange(-10.0, 110, dash + gap)
-        g.quad(s, s + dash, -.07, .07, centre)
+        g.quad(s, s + dash, -0.07, 0.07, centre)
     if rng.random() < 0.5:
         for side in (-1, 1):
-            d = side * (street.half - (2.2 if street.parking else .35))
-            g.quad(-60, 300, d - .06, d + .06, white)
+            d = side * (street.half - (2.2 if street.parking else 0.35))
+            g.quad(-60, 300, d - 0.06, d + 0.06, white)
     if street.parking and rng.random() < 0.7:
         for side in (-1, 1):
             s = np.arange(-6, 50, 5.5)
-            g.quad(s, s + .1, side * street.half, side * (street.half - 2.1), white)
+            g.quad(s, s + 0.1, side * street.half, side * (street.half - 2.1), white)
     if rng.random() < 0.4:
-        d = np.arange(-street.half + .4, street.half - .4, 1.0)
-        g.quad(street.crossing, street.crossing + 3, d, d + .5, white)
+        d = np.arange(-street.half + 0.4, street.half - 0.4, 1.0)
+        g.quad(street.crossing, street.crossing + 3, d, d + 0.5, white)
         g.quad(street.crossing - 1.4, street.crossing - 1.1, 0, street.half, white)
 
 
@@ -153,7 +173,17 @@ def facade_tint(rng: np.random.Generator) -> np.ndarray:
     """The colour of a wall (3,): mostly stone, plaster and brick, now and then any."""
     if rng.random() < 0.18:
         return colours.hue(rng, (0.05, 0.5), (0.5, 1.1))
-    base = colours.pick(rng, ((1.0, .97, .92), (.95, .86, .70), (.80, .50, .40), (.72, .72, .74), (1.05, 1.05, 1.05), (.62, .52, .44)))
+    base = colours.pick(
+        rng,
+        (
+            (1.0, 0.97, 0.92),
+            (0.95, 0.86, 0.70),
+            (0.80, 0.50, 0.40),
+            (0.72, 0.72, 0.74),
+            (1.05, 1.05, 1.05),
+            (0.62, 0.52, 0.44),
+        ),
+    )
     return np.array(base) * rng.uniform(0.6, 1.1) * (1 + rng.normal(0, 0.04, 3))
 
 
@@ -167,25 +197,48 @@ def draw_houses(image, street: Street, camera: Camera, light: Light, rng: np.ran
     gap = np.where(rng.random((2, count)) < 0.35, rng.uniform(1, 8, (2, count)), 0)
     start = rng.uniform(-40, -20, (2, 1)) + np.cumsum(width + gap, 1) - width - gap
     side = np.array([-1.0, 1.0])[:, None]
-    front = side * (street.half + street.pavement + street.setback + np.where(rng.random((2, count)) < .5, 0, rng.uniform(0, 3, (2, count))))
+    front = side * (
+        street.half
+        + street.pavement
+        + street.setback
+        + np.where(rng.random((2, count)) < 0.5, 0, rng.uniform(0, 3, (2, count)))
+    )
     back = front + side * rng.uniform(8, 14, (2, count))
     height, cell = town * rng.uniform(0.6, 1.5, (2, count)), rng.uniform(2.6, 3.6, (2, count))
     kind = rng.integers(24, size=(2, count))
     tint = [facade_tint(rng) for _ in range(2 * count)]
     end = start + width
-    feet = street.world(np.stack([start, end, end, start], -1), np.stack([front, front, back, back], -1))[..., :2].reshape(-1, 4, 2)
-    a, b = feet[:, [0, 3, 1]], feet[:, [1, 0, 2]]                     # the front and both ends: (houses, 3, 2)
+    feet = street.world(np.stack([start, end, end, start], -1), np.stack([front, front, back, back], -1))[
+        ..., :2
+    ].reshape(-1, 4, 2)
+    a, b = feet[:, [0, 3, 1]], feet[:, [1, 0, 2]]  # the front and both ends: (houses, 3, 2)
     middle = (a + b) / 2
     out = np.stack([b[..., 1] - a[..., 1], a[..., 0] - b[..., 0]], -1)
     out *= np.sign((out * (middle - feet.mean(1)[:, None])).sum(-1, keepdims=True))
     sunny = (out @ light.sun_direction[:2]) / np.maximum(np.hypot(out[..., 0], out[..., 1]), 1e-6)
     reach = 0.75 * camera.size / camera.focal
-    inside = (np.minimum(np.abs(a[..., 0]) - reach * a[..., 1], np.abs(b[..., 0]) - reach * b[..., 1]) < 0) | (a[..., 0] * b[..., 0] < 0)
-    seen = ((out * middle).sum(-1) < 0) & (np.maximum(a[..., 1], b[..., 1]) > 0.4) & inside & ~np.repeat(gone, count)[:, None]
+    inside = (np.minimum(np.abs(a[..., 0]) - reach * a[..., 1], np.abs(b[..., 0]) - reach * b[..., 1]) < 0) | (
+        a[..., 0] * b[..., 0] < 0
+    )
+    seen = (
+        ((out * middle).sum(-1) < 0)
+        & (np.maximum(a[..., 1], b[..., 1]) > 0.4)
+        & inside
+        & ~np.repeat(gone, count)[:, None]
+    )
     seen &= np.hypot(middle[..., 0], middle[..., 1]) < 3.0 * light.fog_range
     house, wall = np.nonzero(seen)
     for k in np.argsort(-np.hypot(*middle[house, wall].T)):
         i, j = house[k], wall[k]
-        shade = (.1 if j == 0 else .05) + max(0.0, float(sunny[i, j])) * .8
-        backdrop.draw_wall(image, np.stack([a[i, j], b[i, j]]), float(height.flat[i]), camera, light, tint[i], int(kind.flat[i]),
-                           float(cell.flat[i]), shade)
+        shade = (0.1 if j == 0 else 0.05) + max(0.0, float(sunny[i, j])) * 0.8
+        backdrop.draw_wall(
+            image,
+            np.stack([a[i, j], b[i, j]]),
+            float(height.flat[i]),
+            camera,
+            light,
+            tint[i],
+            int(kind.flat[i]),
+            float(cell.flat[i]),
+            shade,
+        )

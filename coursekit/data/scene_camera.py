@@ -1,0 +1,88 @@
+"""The camera and the light of drawn road scenes.
+
+World: metres, x right, y forward, z up, the camera above the origin. Pixels: x right, y down. Colours: RGB in [0, 1].
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera above the ground. focal in pixels, height in metres, pitch (down) and roll in radians."""
+
+    size: int
+    focal: float
+    height: float
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    @cached_property
+    def eye(self) -> np.ndarray:
+        """Where the camera stands: (3,) metres."""
+        return np.array([0.0, 0.0, self.height])
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """Rows: the directions of image right, image down and ahead, in world coordinates: (3, 3)."""
+        c, s = np.cos(self.pitch), np.sin(self.pitch)
+        right, down, ahead = np.array([1.0, 0, 0]), np.array([0, -s, -c]), np.array([0, c, -s])
+        cr, sr = np.cos(self.roll), np.sin(self.roll)
+        return np.stack([cr * right + sr * down, cr * down - sr * right, ahead])
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (..., 3) -> pixels (..., 2) and depth along the optical axis (...), in metres."""
+        seen = (points - self.eye) @ self.axes.T
+        depth = np.maximum(seen[..., 2], 0.05)
+        return seen[..., :2] * (self.focal / depth)[..., None] + self.size / 2, seen[..., 2]
+
+    def ground(self, polygon: np.ndarray, near: float = 0.35) -> np.ndarray:
+        """Pixels (m, 2) of a polygon (n, 3) after cutting off what is nearer than `near` metres; m = 0 if all of it
+        is."""
+        depth = (polygon - self.eye) @ self.axes[2] - near
+        if (depth < 0).any():
+            if (depth < 0).all():
+                return np.zeros((0, 2))
+            after, d_after = np.roll(polygon, -1, 0), np.roll(depth, -1)
+            kept = []
+            for p, q, d, e in zip(polygon, after, depth, d_after, strict=True):
+                if d >= 0:
+                    kept.append(p)
+                if (d >= 0) != (e >= 0):
+                    kept.append(p + (q - p) * (d / (d - e)))
+            polygon = np.array(kept)
+        return self.project(polygon)[0]
+
+
+@dataclass(frozen=True)
+class Light:
+    """What falls on surfaces: sun from a direction, sky from above, bounce from the ground; and fog between."""
+
+    sun_direction: np.ndarray  # (3,) unit, towards the sun
+    sun: np.ndarray  # (3,) colours, may exceed 1
+    sky: np.ndarray
+    bounce: np.ndarray
+    horizon: np.ndarray  # what glossy surfaces reflect at the horizon
+    zenith: np.ndarray  # and from above
+    fog: np.ndarray
+    fog_range: float  # metres after which 1/e of the contrast is left
+    time: str = "day"
+    weather: str = "clear"
+
+    def shade(self, colour, normal, view, gloss, glow) -> np.ndarray:
+        """Colour (F, 3) of faces with unit `normal` (F, 3), seen along the unit `view` (F, 3)."""
+        up = 0.5 + 0.5 * normal[:, 2:]
+        direct = np.maximum(normal @ self.sun_direction, 0)[:, None]
+        lit = colour * (self.bounce * (1 - up) + self.sky * up + self.sun * direct)
+        cosine = -(normal * view).sum(1, keepdims=True)
+        mirror = view + 2 * cosine * normal
+        rise = mirror[:, 2:]
+        above = np.clip(rise * 6 + 0.3, 0, 1)  # a sharp horizon makes paint look like paint
+        world = self.horizon + (self.zenith - self.horizon) * np.clip(rise * 1.4, 0, 1)
+        world = self.bounce * 0.35 * (1 - above) + world * above
+        fresnel = gloss[:, None] * (0.12 + 0.88 * (1 - np.clip(cosine, 0, 1)) ** 3)
+        spark = np.clip(mirror @ self.sun_direction, 0, 1)[:, None] ** 24
+        lit = lit * (1 - fresnel) + world * fresnel + self.sun * spark * gloss[:, None] * 0.7
+        return lit + (colour - lit) * glow[:, None]

@@ -1,0 +1,122 @@
+"""Heads of the people of drawn road scenes: skull, hair or headgear, face."""
+
+import numpy as np
+
+from coursekit.data import scene_colours as colours
+from coursekit.data.scene_mesh import Mesh, cross, ellipses, unit
+from coursekit.data.scene_poses import UP, Pose
+
+
+def head(mesh: Mesh, p: Pose, rng, detail, tone, helmet) -> None:
+    """Skull, hair or headgear, face."""
+    hair, size = colours.hair(rng), p.head_height / 2
+    style = colours.pick(
+        rng,
+        ("short", "long", "bun", "bald", "cap", "beanie", "scarf", "mid"),
+        (0.33, 0.2, 0.09, 0.06, 0.12, 0.06, 0.04, 0.10),
+    )
+    gear = colours.cloth(rng)
+    if helmet:
+        style, gear = "helmet", colours.paint(rng)
+    ahead = p.head_ahead
+    left = cross(UP, ahead)
+    left /= np.linalg.norm(left)
+    up = cross(ahead, left)
+    rows, sides = (5, 8) if detail == 0 else (8, 12) if detail == 1 else (12, 18)
+    v = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1) * 0.985)
+    turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
+    flat = np.sqrt(1 - v**2)[:, None]
+    f, s, u = flat * np.cos(turn), flat * np.sin(turn), np.broadcast_to(v[:, None], (rows + 1, sides))
+
+    def hairy(f, s, u):
+        """Where hair or headgear covers the skull."""
+        line = {"short": 0.52, "bald": 2.0, "cap": 0.35, "beanie": 0.25, "helmet": 0.3, "scarf": 0.45}.get(style, 0.45)
+        brow = np.where(f > 0.35, line, np.where(f > -0.25, line - 0.7 * (0.35 - f) / 0.6 - 0.15, -0.55))
+        if style in ("cap", "beanie", "helmet"):
+            brow = np.where(f > -0.2, line, line - 0.35)
+        if style == "scarf":
+            brow = np.where((f > 0.45) & (np.abs(s) < 0.6), line, -1.1)
+        if style in ("long", "mid", "bun"):
+            brow = np.where(f < 0.15, -0.9, brow)
+        if style == "bald":
+            brow = np.where(f < 0.0, 0.2 + rng.random() * 0.0, 2.0) - np.where(f < 0, 0.0, 0)
+            return (u > -0.5) & (u < 0.25) & (f < -0.1)
+        return u > brow
+
+    cover = hairy(f, s, u)
+    puff = {"helmet": 1.28, "short": 1.07, "long": 1.12, "beanie": 1.13, "cap": 1.10, "scarf": 1.14, "bald": 1.01}.get(
+        style, 1.1
+    )
+    jaw = np.where(u < -0.25, 1 + 0.38 * (u + 0.25), 1.0)
+    swell = np.where(cover, puff, 1.0)
+    place = p.head + size * swell[..., None] * (
+        (f * jaw * 0.86)[..., None] * ahead + (s * jaw * 0.74)[..., None] * left + (u * 1.02)[..., None] * up
+    )
+    centre = np.stack([(c + np.roll(c, -1, 1))[:-1] + (c + np.roll(c, -1, 1))[1:] for c in (f, s, u)]) / 4
+    covered = hairy(*centre)
+    beard = 0.75 if rng.random() < 0.18 and p.height > 1.5 else 0.0
+    colour = np.where(covered[..., None], gear if style in ("cap", "beanie", "helmet", "scarf") else hair, tone)
+    if beard:
+        bearded = (centre[2] < -0.3) & (centre[0] > 0.1) & ~covered
+        colour = np.where(bearded[..., None], hair * beard + tone * (1 - beard), colour)
+    if style in ("cap", "beanie", "helmet"):  # some hair below the brim
+        nape = ~covered & (centre[0] < 0.1) & (centre[2] > -0.5)
+        colour = np.where(nape[..., None], hair, colour)
+    mesh.loft(place, colour, axis=np.broadcast_to(p.head, (rows + 1, 3)), gloss=0.25 if helmet else 0.0)
+    if style == "long":
+        low = p.head - up * size * rng.uniform(1.4, 2.6) - ahead * size * 0.55
+        mesh.loft(
+            ellipses(
+                np.linspace(p.head + up * size * 0.4 - ahead * size * 0.4, low, 4),
+                np.array([0.6, 0.82, 0.85, 0.6]) * size,
+                np.array([0.4, 0.45, 0.4, 0.2]) * size,
+                left,
+                8,
+            ),
+            hair,
+        )
+    elif style == "bun":
+        c = p.head - ahead * size * 0.85 + up * size * rng.uniform(0, 0.8)
+        mesh.tube([c - up * size * 0.35, c, c + up * size * 0.35], np.array([0.2, 0.4, 0.2]) * size, hair, 8)
+    elif style == "cap":
+        c = p.head + up * size * 0.36 + ahead * size * 0.8
+        w, d = left * size * 0.6, ahead * size * 0.75 - up * size * 0.12
+        mesh.add(
+            [c - w, c + w, c + w * 0.8 + d, c - w * 0.8 + d], gear * 0.8, normal=up[None], two_sided=True, bias=0.1
+        )
+    if detail:
+        face(mesh, p, rng, size, ahead, left, up, tone, hair)
+
+
+def face(mesh, p, rng, size, ahead, left, up, tone, hair) -> None:
+    """Eyes, brows, nose, mouth, ears, sometimes glasses: small patches on the skull."""
+    spots = []
+
+    def spot(s, u, w, t, colour, bias, lift=1.02):
+        spots.append((s, u, w, t, *colour, bias, lift))
+
+    dark = np.array([0.07, 0.05, 0.04])
+    glasses = rng.random()
+    for s in (0.40, -0.40):
+        if glasses < 0.16:
+            spot(s, 0.08, 0.26, 0.19, dark, 0.14)
+            continue
+        spot(s, 0.06, 0.17, 0.085, np.array([0.9, 0.88, 0.86]) * (0.5 + 0.5 * tone), 0.12)
+        spot(s, 0.06, 0.085, 0.08, dark, 0.13)
+        spot(s, 0.25, 0.20, 0.045, hair * 0.6 + tone * 0.1, 0.13)
+    if glasses < 0.16:
+        spot(0, 0.12, 0.2, 0.03, dark, 0.14, 1.06)
+    spot(0.0, -0.16, 0.11, 0.20, tone * 0.93, 0.12, 1.08)
+    spot(0.0, -0.30, 0.15, 0.06, tone * 0.74, 0.13, 1.08)
+    spot(0.0, -0.56, 0.26, 0.05 + 0.06 * (rng.random() < 0.3), tone * np.array([0.72, 0.45, 0.42]), 0.12)
+    for s in (0.97, -0.97):
+        spot(s, 0.0, 0.14, 0.2, tone * 0.88, 0.05, 1.06)
+    rows = np.array(spots)
+    s, u, w, t, lift = (rows[:, [k]] for k in (0, 1, 2, 3, 8))
+    f = np.sqrt(np.maximum(0.05, 1 - s * s - u * u))
+    jaw = np.where(u < -0.25, 1 + 0.38 * (u + 0.25), 1.0)
+    centre = p.head + size * lift * (ahead * f * 0.86 * jaw + left * s * 0.74 * jaw + up * u * 1.02)
+    normal = ahead * f + left * s * 1.3 + up * u * 0.5
+    side, turn = unit(cross(up, normal)) * w * size, np.arange(8) * np.pi / 4 + np.pi / 8
+    outline = centre[:, None] + np.cos(turn)[:, None] * side[:, None] + np.sin(turn)[:, None] * (up * t * size)[:, None]
+    mesh.add(outline, rows[:, 4:7], normal=normal, bias=rows[:, 7])
