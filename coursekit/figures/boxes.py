@@ -1,0 +1,167 @@
+"""Pictures with boxes: what a detector found, and what a dataset says is there."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coursekit.figures.images import to_rgb
+from coursekit.figures.style import BLACK, PALETTE, bare, describe, styled
+
+CLASS_COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#F0E442", "#0072B2",
+                "#CC79A7")  # as the detector draws them
+PALE = {"#E69F00", "#56B4E9", "#F0E442"}  # grounds on which black letters read better
+
+
+def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=None, truth=None, size: float = 9) -> None:
+    """Show an image on given axes with its boxes, the most confident on top.
+
+    boxes: (n, 4) left, top, right, bottom in px. truth: (m, 4) boxes that should be found, dashed white. size: of
+    letters, points.
+    """
+    rgb = to_rgb(image)
+    height, width = rgb.shape[:2]
+    bare(ax).imshow(rgb, extent=(0, width, height, 0))
+    for x0, y0, x1, y1 in np.asarray(truth if truth is not None else [], dtype=float).reshape(-1, 4):
+        for line, ink, dash in ((3.0, "black", "-"), (1.6, "white", (0, (3, 2)))):
+            ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=line, ec=ink, ls=dash))
+    boxes, classes = np.asarray(boxes, dtype=float).reshape(-1, 4), np.asarray(classes, dtype=int).reshape(-1)
+    order = np.argsort(np.asarray(scores, dtype=float)) if scores is not None else range(len(boxes))
+    for i in order:
+        x0, y0, x1, y1 = boxes[i]
+        color = CLASS_COLORS[classes[i] % len(CLASS_COLORS)]
+        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=2, ec=color))
+        text = names[classes[i]] + (f" {float(scores[i]):.2f}" if scores is not None else "")
+        above = y0 > 0.06 * height                                              # else there is no room: write inside
+        ax.text(max(x0, 0), y0 if above else max(y0, 0), text, fontsize=size, clip_on=True,
+                va="bottom" if above else "top",
+                color=BLACK if color in PALE else "white", bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0})
+    ax.set_xlim(0, width)
+    ax.set_ylim(height, 0)
+
+
+def _counted(classes, names: Sequence[str]) -> str:
+    """ "2 car, 1 person", or "nothing"."""
+    number, count = np.unique(np.asarray(classes, dtype=int), return_counts=True)
+    return ", ".join(f"{n} {names[c]}" for c, n in zip(number, count, strict=True)) or "nothing"
+
+
+@styled
+def detections(image, boxes=None, classes=None, scores=None, names: Sequence[str] | None = None, truth=None,
+               title: str | None = None, width: float = 6.0) -> Figure:
+    """One image with what a detector found in it.
+
+    Either the parts - image: uint8 (H, W, 3) or (3, H, W); boxes: (n, 4) px; classes: (n,); scores: (n,) or None; names
+    - or one object that has them as attributes, such as what `coursekit.detection.predict` returns. truth: (m, 4) true
+    boxes, dashed. width: inches.
+    """
+    if hasattr(image, "boxes"):
+        image, boxes, classes, scores, names = image.image, image.boxes, image.classes, image.scores, image.names
+    rgb = to_rgb(image)
+    fig, ax = plt.subplots(figsize=(width, width * rgb.shape[0] / rgb.shape[1] + (0.3 if title else 0)))
+    draw_boxes(ax, rgb, boxes, classes, names, scores, truth)
+    if title:
+        ax.set_title(title)
+    true = f" Dashed: {len(truth)} true boxes." if truth is not None else ""
+    return describe(fig, f"An image with boxes: {_counted(classes, names)}.{true}")
+
+
+@styled
+def detection_grid(found: Sequence, columns: int = 3, titles: Sequence[str] | None = None, cell: float = 2.6) -> Figure:
+    """Images with what a detector found in each. found: objects with image, boxes, classes, scores and names."""
+    if not len(found):
+        raise ValueError("detection_grid was given no image.")
+    fig, axes = _grid([to_rgb(one.image) for one in found], columns, cell, titles)
+    for ax, one in zip(axes, found, strict=False):
+        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, size=8)
+    told = "; ".join(_counted(one.classes, one.names) for one in found)
+    return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.")
+
+
+@styled
+def dataset_sample(images: Sequence, boxes: Sequence, classes: Sequence, names: Sequence[str], columns: int = 4,
+                   titles: Sequence[str] | None = None, cell: float = 2.0) -> Figure:
+    """Images of a dataset with their labels. images: N pictures; boxes: N arrays (n, 4) px; classes: N arrays (n,)."""
+    if not len(images) or not len(images) == len(boxes) == len(classes):
+        raise ValueError(f"{len(images)} images need as many boxes and classes, not {len(boxes)} and {len(classes)}.")
+    rgb = [to_rgb(image) for image in images]
+    fig, axes = _grid(rgb, columns, cell, titles)
+    for ax, picture, mine, labels in zip(axes, rgb, boxes, classes, strict=False):
+        draw_boxes(ax, picture, mine, labels, names, size=7)
+    told = "; ".join(_counted(labels, names) for labels in classes)
+    return describe(fig, f"{len(images)} labelled images: {told}.")
+
+
+def _grid(rgb: Sequence[np.ndarray], columns: int, cell: float, titles: Sequence[str] | None) -> tuple[Figure,
+                                                                                                       list[Axes]]:
+    if titles is not None and len(titles) != len(rgb):
+        raise ValueError(f"{len(rgb)} images need {len(rgb)} titles, not {len(titles)}.")
+    columns = min(columns, len(rgb))
+    rows = -(-len(rgb) // columns)
+    shape = float(np.median([picture.shape[0] / picture.shape[1] for picture in rgb]))
+    tall = cell * shape + (0.3 if titles is not None else 0.05)
+    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * cell, rows * tall))
+    for k, ax in enumerate(axes.flat):
+        bare(ax)
+        if titles is not None and k < len(rgb):
+            ax.set_title(titles[k], fontsize=10, fontweight="normal")
+    return fig, list(axes.flat)
+
+
+@styled
+def class_counts(classes: dict[str, Sequence], names: Sequence[str]) -> Figure:
+    """How many boxes each class has in each split. classes: {"train": (n,) class indices, ...}."""
+    fig, ax = plt.subplots(figsize=(7.0, 3.2))
+    at, width = np.arange(len(names)), 0.8 / len(classes)
+    counts = {split: np.bincount(np.asarray(mine, dtype=int), minlength=len(names)) for split, mine in classes.items()}
+    for k, (split, count) in enumerate(counts.items()):
+        bars = ax.bar(at + (k - (len(classes) - 1) / 2) * width, count, width * 0.92, label=split,
+                      color=PALETTE[k % len(PALETTE)])
+        ax.bar_label(bars, fontsize=9)
+    ax.set_xticks(at, names)
+    ax.set_ylabel("boxes")
+    ax.set_xlabel("class")
+    ax.grid(axis="x", visible=False)
+    ax.margins(y=0.12)
+    if len(classes) > 1:
+        ax.legend()
+    told = "; ".join(f"{split}: " + ", ".join(f"{name} {n}" for name, n in zip(names, count, strict=True))
+                     for split, count in counts.items())
+    return describe(fig, f"Bars of how many boxes each class has. {told}.")
+
+
+@styled
+def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
+    """How large the boxes are: for each class, the share of its boxes below each size, with COCO's limits small and
+    large.
+
+    boxes: (n, 4) px. A box's size is the side of a square of the same area, in px.
+    """
+    boxes, classes = np.asarray(boxes, dtype=float).reshape(-1, 4), np.asarray(classes, dtype=int)
+    if not len(boxes):
+        raise ValueError("box_sizes was given no box.")
+    side = np.sqrt(np.clip((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), 1e-9, None))
+    fig, ax = plt.subplots(figsize=(7.0, 3.4))
+    for k, name in enumerate(names):
+        mine = np.sort(side[classes == k])
+        if len(mine):
+            ax.step(mine, 100 * np.arange(1, len(mine) + 1) / len(mine), where="post", label=name,
+                    color=PALETTE[k % len(PALETTE)],
+                    linestyle=("-", "--", "-.", ":")[k % 4])
+    for limit, name in ((32, " small | medium"), (96, " medium | large")):
+        ax.axvline(limit, color="#57606A", lw=1, ls=":")
+        ax.text(limit, 101, name, ha="center", va="bottom", fontsize=9, color="#57606A")
+    ax.set_xscale("log")
+    ticks = [t for t in (4, 8, 16, 32, 64, 96, 128, 256, 512, 1024) if side.min() / 2 <= t <= side.max() * 2]
+    ax.set_xticks(ticks, [str(t) for t in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("size of the box, px (side of a square of the same area)")
+    ax.set_ylabel("boxes that are smaller, %")
+    ax.set_ylim(0, 100)
+    ax.legend()
+    small, large = (100 * part.mean() for part in (side < 32, side >= 96))
+    return describe(fig, f"Rising curves of box sizes for {', '.join(names)}. {small:.0f} % of all boxes are below 32 "
+                         f"px, "
+                         f"{large:.0f} % above 96 px; the median is {np.median(side):.0f} px.")

@@ -1,0 +1,151 @@
+"""Detectors in numbers: the five sizes, a training run as Ultralytics logs it, accuracy against the labels it had."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from coursekit.figures.style import PALETTE, describe, styled
+from coursekit.runtime import CourseError
+
+MARKERS = "osD^vP*X"
+PANELS = (  # title, y label, ((column, line style, name), ...)
+    ("box loss", "loss, weighted", (("train/box_loss", "-", "train"), ("val/box_loss", "--", "val"))),
+    ("class loss", "loss, weighted", (("train/cls_loss", "-", "train"), ("val/cls_loss", "--", "val"))),
+    ("edge loss", "loss, weighted", (("train/dfl_loss", "-", "train"), ("val/dfl_loss", "--", "val"))),
+    ("precision and recall", "share, %",
+     (("metrics/precision(B)", "-", "precision"), ("metrics/recall(B)", "--", "recall"))),
+    ("average precision", "mAP, %", (("metrics/mAP50(B)", "-", "mAP50"), ("metrics/mAP50-95(B)", "--", "mAP50-95"))),
+    ("learning rate", "learning rate", (("lr/pg0", "-", ""),)),
+)
+
+
+@styled
+def model_sizes(table: Sequence[Mapping]) -> Figure:
+    """The sizes of a detector side by side: parameters (backbone and the rest) and cost.
+
+    table: rows with size, parameters, backbone_parameters and gflops, as `coursekit.detection.size_table` gives them.
+    """
+    names = [row["size"] for row in table]
+    total = np.array([row["parameters"] for row in table]) / 1e6
+    backbone = np.array([row["backbone_parameters"] for row in table]) / 1e6
+    gflops = np.array([row["gflops"] for row in table], dtype=float)
+    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    axes[0].bar(names, backbone, color=PALETTE[2], label="backbone", hatch="//", edgecolor="white")
+    top = axes[0].bar(names, total - backbone, bottom=backbone, color=PALETTE[0], label="neck and head")
+    axes[0].bar_label(top, [f"{value:.1f}" for value in total], fontsize=10)
+    axes[0].set_ylabel("parameters, millions")
+    axes[0].legend(loc="upper left")
+    axes[1].bar_label(axes[1].bar(names, gflops, color=PALETTE[3]), [f"{value:.1f}" for value in gflops], fontsize=10)
+    axes[1].set_ylabel("GFLOPs for one image")
+    for ax in axes:
+        ax.set_xlabel("size of the model")
+        ax.grid(axis="x", visible=False)
+        ax.margins(y=0.12)
+    told = "; ".join(f"{n}: {p:.1f} million parameters, {g:.1f} GFLOPs" for n, p,
+                     g in zip(names, total, gflops, strict=True))
+    return describe(fig, f"Bars for {len(names)} model sizes. {told}.")
+
+
+def read_results(path: str | Path) -> dict[str, np.ndarray]:
+    """The columns of an Ultralytics results.csv; what was not measured in an epoch is NaN.
+
+    path: the file or the run's folder. Raises CourseError where there is none. Ultralytics writes zeros for an epoch
+    that it did not validate; a loss that is exactly zero in every part is how such an epoch is known.
+    """
+    file = Path(path)
+    file = file / "results.csv" if file.is_dir() else file
+    try:
+        with file.open(encoding="utf-8") as text:
+            rows = [{key.strip(): value for key, value in row.items()} for row in csv.DictReader(text)]
+        columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+    except (OSError, ValueError, IndexError, AttributeError, TypeError, UnicodeDecodeError) as error:
+        raise CourseError(f"{file} is not the results.csv of a training run ({error}).") from error
+    if "epoch" not in columns:
+        raise CourseError(f"{file} has no column 'epoch': it is not the results.csv of a training run.")
+    checked = [key for key in columns if key.startswith(("val/", "metrics/"))]
+    losses = [columns[key] for key in checked if key.startswith("val/")]
+    if losses:
+        skipped = np.all(np.stack(losses) == 0, axis=0)
+        for key in checked:
+            columns[key] = np.where(skipped, np.nan, columns[key])
+    return columns
+
+
+@styled
+def results_curves(runs: str | Path | Mapping[str, str | Path]) -> Figure:
+    """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
+
+    runs: a results.csv or the folder of a run, or several by name, drawn over each other. Raises CourseError for what
+    is none.
+    """
+    named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
+    tables = {name: read_results(path) for name, path in named.items()}
+    fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2))
+    for ax, (title, label, curves) in zip(axes.flat, PANELS, strict=True):
+        for k, (name, table) in enumerate(tables.items()):
+            for j, (column, line, part) in enumerate(curves):
+                if column not in table:
+                    continue
+                there = np.isfinite(table[column])
+                epochs = table["epoch"][there]
+                values = table[column][there] * (100 if column.startswith("metrics/") else 1)
+                few = {"marker": "o", "markersize": 4} if len(values) < 15 else {}
+                color = PALETTE[k if len(tables) > 1 else j]
+                ax.plot(epochs, values, line, color=color, label=" ".join(filter(None, (name, part))), **few)
+        ax.set_title(title)
+        ax.set_ylabel(label)
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.set_ylim(bottom=0)
+        if any(not text.startswith("_") for text in ax.get_legend_handles_labels()[1] if text):
+            ax.legend(fontsize=8)
+    told = []
+    for name, table in tables.items():
+        reached = table.get("metrics/mAP50-95(B)", np.array([np.nan]))
+        best = 100 * np.nanmax(reached) if np.isfinite(reached).any() else None
+        told.append(f"{name + ': ' if name else ''}{len(table['epoch'])} epochs"
+                    + (f", best mAP50-95 {best:.1f} %" if best is not None else ""))
+    what = "losses, precision and recall, mAP, learning rate"
+    return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.")
+
+
+@styled
+def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapping[str, str] | None = None) -> Figure:
+    """Accuracy against the number of labelled images: one line for each start, one small marker for each seed.
+
+    rows: one dict for each run, with arm, labels, seed and the metric as a share. names: what to call the arms.
+    """
+    if not rows:
+        raise ValueError("label_efficiency was given no run.")
+    titles = {"map50": "mAP50", "map50_95": "mAP50-95"}
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    counts = sorted({row["labels"] for row in rows})
+    fig, ax = plt.subplots(figsize=(7.0, 3.8))
+    told = []
+    for k, arm in enumerate(arms):
+        name, color = (names or {}).get(arm, arm.replace("_", " ")), PALETTE[k % len(PALETTE)]
+        mine = {n: [100 * row[metric] for row in rows if row["arm"] == arm and row["labels"] == n] for n in counts}
+        mine = {n: values for n, values in mine.items() if values}
+        shift = 1 + 0.02 * (k - (len(arms) - 1) / 2)                            # two arms' seeds do not hide each other
+        look = {"color": color, "marker": MARKERS[k % len(MARKERS)]}
+        ax.plot([n * shift for n in mine], [np.mean(values) for values in mine.values()], markersize=8, label=name,
+                linestyle=("-", "--", "-.", ":")[k % 4], **look)
+        each = [(n * shift, value) for n, values in mine.items() for value in values]
+        ax.plot(*zip(*each, strict=True), linestyle="", markersize=4, alpha=0.55, **look)
+        told.append(f"{name}: " + ", ".join(f"{np.mean(values):.1f} at {n}" for n, values in mine.items()))
+    ax.set_xscale("log")
+    ax.set_xticks(counts)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.minorticks_off()
+    ax.set_xlabel("labelled images")
+    ax.set_ylabel(f"{titles.get(metric, metric)}, %")
+    ax.set_ylim(bottom=0)
+    ax.legend(title="start from")
+    seeds = len({row["seed"] for row in rows})
+    ax.set_title(f"Mean (large) and each of {seeds} seed{'s' * (seeds != 1)} (small)", fontweight="normal", fontsize=11)
+    return describe(fig, f"{titles.get(metric, metric)} in % against labelled images. {'; '.join(told)}.")
