@@ -7,7 +7,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from coursekit.methods.base import SSLMethod
 from coursekit.methods.diagnostics import alignment, uniformity
@@ -37,14 +37,16 @@ def info_nce(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
 class SimCLR(SSLMethod):
     """encoder: what is trained. image_size: side of the views, px. temperature: tau. out_dim: width of the projection.
 
-    head_batch_norm=False makes the loss independent of how a batch is split over processes. settings: as in `RandomView`, to
-    change the augmentations.
+    head_layers: linear layers of the projector, 0 = none: the loss then works on the features themselves. head_batch_norm=False
+    makes the loss independent of how a batch is split over processes. settings: as in `RandomView`, to change the augmentations.
     """
 
-    def __init__(self, encoder: Encoder, image_size: int, temperature: float = 0.1, out_dim: int = 128,
+    def __init__(self, encoder: Encoder, image_size: int, temperature: float = 0.1, out_dim: int = 128, head_layers: int = 2,
                  head_batch_norm: bool = True, **settings):
         super().__init__(encoder, views=two_views(image_size, **settings))
-        self.projector = ProjectionHead(encoder.dim, out_dim=out_dim, batch_norm=head_batch_norm)
+        self.projector = nn.Identity()
+        if head_layers:
+            self.projector = ProjectionHead(encoder.dim, out_dim=out_dim, layers=head_layers, batch_norm=head_batch_norm)
         self.temperature = temperature
 
     def forward(self, views: list[View]) -> dict[str, Tensor]:

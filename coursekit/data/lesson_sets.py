@@ -1,0 +1,45 @@
+"""The images of lessons 01 to 09: unlabelled ones to learn from, labelled ones to judge with. One call decides which."""
+
+from typing import NamedTuple
+
+from coursekit.data import image_sources
+from coursekit.data.images import ImageSet
+from coursekit.runtime import CourseError, mode, offline
+
+
+class LessonSets(NamedTuple):
+    """unlabelled: for pretraining, without labels. train, test: with labels, for probes only. source: a sentence for people."""
+
+    unlabelled: ImageSet
+    train: ImageSet
+    test: ImageSet
+    source: str
+
+
+def lesson_sets(unlabelled: int, labelled: int, size: int, seed: int = 0) -> LessonSets:
+    """Three disjoint sets of square images of `size` px: `unlabelled` images, and twice `labelled` with labels. Prints which.
+
+    Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), where they are here or can be fetched. Otherwise, and in
+    quick budget, single road objects cut from drawn scenes, labelled by subtype. Objects fill the frame in both, as in ImageNet:
+    that is what instance discrimination was made for.
+    """
+    why = "quick budget"
+    if mode() == "full":
+        if offline() and not image_sources.stl10_is_here():
+            why = "offline, and STL-10 is not here"
+        else:
+            try:
+                sets = [ImageSet.stl10(split, size=size, limit=n)
+                        for split, n in (("unlabeled", unlabelled), ("train", labelled), ("test", labelled))]
+                return _told(*sets, "photographs (STL-10)")
+            except CourseError as error:
+                why = f"STL-10 could not be had: {str(error).splitlines()[0]}"
+    sets = [ImageSet.road_crops(n, size, 3 * seed + k) for k, n in enumerate((unlabelled, labelled, labelled))]
+    return _told(*sets, f"road objects from drawn scenes ({why})")
+
+
+def _told(unlabelled: ImageSet, train: ImageSet, test: ImageSet, source: str) -> LessonSets:
+    size = unlabelled.images.shape[-1]
+    print(f"{source}, {size} x {size} px: {len(unlabelled)} without labels, {len(train)} + {len(test)} with one of "
+          f"{len(train.class_names)} labels")
+    return LessonSets(ImageSet(unlabelled.images), train, test, source)
