@@ -131,6 +131,7 @@ def fetch_annotations() -> Path:
     unpacked = folder / "annotations_trainval2017"
     if not (unpacked / MEMBER).is_file():
         known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
+        print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
         archive = download(f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
         extract(archive, unpacked, only=[MEMBER])
         archive.unlink()  # the rest of it is not needed
@@ -147,6 +148,9 @@ def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
                               "the folder that holds the photographs with --images.")
         url = photograph.url.replace(OFFICIAL, base_url(), 1)
         files[photograph.id] = Remote(url, folder / f"{photograph.id:012d}{PurePosixPath(photograph.name).suffix}")
+    missing = sum(not remote.to.exists() for remote in files.values())
+    if missing:
+        print(f"Fetching {missing} photographs from {base_url()} (about {missing * 0.16:.0f} MB).", flush=True)
     fetched = download_many(list(files.values()), f"fetching {len(files)} photographs")
     print(f"Photographs: {fetched} fetched, {len(files) - fetched} already there.", flush=True)
     return {number: remote.to for number, remote in files.items()}

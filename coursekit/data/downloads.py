@@ -26,6 +26,7 @@ __all__ = ["Remote", "checksum", "download", "download_many", "extract"]
 PAUSE = 0.5  # s before the first new attempt; doubled for each one after it, 8 s at most
 TIMEOUT = 30  # s without a byte
 BLOCK = 2**18  # bytes
+HOPELESS = 20  # files in a row that could not be fetched: the others would fare no better
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP answers that another attempt may change
 
 
@@ -80,11 +81,11 @@ def download_many(files: Sequence[Remote], description: str = "downloading", wor
                   retries: int = 5) -> int:
     """Fetch many files side by side, with a progress bar over files. Returns how many had to be fetched.
 
-    One failure does not stop the others; raises CourseError at the end with the number and the first few. A second call
-    goes on where this one stopped.
+    One failure does not stop the others, twenty in a row do; raises CourseError at the end with the number and the
+    first few. A second call goes on where this one stopped.
     """
     missing = [file for file in files if not file.to.exists()]
-    failed = []
+    failed, in_a_row, stopped = [], 0, False
     with progress_bar(description, len(missing), unit="file") as bar:
         stop = threading.Event()
 
@@ -101,13 +102,18 @@ def download_many(files: Sequence[Remote], description: str = "downloading", wor
         try:
             for problem in map_threads(attempt, missing, workers):
                 bar.update()
+                in_a_row = in_a_row + 1 if problem else 0
                 if problem:
                     failed.append(problem)
+                if in_a_row == HOPELESS:
+                    stopped = True
+                    break
         finally:
             stop.set()  # after Ctrl-C the files that wait are not begun
     if failed:
         first = "".join(f"\n  {problem}" for problem in failed[:5])
         more = f"\n  ... and {len(failed) - 5} more" if len(failed) > 5 else ""
+        more += "\n  The others were not tried." if stopped else ""
         raise CourseError(f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
                           "arrived is kept; run the same command again to fetch the rest.")
     return len(missing)

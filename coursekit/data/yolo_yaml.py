@@ -84,7 +84,7 @@ def _judge_names(found: DatasetYaml, data: dict) -> None:
     if names is None and nc is None:
         found.wrong("names", "names: is missing: the class names, by number")
     elif names is None:
-        if isinstance(nc, bool) or not isinstance(nc, (int, float)) or nc != int(nc) or nc < 1:
+        if isinstance(nc, bool) or not isinstance(nc, (int, float)) or not 1 <= nc < 10**6 or nc != int(nc):
             found.wrong("nc", f"nc must be a whole number of classes, not {nc!r}")
         else:
             found.names = {i: f"class_{i}" for i in range(int(nc))}

@@ -3,10 +3,14 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from coursekit.cli import main
-from coursekit.data.road_objects import build, check, read
+from coursekit.data.road_objects import Problem, build, check, read
+from coursekit.data.yolo_labels import parse_labels
 from coursekit.runtime import CourseError
 
 GOOD = "0 0.500000 0.500000 0.200000 0.300000\n"
@@ -82,6 +86,28 @@ def test_keypoints_are_known(data):
     for label in data.glob("labels/*/*.txt"):
         label.write_text("0 0.5 0.5 0.2 0.3 0.5 0.5 2 0.4 0.4 0\n")
     assert problems(data) == []
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text(alphabet="0123456789.-+e naif_\n\t\r\x0c", max_size=200) | st.text(max_size=80))
+def test_no_label_file_is_too_strange(text):
+    rows, found = parse_labels(text, 4)
+    assert np.isfinite(rows).all() and ((rows[:, 0] >= 0) & (rows[:, 0] < 4)).all() and (rows[:, 3:] > 0).all()
+    assert all(1 <= line <= len(text.splitlines()) and message for line, message in found)
+
+
+# none of these words names a folder of this machine
+WORDS = st.text(alphabet="ab:#-\"'\x00ü", max_size=5) | st.just("images/train")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from(["path", "train", "val", "test", "names", "nc", "kpt_shape"]), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.integers(), inner, max_size=3))))
+def test_no_yaml_is_too_strange(tmp_path_factory, original, content):
+    file = tmp_path_factory.getbasetemp() / "strange.yaml"
+    file.write_text(yaml.safe_dump(content, allow_unicode=True))
+    assert all(isinstance(p, Problem) for p in check(file))
 
 
 def spoil_image(data, how):

@@ -137,6 +137,13 @@ def test_many_files_one_failure_does_not_stop_the_others(server, tmp_path):
     assert download_many(files[:30]) == 0 and not server.requests
 
 
+def test_a_server_that_has_nothing_is_not_asked_for_everything(server, tmp_path):
+    files = [Remote(f"{server.url}/{i}", tmp_path / str(i)) for i in range(500)]
+    with pytest.raises(CourseError, match="20 of 500 files(.|\n)*The others were not tried"):
+        download_many(files, workers=4)
+    assert len(server.requests) < 100
+
+
 def zipped(path, entries):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in entries:
