@@ -115,14 +115,11 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
     if nearest < 5 and rng.random() < 0.45:  # focused on what is near: the rest is soft
         image = cv2.GaussianBlur(image, (0, 0), float(size / 320 * rng.uniform(0.8, 4.0)))
     scale = size / 320
-    haze = 0.35 if light.weather in ("fog", "rain") else 0.15
+    haze = 0.25 if light.weather in ("fog", "rain") else 0.12
     painted = []
     for k in scene_things.order(things):
-        layer = scene_paint.paint_alone(
-            things[k], camera, light, rng, scale * haze * min(np.linalg.norm(things[k].position) / 15, 2)
-        )
-        if layer is not None:
-            painted.append(layer)
+        blur = scale * haze * min(np.linalg.norm(things[k].position) / 15, 2)
+        painted += scene_paint.paint_alone(things[k], camera, light, rng, blur)
     owner, painted = scene_paint.visibility(painted, size)
     image = image.astype(np.float32)
     scene_paint.shadows(image, [layer.thing for layer in painted], camera, light)
@@ -140,7 +137,7 @@ def _label(image, owner, painted, light, seed) -> RoadScene:
         masks[i] = owner == k + 1
         x, y = np.flatnonzero(masks[i].any(0)), np.flatnonzero(masks[i].any(1))
         boxes[i] = x[0], y[0], x[-1] + 1, y[-1] + 1
-        visible[i] = min(1.0, masks[i].sum() / (layer.solid.sum() / layer.inside))
+        visible[i] = min(1.0, masks[i].sum() / max(layer.whole, 1))
     names = [layer.thing.subtype for _, layer in kept]
     return RoadScene(
         image,

@@ -31,7 +31,7 @@ def foliage(kind: int) -> np.ndarray:
             [np.array([(96 - wide, h), (96 + wide, h), (96 + wide * 0.5, 90), (96 - wide * 0.5, 90)], np.int32)],
             (*trunk, 255.0),
         )
-        for _ in range(7):
+        for _ in range(7 if kind % 4 != 3 else 0):
             x, y = 96 + rng.normal(0, 35), rng.uniform(40, 110)
             cv2.line(image, (96, int(rng.uniform(95, 140))), (int(x), int(y)), (*trunk, 255.0), int(rng.integers(1, 5)))
     leaf = np.array([(70, 100, 40), (90, 120, 50), (50, 85, 45), (120, 110, 45), (150, 90, 40)], float)[

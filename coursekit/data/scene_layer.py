@@ -18,10 +18,16 @@ class Layer:
     def __init__(self, box: tuple[int, int, int, int], fine: int):
         self.box, self.fine = box, fine
         self.rgba = np.zeros(((box[3] - box[1]) * fine, (box[2] - box[0]) * fine, 4), np.uint8)
+        self.whole: np.ndarray | None = None
+        self.parts: list[Layer] = []
         self.limit = np.array([box[2] - box[0], box[3] - box[1]]) * (fine << FIXED)
 
-    def draw(self, mesh: Mesh, pixels: np.ndarray, camera: Camera, light: Light) -> None:
-        """Paint the faces of a placed mesh, far ones first. pixels: where the camera sees its points, (V, 2)."""
+    def draw(self, mesh: Mesh, pixels: np.ndarray, camera: Camera, light: Light, split: int = 0) -> None:
+        """Paint the faces of a placed mesh, far ones first. pixels: where the camera sees its points, (V, 2).
+
+        split: the first so many faces are one thing and the rest another that is entangled with it, as a bicycle and
+        its rider are: `parts` then has a layer for either.
+        """
         (points,), (counts,), (paint,) = mesh.points, mesh.counts, mesh.paint
         starts = np.concatenate([[0], np.cumsum(counts)])
         centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None]
@@ -58,6 +64,30 @@ class Layer:
                 cv2.fillConvexPoly(self.rgba, corners, colours[k], cv2.LINE_8, FIXED)
             else:
                 cv2.fillPoly(self.rgba, [corners], colours[k], cv2.LINE_8, FIXED)
+        self.parts = [self]
+        if split:
+            self._separate(pixels, begin, end, order, chosen < split)
+
+    def _separate(self, pixels, begin, end, order, first) -> None:
+        """Two layers out of one, by the owner of the nearest face; `whole` keeps what each would show without the
+        other."""
+        owner = np.zeros(self.rgba.shape[:2], np.uint8)
+        whole = [np.zeros_like(owner), np.zeros_like(owner)]
+        for k in order.tolist():
+            corners = [pixels[begin[k] : end[k]]]
+            part = 0 if first[k] else 1
+            cv2.fillPoly(owner, corners, part + 1, cv2.LINE_8, FIXED)
+            cv2.fillPoly(whole[part], corners, 255, cv2.LINE_8, FIXED)
+        self.parts = [Layer(self.box, self.fine), Layer(self.box, self.fine)]
+        for number, part in enumerate(self.parts):
+            cv2.copyTo(self.rgba, (owner == number + 1).view(np.uint8), part.rgba)
+            part.whole = whole[number]
+
+    def silhouette(self) -> int:
+        """How many pixels of the frame the thing covers, were nothing before it."""
+        size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
+        alpha = self.rgba[..., 3] if self.whole is None else self.whole
+        return int((cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 127).sum())
 
     def finish(self, grain: np.ndarray | None, soften: float) -> np.ndarray:
         """Scale down to the frame's resolution: float32 (h, w, 4), premultiplied, in [0, 255].

@@ -53,7 +53,7 @@ def choose_light(rng: np.random.Generator, size: int) -> Light:
         "clear": rng.uniform(250, 900),
         "overcast": rng.uniform(150, 500),
         "rain": rng.uniform(60, 160),
-        "fog": rng.uniform(14, 50),
+        "fog": rng.uniform(18, 60),
     }[weather]
     if weather == "fog" and time == "day":
         zenith = horizon = fog = rgb(0.80, 0.82, 0.84) * rng.uniform(0.75, 1.08)
@@ -82,10 +82,10 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
             )
         level = 200.0 if light.time != "night" else 110.0
         image += (level - image) * (cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55)[..., None]
-    soften = colours.pick(rng, (0.0, 0.45, 0.7, 1.1), (0.5, 0.3, 0.15, 0.05)) * size / 320
+    soften = colours.pick(rng, (0.0, 0.45, 0.7, 0.9), (0.5, 0.3, 0.15, 0.05)) * size / 320
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)
-    aim = {"day": (80, 150), "dusk": (65, 115), "night": (48, 85)}[light.time]  # the camera exposes for the scene
+    aim = {"day": (80, 150), "dusk": (70, 120), "night": (55, 95)}[light.time]  # the camera exposes for the scene
     image *= np.float32(np.clip(rng.uniform(*aim) / max(image[::8, ::8].mean(), 1), 0.6, 3.0))
     if rng.random() < 0.4:  # darker corners
         ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2 * np.float32(rng.uniform(0.03, 0.15))

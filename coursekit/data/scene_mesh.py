@@ -225,3 +225,10 @@ class Mesh:
         placed.points = [np.concatenate(self.points) @ turn.T + position]
         placed.counts, placed.paint = [np.concatenate(self.counts)], [paint]
         return placed
+
+    def joined(self, other: "Mesh") -> "Mesh":
+        """Two placed meshes as one; this one's faces come first."""
+        both = Mesh()
+        for name in ("points", "counts", "paint"):
+            setattr(both, name, [np.concatenate(getattr(self, name) + getattr(other, name))])
+        return both

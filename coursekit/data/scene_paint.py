@@ -19,19 +19,22 @@ LEAST_VISIBLE, LEAST_PIXELS, LARGEST = 0.15, 8, 0.60  # share of the silhouette,
 
 @dataclass
 class Painted:
-    """One thing, drawn alone: rgba float32 (h, w, 4) premultiplied 0..255 at `box`; inside: share of it that is in
-    the frame."""
+    """One thing, drawn alone: rgba float32 (h, w, 4), premultiplied 0..255, at `box`.
+
+    whole: pixels of its silhouette, what lies hidden or outside of the frame included.
+    """
 
     thing: Thing
     rgba: np.ndarray
     solid: np.ndarray  # bool (h, w)
     box: tuple[int, int, int, int]
-    inside: float
+    whole: float
     depth: float
 
 
-def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Generator, blur: float) -> Painted | None:
-    """Draw one thing on a layer of its own; None where nothing of it is in the frame, or the camera stands in it."""
+def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Generator, blur: float) -> list[Painted]:
+    """Draw one thing, and who rides it, on layers of their own; nothing where it is out of the frame, or around the
+    camera."""
     size = camera.size
     depth = float(np.linalg.norm(thing.position))
     foot = np.array([*thing.position, 0.0])
@@ -41,32 +44,43 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
         height = abs(base[1] - tip[1])
         low, high = np.array([base[0] - height * 0.45, base[1] - height]), np.array([base[0] + height * 0.45, base[1]])
     else:
-        pixels, depths = camera.project(thing.mesh.points[0])
+        mesh = thing.mesh.joined(thing.rider.mesh) if thing.rider else thing.mesh
+        pixels, depths = camera.project(mesh.points[0])
         if depths.min() < 0.25:
-            return None
+            return []
         low, high = pixels.min(0), pixels.max(0)
     x0, y0 = np.maximum(np.floor(low) - 2, 0).astype(int)
     x1, y1 = np.minimum(np.ceil(high) + 3, size).astype(int)
     if x1 - x0 < 2 or y1 - y0 < 2:
-        return None
+        return []
     box = (int(x0), int(y0), int(x1), int(y1))
     if thing.sprite:
         rgba = clutter.draw_foliage(kind, base, height, box, light, tint, mirrored)
         if blur > 0.25:
             rgba = cv2.GaussianBlur(rgba, (0, 0), blur)
-        return Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)
+        return [Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)]
     tallest = (high - low).max()
     layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
-    layer.draw(thing.mesh, pixels, camera, light)
-    h, w = y1 - y0, x1 - x0
-    grain = 1 + 0.05 * colours.patch(rng, colours.noise(512, 32, 2, 4), h, w)
-    rgba = layer.finish(grain, blur)
-    inside = 1.0
-    if thing.label >= 0 and (low.min() < 0 or high.max() > size):
-        hull = cv2.convexHull(pixels.astype(np.float32))
-        frame = np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float32)
-        inside = cv2.intersectConvexConvex(hull, frame)[0] / max(cv2.contourArea(hull), 1e-3)
-    return Painted(thing, rgba, rgba[..., 3] > 127, box, float(np.clip(inside, 1e-3, 1)), depth)
+    layer.draw(mesh, pixels, camera, light, len(thing.mesh.counts[0]) if thing.rider else 0)
+    grain = 1 + 0.05 * colours.patch(rng, colours.noise(512, 32, 2, 4), y1 - y0, x1 - x0)
+    painted = []
+    for part, owner in zip(layer.parts, (thing, thing.rider), strict=False):
+        rgba = part.finish(grain, blur)
+        solid, whole = rgba[..., 3] > 127, 0.0
+        if owner.label >= 0:
+            whole = part.silhouette() if part.whole is not None else solid.sum()
+            whole = whole / _inside(camera.project(owner.mesh.points[0])[0], size)
+        painted.append(Painted(owner, rgba, solid, box, float(whole), depth))
+    return painted
+
+
+def _inside(pixels: np.ndarray, size: int) -> float:
+    """The share of a thing's outline (the convex hull of its points) that is in the frame; never 0."""
+    if pixels.min() >= 0 and pixels.max() <= size:
+        return 1.0
+    hull = cv2.convexHull(pixels.astype(np.float32))
+    frame = np.array([(0, 0), (size, 0), (size, size), (0, size)], np.float32)
+    return float(np.clip(cv2.intersectConvexConvex(hull, frame)[0] / max(cv2.contourArea(hull), 1e-3), 1e-3, 1))
 
 
 def shadows(image: np.ndarray, things: list[Thing], camera: Camera, light: Light) -> None:
@@ -168,7 +182,7 @@ def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Paint
             mine = owner[y0:y1, x0:x1] == k + 1
             x, y = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
             w, h = (x[-1] - x[0] + 1, y[-1] - y[0] + 1) if len(x) else (0, 0)
-            share = mine.sum() / max(layer.solid.sum() / layer.inside, 1)
+            share = mine.sum() / max(layer.whole, 1)
             if max(w, h) < LEAST_PIXELS or min(w, h) < 3 or share < LEAST_VISIBLE or w * h > LARGEST * size * size:
                 bad.add(layer.thing.group)
         if not bad:

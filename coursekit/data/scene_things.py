@@ -23,6 +23,7 @@ class Thing:
     mesh: Mesh | None = None
     sprite: tuple | None = None  # (foliage kind, height, tint, mirrored)
     view: str = ""
+    rider: "Thing | None" = None  # of a bicycle; drawn with it
     shadow: float = 1.0
 
     def local(self, x: float, y: float) -> tuple[float, float]:

@@ -89,10 +89,10 @@ def populate(street: Street, camera: Camera, light: Light, rng: np.random.Genera
     """Everything that stands or moves in the scene, with meshes."""
     placer = Placer(street, camera, rng)
     wanted = (
-        [PERSON] * min(rng.poisson(2.3), 9)
-        + [CAR] * min(rng.poisson(2.2), 7)
-        + [BICYCLE] * rng.poisson(1.0)
-        + [BUS] * rng.poisson(0.65)
+        [PERSON] * min(rng.poisson(2.6), 9)
+        + [CAR] * min(rng.poisson(2.6), 7)
+        + [BICYCLE] * rng.poisson(1.15)
+        + [BUS] * rng.poisson(0.9)
     )
     if not wanted:
         wanted = [int(rng.integers(4))]
@@ -129,7 +129,7 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
     )
     smallest = camera.focal * HEIGHT[label] / (9.5 * camera.size / 320)
     low = {PERSON: 1.5, BICYCLE: 2.0, CAR: 3.6, BUS: 6.5}[label]
-    high = min(smallest, 90.0, 2.2 * light.fog_range) if not near else low * 2.4
+    high = min(smallest, 90.0, 1.25 * light.fog_range) if not near else low * 2.4
     if light.time == "night":
         high = min(high, 45.0)
     for _ in range(24):
@@ -173,7 +173,7 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
             rider.mesh = scene_people.build(p, rng, detail, helmet=bool(rng.random() < 0.5)).place(
                 heading, position, lean
             )
-            placer.things.append(rider)
+            thing.rider = rider
     else:
         mesh = scene_vehicles.build(
             subtype, rng, detail, light.time == "night" or (light.weather != "clear" and rng.random() < 0.4)
