@@ -6,11 +6,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from coursekit.data.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
 from coursekit.data.dataset_folder import SPLITS, YAML_NAME, building, count, empty_counts, found, summary, write_labels
-from coursekit.data.decode import ORIENTATION, SWAPPED, orientation, read_rgb
+from coursekit.data.decode import ORIENTATION, SWAPPED, open_image, orientation, read_rgb
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.runtime import CourseError, home
 
@@ -158,7 +157,7 @@ def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fe
 def _place(photograph: Photograph, source: Path, target: Path) -> None:
     upright = read_rgb(source)  # decodes to the last row: half a photograph is found here, not in training
     shown = upright.shape[1::-1]
-    with Image.open(source) as image:
+    with open_image(source) as image:
         stored, turn = image.size, orientation(image)
     if not any(_same_shape(photograph, size) for size in (stored, shown)):
         raise CourseError(f"{source} is {stored[0]} x {stored[1]} px, its annotation says {photograph.width} x "
@@ -176,7 +175,7 @@ def _copy_unturned(source: Path, target: Path) -> None:
     """A copy with the same pixels and nothing that tells a viewer to turn them; of a JPEG bit for bit, minus EXIF."""
     data = source.read_bytes()
     if not data.startswith(b"\xff\xd8"):
-        with Image.open(source) as image:
+        with open_image(source) as image:
             exif = image.getexif()
             exif[ORIENTATION] = 1
             image.save(target, format=image.format, exif=exif)

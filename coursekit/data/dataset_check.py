@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import UnidentifiedImageError
 
-from coursekit.data.decode import to_rgb
+from coursekit.data.decode import open_image, to_rgb
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo_labels import parse_labels
 from coursekit.data.yolo_yaml import DatasetYaml, Problem, inside, label_file, listed_images, load_yaml
@@ -120,13 +120,13 @@ def _look(path: Path) -> tuple[str | None, str | None]:
     if not data:
         return None, "the image is empty (0 bytes)"
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(io.BytesIO(data)) as image:
             size = image.size
             image.load()  # to the last row
             rgb = to_rgb(image)
             name = hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
     except Exception as error:  # whatever a damaged file raises, the file is the cause
-        unknown = isinstance(error, Image.UnidentifiedImageError)
+        unknown = isinstance(error, UnidentifiedImageError)
         return None, "not an image, whatever its name says" if unknown else f"the image is damaged or cut off: {error}"
     if min(size) < SMALLEST:
         return name, f"the image is only {size[0]} x {size[1]} px: training leaves out images below {SMALLEST} px"

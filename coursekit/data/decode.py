@@ -5,6 +5,7 @@ square to `size` x `size` with an antialiased bicubic filter.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ def find_images(folder: str | Path) -> list[Path]:
         held = f"holds {others} files, none of them an image" if others else "is empty"
         raise CourseError(f"The folder {folder} {held}. Images end in {', '.join(EXTENSIONS)}.")
     return sorted(found)
+
+
+def open_image(source) -> Image.Image:
+    """Pillow's own Image.open, also after Ultralytics has put another in its place: that one tries to install a package
+    whenever a file is not an image."""
+    return getattr(sys.modules.get("ultralytics.utils.patches"), "_image_open", Image.open)(source)
 
 
 def orientation(image: Image.Image) -> int:
@@ -107,10 +114,12 @@ def _opened(path: str | Path) -> Image.Image:
     try:
         if os.path.getsize(path) == 0:
             raise CourseError(f"{path} is empty (0 bytes). Fetch it again or delete it.")
-        return Image.open(path)
+        return open_image(path)
     except OSError as error:  # Pillow's UnidentifiedImageError is an OSError
         reason = error.strerror or "it is not an image, whatever its name says"
         raise CourseError(f"Cannot read {path}: {reason}.") from error
+    except CourseError:
+        raise
     except Exception as error:  # damaged headers raise anything; whatever it is, this file is the cause
         raise CourseError(f"Cannot read {path}: {error}.") from error
 

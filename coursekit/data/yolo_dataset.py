@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from coursekit.data.decode import SWAPPED, orientation, read_rgb
+from coursekit.data.decode import SWAPPED, open_image, orientation, read_rgb
 from coursekit.data.yolo_labels import parse_labels
 from coursekit.data.yolo_yaml import label_file, listed_images, load_yaml
 from coursekit.runtime import CourseError
@@ -49,7 +48,7 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
 def _size(path: Path) -> tuple[int, int]:
     """Width and height of an image, upright, from its header."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return image.size[::-1] if orientation(image) in SWAPPED else image.size
     except Exception as error:
         raise CourseError(f"Cannot read {path}: {error}.") from error
