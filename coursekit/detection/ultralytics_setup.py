@@ -133,8 +133,9 @@ def _boxes(output) -> torch.Tensor:
 
 
 def _switch_off() -> None:
-    """Analytics, installs and downloads, wherever this release of Ultralytics keeps their switches."""
+    """Analytics, installs, downloads and thread counts."""
     from ultralytics.utils import checks, torch_utils
+    from ultralytics.utils.events import events
 
     if os.environ["YOLO_AUTOINSTALL"].strip().lower() not in {"1", "true", "yes", "on", "y", "t"}:
         for module in _modules():
@@ -143,10 +144,6 @@ def _switch_off() -> None:
     _replace(torch_utils, "select_device", _keeping_threads)
     _replace(checks, "check_font", _local_font)
     _replace(checks, "check_amp", _own_amp_check)
-    try:
-        from ultralytics.utils.events import events
-    except ImportError:  # before 8.3.200 the same object lived with the hub
-        from ultralytics.hub.utils import events
     events.enabled = False
 
 

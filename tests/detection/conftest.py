@@ -77,7 +77,8 @@ def network_attempts():
 @pytest.fixture(scope="session")
 def trained(dataset, backbone, network_attempts, tmp_path_factory):
     """One frozen and one unfrozen epoch from the backbone, with what went on inside; the network is closed."""
-    from coursekit.detection.yolo12 import train
+    from coursekit.detection.yolo12 import train  # before Ultralytics, which the next line imports
+    from ultralytics.utils import torch_utils  # isort: skip
 
     seen = SimpleNamespace(stages=[], threads=set(), project=tmp_path_factory.mktemp("runs"))
 
@@ -90,12 +91,13 @@ def trained(dataset, backbone, network_attempts, tmp_path_factory):
     def ends(trainer):
         seen.stages[-1].state = {name: t.clone() for name, t in trainer.model.state_dict().items()}
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)  # on two cores Ultralytics would choose 1
+    seen.threads_before = torch.get_num_threads()
+    patch = pytest.MonkeyPatch()
+    patch.setattr(torch_utils, "NUM_THREADS", seen.threads_before + 1)  # what Ultralytics would set
     seen.run = train(dataset, "n", backbone, epochs=2, freeze_epochs=1, imgsz=64, batch=4, nbs=4, lr0=0.02,
                      unfreeze_lr_factor=0.25, device="cpu", project=seen.project, plots=False, verbose=False,
                      callbacks={"on_train_start": starts, "on_train_end": ends,
                                 "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads())})
     seen.threads_after = torch.get_num_threads()
-    torch.set_num_threads(before)
+    patch.undo()
     return seen

@@ -86,7 +86,7 @@ def test_settings_file_is_not_written(tmp_path):
 
 
 def test_threads_are_kept_inside_and_after_training(trained):
-    assert trained.threads == {2} and trained.threads_after == 2
+    assert trained.threads == {trained.threads_before} and trained.threads_after == trained.threads_before
 
 
 def test_select_device_keeps_threads_wherever_it_was_imported():

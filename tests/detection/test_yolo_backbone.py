@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from coursekit.detection import yolo_backbone
 from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, YOLOBackbone
 from coursekit.models.registry import build_encoder
 from coursekit.runtime import CourseError
@@ -27,8 +28,9 @@ def test_registered_by_name_with_a_spec(encoder):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_tensor_has_the_name_and_shape_it_has_in_the_detector(size):
+def test_every_tensor_has_the_name_and_shape_it_has_in_the_detector(size, monkeypatch):
     model = detector(size)
+    monkeypatch.setattr(yolo_backbone, "new_detector", lambda size: model)  # build the large ones once
     theirs = {k: v.shape for k, v in model.state_dict().items() if int(k.split(".")[1]) < BACKBONE_LAYERS}
     ours = YOLOBackbone(size)
     assert {k: v.shape for k, v in ours.state_dict().items()} == theirs
