@@ -7,11 +7,12 @@ their Flickr licences.
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from coursekit.data.downloads import Remote, download, download_many, extract
-from coursekit.runtime import CourseError, home
+from coursekit.runtime import CourseError, home, offline
 
 CLASS_OF_CATEGORY = {1: 0, 2: 1, 3: 2, 6: 3}  # COCO's person, bicycle, car, bus
 CATEGORY_NAMES = {1: "person", 2: "bicycle", 3: "car", 6: "bus"}
@@ -125,14 +126,24 @@ def base_url() -> str:
     return os.environ.get("COURSEKIT_COCO_URL", "").strip().rstrip("/") or OFFICIAL
 
 
+def _or_say_how_else(fetch: Callable, *arguments, **known):
+    """fetch(...), and where that fails, what can be done without a network."""
+    try:
+        return fetch(*arguments, **known)
+    except CourseError as error:
+        raise CourseError(f"{error}\nWithout a network: name COCO files that you have with --annotations and "
+                          "--images, or draw a dataset with `coursekit data road-objects`.") from error
+
+
 def fetch_annotations() -> Path:
-    """COCO 2017's annotations of the val photographs (241 MB zipped), fetched once. Returns instances_val2017.json."""
+    """COCO 2017's annotations of the val photographs (253 MB zipped), fetched once. Returns instances_val2017.json."""
     folder = home() / "downloads" / "coco"
     unpacked = folder / "annotations_trainval2017"
     if not (unpacked / MEMBER).is_file():
         known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
-        print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
-        archive = download(f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
+        if not offline():
+            print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
+        archive = _or_say_how_else(download, f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
         extract(archive, unpacked, only=[MEMBER])
         archive.unlink()  # the rest of it is not needed
     return unpacked / MEMBER
@@ -149,8 +160,8 @@ def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
         url = photograph.url.replace(OFFICIAL, base_url(), 1)
         files[photograph.id] = Remote(url, folder / f"{photograph.id:012d}{PurePosixPath(photograph.name).suffix}")
     missing = sum(not remote.to.exists() for remote in files.values())
-    if missing:
+    if missing and not offline():
         print(f"Fetching {missing} photographs from {base_url()} (about {missing * 0.16:.0f} MB).", flush=True)
-    fetched = download_many(list(files.values()), f"fetching {len(files)} photographs")
+    fetched = _or_say_how_else(download_many, list(files.values()), f"fetching {len(files)} photographs")
     print(f"Photographs: {fetched} fetched, {len(files) - fetched} already there.", flush=True)
     return {number: remote.to for number, remote in files.items()}

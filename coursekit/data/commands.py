@@ -22,7 +22,7 @@ def add_commands(subparsers) -> None:
 
     coco = commands.add_parser("from-coco", help="make road_objects of COCO's photographs",
                                description="Make road_objects of COCO's photographs. Without --annotations, COCO 2017 "
-                                           "val's are downloaded (241 MB); without --images, the photographs that are "
+                                           "val's are downloaded (253 MB); without --images, the photographs that are "
                                            "needed.")
     coco.add_argument("--annotations", action="append", default=[], metavar="FILE",
                       help="an instances_*.json file; may be repeated")
