@@ -135,8 +135,8 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
                 furthest = max(furthest, here)
                 if failures > retries:
                     kept = f"{here} bytes have arrived and are kept: check" if here else "Check"
-                    raise CourseError(f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run the "
-                                      "same command again.") from error
+                    raise CourseError(f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run "
+                                      "the same command again.") from error
                 time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
     try:
         _verify(remote, part, f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
