@@ -10,6 +10,7 @@ Importing this module switches off, for this process only and without writing to
 - the weights that the mixed-precision check on a GPU would fetch: the model to be trained is compared with itself;
 - one CPU thread: the import exports OMP_NUM_THREADS=1, and `select_device("cpu")` sets cores - 1, which may be 1;
 - pickles that run code: ULTRALYTICS_SAFE_LOAD=true, so that checkpoints load with `weights_only=True`;
+- its replacements of `PIL.Image.open` (which installs a package for a file that is no image) and `torch.save`;
 - changed print options of NumPy and torch, which would change how the next cell prints.
 
 `session()` does what belongs to one call: no third-party loggers, quiet output, global state put back.
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import matplotlib.font_manager
 import numpy as np
+import PIL.Image
 import torch  # before ultralytics: whoever comes first decides how many OpenMP threads torch starts with
 
 from coursekit import runtime
@@ -51,10 +53,16 @@ def _threads_before_import() -> int:
     return max(torch.get_num_threads(), runtime.threads())
 
 
+def _own_functions() -> tuple[Callable, Callable]:
+    """PIL's `Image.open` and torch's `save` as these libraries define them, also where Ultralytics was here first."""
+    patches = sys.modules.get("ultralytics.utils.patches")
+    return getattr(patches, "_image_open", PIL.Image.open), getattr(patches, "_torch_save", torch.save)
+
+
 def _import_quietly() -> None:
     """Import ultralytics, then put back what the import changed outside itself."""
     threads, numpy_options = _threads_before_import(), np.get_printoptions()
-    torch_options = dict(vars(torch._tensor_str.PRINT_OPTS))
+    torch_options, functions = dict(vars(torch._tensor_str.PRINT_OPTS)), _own_functions()
     kept = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "YOLO_OFFLINE")}
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # these two stay: a process started from here needs them as well
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
@@ -70,6 +78,7 @@ def _import_quietly() -> None:
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         if runtime.offline():
             os.environ["YOLO_OFFLINE"] = "true"
+        PIL.Image.open, torch.save = functions
         np.set_printoptions(**{k: v for k, v in numpy_options.items() if k not in ("override_repr",)})
         torch.set_printoptions(**torch_options)
         torch.set_num_threads(threads)

@@ -19,13 +19,14 @@ lookups = []
 def refuse(*args, **kwargs):
     lookups.append(str(args[0])); raise OSError("closed")
 socket.getaddrinfo = socket.socket.connect = refuse
-import numpy, torch
+import numpy, PIL.Image, torch
 torch.set_printoptions(precision=3)
 {imports}
 from ultralytics.utils import events
 print(json.dumps({{
     "threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"), "events": events.events.enabled,
     "offline": os.environ.get("YOLO_OFFLINE"), "lookups": lookups,
+    "replaced": [f.__module__ for f in (PIL.Image.open, torch.save)],
     "numpy": numpy.get_printoptions()["linewidth"], "torch": torch._tensor_str.PRINT_OPTS.precision}}))
 """
 OURS = "import coursekit.detection.ultralytics_setup"
@@ -56,13 +57,14 @@ def test_importing_keeps_threads_network_analytics_and_print_options(imports):
     assert got["threads"] == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else got["threads"] > 0
     assert got["omp"] is None, "a process started from here would get one thread"
     assert got["events"] is False and got["lookups"] == [] and got["offline"] is None
-    assert (got["numpy"], got["torch"]) == (75, 3)
+    assert (got["numpy"], got["torch"]) == (75, 3) and got["replaced"] == ["PIL.Image", "torch.serialization"]
     assert got["out"] == [] and got["errors"] == ""
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux tells what the process began with")
 def test_threads_come_back_where_ultralytics_was_imported_first(imports):
     assert imports["theirs first"]["threads"] == len(os.sched_getaffinity(0))
+    assert imports["theirs first"]["replaced"] == ["PIL.Image", "torch.serialization"]
     assert imports["theirs first"]["omp"] is None and imports["theirs first"]["events"] is False
 
 
