@@ -1,5 +1,6 @@
 """What lies behind and under the traffic of drawn road scenes: sky, far hills, ground textures, facades."""
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -166,15 +167,16 @@ def draw_wall(
     t0 = (near - ay) / (by - ay) if ay < near else 0.0
     t1 = (near - ay) / (by - ay) if by < near else 1.0
     px, py, qx, qy = ax + (bx - ax) * t0, ay + (by - ay) * t0, ax + (bx - ax) * t1, ay + (by - ay) * t1
-    pixels = camera.project(np.array([(px, py, height), (qx, qy, height), (qx, qy, 0), (px, py, 0)]))[0]
-    (left_, top_), (right, bottom) = pixels.min(0).tolist(), pixels.max(0).tolist()
-    x0, y0, x1, y1 = int(max(0, left_)), int(max(0, top_)), int(min(size, right + 2)), int(min(size, bottom + 2))
+    corners = [camera.pixel(*corner)[:2] for corner in ((px, py, height), (qx, qy, height), (qx, qy, 0), (px, py, 0))]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    x0, y0 = int(max(0, min(xs))), int(max(0, min(ys)))
+    x1, y1 = int(min(size, max(xs) + 2)), int(min(size, max(ys) + 2))
     if x1 - x0 < 1 or y1 - y0 < 1:
         return
-    length, step = np.hypot(bx - ax, by - ay), 48 / cell
+    length, step = math.hypot(bx - ax, by - ay), 48 / cell
     u0, u1, v = length * t0 * step, length * t1 * step, height * step
     source = np.array([(u0, 288 - v), (u1, 288 - v), (u1, 288), (u0, 288)], np.float32)
-    pixels = (pixels - (x0, y0)).astype(np.float32)
+    pixels = np.array([(x - x0, y - y0) for x, y in corners], np.float32)
     matrix = cv2.getPerspectiveTransform(source, pixels)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillConvexPoly(mask, (pixels * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
@@ -185,11 +187,12 @@ def draw_wall(
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
-    left = veil(float(np.hypot(px + qx, py + qy)) / 2, light)
+    left = veil(math.hypot(px + qx, py + qy) / 2, light)
     gain = (
         tint
         * (light.sky * 0.75 + light.bounce * 0.5 + light.sun * shade)
         * (left * (LIT if light.time == "night" else 1))
     )
-    wall = cv2.transform(wall, np.column_stack([np.diag(gain), light.fog * ((1 - left) * 255)]))
+    (r, g, b), (fr, fg, fb) = gain.tolist(), (light.fog * ((1 - left) * 255)).tolist()
+    wall = cv2.transform(wall, np.array([(r, 0, 0, fr), (0, g, 0, fg), (0, 0, b, fb)]))
     cv2.copyTo(wall, mask, image[y0:y1, x0:x1])

@@ -38,22 +38,30 @@ class Camera:
         depth = np.maximum(seen[..., 2], 0.05)
         return seen[..., :2] * (self.focal / depth)[..., None] + self.size / 2, seen[..., 2]
 
+    @cached_property
+    def _rows(self) -> list[list[float]]:
+        return self.axes.tolist()
+
+    def pixel(self, x: float, y: float, z: float) -> tuple[float, float, float]:
+        """One world point -> pixel x, pixel y and depth: `project` for a single point, without NumPy's overhead."""
+        z -= self.height
+        across, down, depth = (a * x + b * y + c * z for a, b, c in self._rows)
+        scale = self.focal / max(depth, 0.05)
+        return across * scale + self.size / 2, down * scale + self.size / 2, depth
+
     def ground(self, polygon: np.ndarray, near: float = 0.35) -> np.ndarray:
         """Pixels (m, 2) of a polygon (n, 3) after cutting off what is nearer than `near` metres; m = 0 if all of it
         is."""
-        depth = (polygon - self.eye) @ self.axes[2] - near
-        if (depth < 0).any():
-            if (depth < 0).all():
-                return np.zeros((0, 2))
-            after, d_after = np.roll(polygon, -1, 0), np.roll(depth, -1)
-            kept = []
-            for p, q, d, e in zip(polygon, after, depth, d_after, strict=True):
-                if d >= 0:
-                    kept.append(p)
-                if (d >= 0) != (e >= 0):
-                    kept.append(p + (q - p) * (d / (d - e)))
-            polygon = np.array(kept)
-        return self.project(polygon)[0]
+        depth = ((polygon - self.eye) @ self.axes[2] - near).tolist()
+        corners, kept = polygon.tolist(), []
+        for k, (p, d) in enumerate(zip(corners, depth, strict=True)):
+            q, e = corners[(k + 1) % len(corners)], depth[(k + 1) % len(corners)]
+            if d >= 0:
+                kept.append(p)
+            if (d >= 0) != (e >= 0):
+                t = d / (d - e)
+                kept.append([a + (b - a) * t for a, b in zip(p, q, strict=True)])
+        return self.project(np.array(kept))[0] if kept else np.zeros((0, 2))
 
 
 @dataclass(frozen=True)

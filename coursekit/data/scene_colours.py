@@ -52,7 +52,7 @@ def hue(rng: np.random.Generator, saturation=(0.2, 0.95), value=(0.15, 0.95)) ->
 def paint(rng: np.random.Generator) -> np.ndarray:
     """A vehicle's or bicycle's paint (3,): greys about as often as hues."""
     if rng.random() < 0.45:
-        return np.clip(pick(rng, GREYS) + rng.normal(0, 0.02, 3), 0.02, 1)
+        return np.maximum(pick(rng, GREYS) + rng.normal(0, 0.02, 3), 0.02)
     return hue(rng, (0.35, 1.0), (0.2, 0.95))
 
 
@@ -60,7 +60,7 @@ def cloth(rng: np.random.Generator) -> np.ndarray:
     """A garment's colour (3,): greys, denim, muted and loud hues."""
     kind = rng.random()
     if kind < 0.35:
-        return np.clip(pick(rng, GREYS) + rng.normal(0, 0.02, 3), 0.02, 1)
+        return np.maximum(pick(rng, GREYS) + rng.normal(0, 0.02, 3), 0.02)
     if kind < 0.5:
         return np.array([0.22, 0.30, 0.45]) * rng.uniform(0.4, 1.5)
     return hue(rng, (0.15, 0.95), (0.12, 0.95))

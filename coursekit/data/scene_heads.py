@@ -22,7 +22,7 @@ def head(mesh: Mesh, p: Pose, rng, detail, tone, helmet) -> None:
     left = cross(UP, ahead)
     left /= np.linalg.norm(left)
     up = cross(ahead, left)
-    rows, sides = (5, 8) if detail == 0 else (8, 12) if detail == 1 else (12, 18)
+    rows, sides = ((4, 6), (5, 8), (8, 12), (12, 18))[detail]
     v = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1) * 0.985)
     turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
     flat = np.sqrt(1 - v**2)[:, None]
@@ -84,7 +84,7 @@ def head(mesh: Mesh, p: Pose, rng, detail, tone, helmet) -> None:
         mesh.add(
             [c - w, c + w, c + w * 0.8 + d, c - w * 0.8 + d], gear * 0.8, normal=up[None], two_sided=True, bias=0.1
         )
-    if detail:
+    if detail > 1:
         face(mesh, p, rng, size, ahead, left, up, tone, hair)
 
 

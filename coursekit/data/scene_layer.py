@@ -58,12 +58,13 @@ class Layer:
             chosen, colours = chosen[seen], colours[seen]
         order = np.argsort(-(distance - paint[:, 4])[chosen], kind="stable")
         begin, end, colours = starts[chosen], starts[chosen + 1], colours.tolist()
-        for k in order.tolist():
-            corners = pixels[begin[k] : end[k]]
-            if len(corners) == 4:
-                cv2.fillConvexPoly(self.rgba, corners, colours[k], cv2.LINE_8, FIXED)
+        rgba, ends, convex, line = self.rgba, end.tolist(), cv2.fillConvexPoly, cv2.LINE_8
+        for k, first in zip(order.tolist(), begin[order].tolist(), strict=True):
+            last = ends[k]
+            if last - first == 4:
+                convex(rgba, pixels[first:last], colours[k], line, FIXED)
             else:
-                cv2.fillPoly(self.rgba, [corners], colours[k], cv2.LINE_8, FIXED)
+                cv2.fillPoly(rgba, [pixels[first:last]], colours[k], line, FIXED)
         self.parts = [self]
         if split:
             self._separate(pixels, begin, end, order, chosen < split)
@@ -92,7 +93,8 @@ class Layer:
     def finish(self, grain: np.ndarray | None, soften: float) -> np.ndarray:
         """Scale down to the frame's resolution: float32 (h, w, 4), premultiplied, in [0, 255].
 
-        grain: (2D, about 1 in the mean) multiplies the colours: folds, dirt, texture. soften: blur in frame pixels.
+        grain: float32 (h, w), about 1 in the mean, multiplies the colours: folds, dirt, texture. soften: blur in
+        frame pixels.
         """
         size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
         if self.fine == 2 and min(self.rgba.shape[:2]) > 3:  # large objects: smooth the facets away inside the outline
@@ -101,7 +103,7 @@ class Layer:
             self.rgba = cv2.bitwise_and(smooth, cv2.merge([self.rgba[..., 3]] * 4))
         small = cv2.resize(self.rgba, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if grain is not None:
-            small[..., :3] *= grain[: size[1], : size[0], None]
+            cv2.multiply(small, cv2.merge([grain] * 3 + [np.ones_like(grain)]), small)
         if soften > 0.25:
             small = cv2.GaussianBlur(small, (0, 0), soften)
         return small

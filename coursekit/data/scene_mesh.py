@@ -10,12 +10,11 @@ import numpy as np
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The cross product of (..., 3) arrays; np.cross costs five times as much on small ones."""
-    x, y, z = (
-        a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
-        a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2],
-        a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0],
-    )
-    return np.stack([x, y, z], -1)
+    out = np.empty(a.shape if a.ndim >= b.ndim else b.shape)
+    out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return out
 
 
 def unit(v: np.ndarray) -> np.ndarray:
@@ -112,10 +111,9 @@ class Mesh:
         rings = np.asarray(rings, float)
         colour = np.asarray(colour, float)
         colour = colour[:, None] if colour.ndim == 2 else colour
-        shape = (1, len(rings) - 1, rings.shape[1], 3)
         self.lofts(
             rings[None],
-            np.broadcast_to(colour, shape[1:])[None],
+            colour[None] if colour.ndim == 3 else colour,
             caps=caps,
             axis=None if axis is None else np.asarray(axis)[None],
             **kind,
@@ -139,17 +137,20 @@ class Mesh:
                 normal = normal[:, :-1] + normal[:, 1:]
                 kind["normal"] = unit(normal + np.roll(normal, -1, 2)).reshape(-1, 3)
             rings, axis = resample(along, rings, around), along @ axis
-        turned = np.concatenate([rings[:, :, 1:], rings[:, :, :1]], 2)
-        quads = np.stack([rings[:, :-1], turned[:, :-1], turned[:, 1:], rings[:, 1:]], 3)  # (T, S-1, K, 4, 3)
-        shape = quads.shape[:3]
-        inside = np.broadcast_to(((axis[:, :-1] + axis[:, 1:]) / 2)[:, :, None], (*shape, 3)).reshape(-1, 3)
-        colour = np.broadcast_to(colour, (*shape, 3))
-        self.add(quads.reshape(-1, 4, 3), colour.reshape(-1, 3), inside=inside, **kind)
+        size, count, ring = rings.shape[:3]
+        quads, inside = np.empty((size, count - 1, ring, 4, 3)), np.empty((size, count - 1, ring, 3))
+        quads[:, :, :, 0], quads[:, :, :, 3] = rings[:, :-1], rings[:, 1:]
+        quads[:, :, :-1, 1], quads[:, :, :-1, 2] = rings[:, :-1, 1:], rings[:, 1:, 1:]
+        quads[:, :, -1, 1], quads[:, :, -1, 2] = rings[:, :-1, 0], rings[:, 1:, 0]
+        inside[:] = ((axis[:, :-1] + axis[:, 1:]) / 2)[:, :, None]
+        paint = np.empty_like(inside)
+        paint[:] = colour
+        self.add(quads.reshape(-1, 4, 3), paint.reshape(-1, 3), inside=inside.reshape(-1, 3), **kind)
         if caps:
             kind.pop("normal", None)
             self.add(
                 np.concatenate([rings[:, 0], rings[:, -1]]),
-                np.concatenate([colour[:, 0, 0], colour[:, -1, 0]]),
+                np.concatenate([paint[:, 0, 0], paint[:, -1, 0]]),
                 inside=np.concatenate([axis[:, 1], axis[:, -2]]),
                 **kind,
             )
@@ -171,13 +172,13 @@ class Mesh:
         """T round limbs along `axis` (T, S, 3) with `radii` (T, S) and colour (T, 3); `flat` (number or (T,)) makes
         them flat at right angles to `across`."""
         along = unit(axis[:, -1] - axis[:, 0])
-        across = np.asarray(across, float)
-        wide = across - along * (along @ across)[:, None]
+        wide = np.asarray(across, float)
+        wide = wide - along * (along @ wide)[:, None]
         poor = (wide * wide).sum(1) < 0.01
         if poor.any():
             wide[poor] = np.array([1.0, 0, 0]) - along[poor] * along[poor, :1]
         wide = unit(wide)
-        deep = cross(along, wide) * np.broadcast_to(np.asarray(flat, float), (len(along),))[:, None]
+        deep = cross(along, wide) * (flat[:, None] if isinstance(flat, np.ndarray) else flat)
         turn = np.arange(sides) * (2 * np.pi / sides)
         circle = np.cos(turn)[:, None] * wide[:, None] + np.sin(turn)[:, None] * deep[:, None]  # (T, K, 3)
         self.lofts(

@@ -62,7 +62,7 @@ def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Gener
     tallest = (high - low).max()
     layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
     layer.draw(mesh, pixels, camera, light, len(thing.mesh.counts[0]) if thing.rider else 0)
-    grain = 1 + 0.05 * colours.patch(rng, colours.noise(512, 32, 2, 4), y1 - y0, x1 - x0)
+    grain = 1 + np.float32(0.05) * colours.patch(rng, colours.noise(512, 32, 2, 4), y1 - y0, x1 - x0)
     painted = []
     for part, owner in zip(layer.parts, (thing, thing.rider), strict=False):
         rgba = part.finish(grain, blur)
@@ -135,7 +135,7 @@ def lamp_glow(image: np.ndarray, thing: Thing, camera: Camera, light: Light) -> 
     for side in (1, -1):
         local = np.array([(1 if ahead else -1) * thing.half[0], side * thing.half[1] * 0.75])
         at = thing.position + (local[0] * c - local[1] * s, local[0] * s + local[1] * c)
-        (pixel,), (depth,) = camera.project(np.array([[*at, 0.75]]))
+        *pixel, depth = camera.pixel(*at, 0.75)
         if depth < 0.5:
             continue
         radius = int(np.clip(camera.focal * (0.75 if ahead else 0.4) / depth, 3, 90))
@@ -154,7 +154,7 @@ def lamp_glow(image: np.ndarray, thing: Thing, camera: Camera, light: Light) -> 
 
 def mirror(image: np.ndarray, painted: Painted, camera: Camera, light: Light) -> None:
     """A faint, smeared mirror image on wet ground."""
-    (base,), _ = camera.project(np.array([[*painted.thing.position, 0.0]]))
+    base = camera.pixel(*painted.thing.position, 0.0)
     x0, y0, x1, y1 = painted.box
     bottom = min(int(base[1]) + 1, y1)
     rows = min(bottom - y0, camera.size - bottom)
@@ -192,16 +192,18 @@ def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Paint
 
 def compose(image: np.ndarray, layers: list[Painted], camera: Camera, light: Light) -> None:
     """Paint the layers, far to near, each in the air of its distance."""
-    fog = (light.fog * 255).astype(np.float32)
+    fog = light.fog.tolist()
     if light.weather == "rain":
         for layer in layers:
             mirror(image, layer, camera, light)
     for layer in layers:
         x0, y0, x1, y1 = layer.box
-        left = np.float32(veil(layer.depth, light))
-        region, alpha = image[y0:y1, x0:x1], layer.rgba[..., 3:] * np.float32(1 / 255)
-        region *= 1 - alpha
-        colour = layer.rgba[..., :3]
-        region += colour if left > 0.995 else colour * left + fog * alpha * (1 - left)
+        left, region = veil(layer.depth, light), image[y0:y1, x0:x1]
+        *rgb, alpha = cv2.split(layer.rgba)
+        if left < 0.995:
+            rgb = [cv2.addWeighted(channel, left, alpha, (1 - left) * f, 0) for channel, f in zip(rgb, fog, strict=True)]
+        through = cv2.addWeighted(alpha, -1 / 255, alpha, 0, 1)
+        cv2.multiply(region, cv2.merge([through] * 3), region)
+        cv2.add(region, cv2.merge(rgb), region)
         if light.time == "night":
             lamp_glow(image, layer.thing, camera, light)

@@ -68,10 +68,10 @@ class Limbs:
         self.axis.append(axis), self.radii.append(radii), self.colour.append(colour), self.flat.append(flat)
 
     def finish(self, mesh: Mesh, sides: int, fine: int) -> None:
-        """Put them into the mesh."""
-        mesh.tubes(
-            np.array(self.axis), np.array(self.radii), np.array(self.colour), sides, np.array(self.flat), fine=fine
-        )
+        """Put them into the mesh; with fewer than six sides, of three points instead of five."""
+        kept = slice(None) if sides > 5 else [1, 2, 3]
+        axis, radii = np.array(self.axis)[:, kept], np.array(self.radii)[:, kept]
+        mesh.tubes(axis, radii, np.array(self.colour), sides, np.array(self.flat), fine=fine, caps=sides > 5)
 
 
 def skirt(mesh, p: Pose, sides, colour, length, flare) -> None:
@@ -164,9 +164,9 @@ def carried(mesh, p: Pose, rng, raining) -> None:
 
 
 def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False, helmet: bool = False) -> Mesh:
-    """A clothed person around a pose, in the pose's coordinates. detail: 0 far, 1, 2 near."""
+    """A clothed person around a pose, in the pose's coordinates. detail: 0 far to 3 near."""
     mesh, h = Mesh(), p.height
-    sides, fine = (6, 8, 10)[detail], 2 if detail == 2 else 1
+    sides, fine = (4, 6, 7, 10)[detail], 2 if detail == 3 else 1
     tone, top, bottom, shoes = (
         colours.skin(rng),
         colours.cloth(rng),

@@ -111,9 +111,9 @@ def populate(street: Street, camera: Camera, light: Light, rng: np.random.Genera
 
 
 def detail_of(camera: Camera, label: int, depth: float) -> int:
-    """0 for what is small in the frame, 1 for middling, 2 for near."""
+    """How finely to model: 0 for what is small in the frame, to 3 for what is large."""
     pixels = camera.focal * HEIGHT[label] / max(depth, 0.5)
-    return 0 if pixels < 40 else 1 if pixels < 150 else 2
+    return sum(pixels > step for step in (36, 75, 150))
 
 
 def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool = False) -> None:

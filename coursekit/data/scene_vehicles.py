@@ -15,7 +15,7 @@ from coursekit.data.scene_vehicle_shapes import SHAPES, Shape, jitter
 
 GLASS = np.array([0.07, 0.085, 0.10])
 RUBBER = np.array([0.045, 0.045, 0.05])
-PATCH_STEPS = 3
+PATCH_STEPS = 2
 TRIM = np.array([0.07, 0.07, 0.075])
 
 
@@ -43,10 +43,10 @@ class Body:
 
     def at(self, along, around) -> np.ndarray:
         """Surface points (..., 3) for coordinates that broadcast."""
-        along, around = np.broadcast_arrays(np.asarray(along, float), np.asarray(around, float))
-        i = np.clip(np.searchsorted(self.x, along, side="right") - 1, 0, len(self.x) - 2)
+        along, around = np.asarray(along, float), np.asarray(around, float)
+        i = np.minimum(np.maximum(np.searchsorted(self.x, along, side="right") - 1, 0), len(self.x) - 2)
         f = ((along - self.x[i]) / (self.x[i + 1] - self.x[i]))[..., None]
-        j = np.clip(around.astype(int), 0, 8)
+        j = np.minimum(around.astype(int), 8)
         g = (around - j)[..., None]
         near = self.rings[i, j] * (1 - f) + self.rings[i + 1, j] * f
         far = self.rings[i, j + 1] * (1 - f) + self.rings[i + 1, j + 1] * f
@@ -192,7 +192,7 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
 
 
 def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> Mesh:
-    """A vehicle in its own coordinates. subtype: a key of SHAPES; detail: 0 for far ones, to 2 for near ones."""
+    """A vehicle in its own coordinates. subtype: a key of SHAPES; detail: 0 for far ones, to 3 for near ones."""
     shape = jitter(SHAPES[subtype], rng)
     body, mesh = Body.of(shape), Mesh()
     first, second = colours.paint(rng), colours.paint(rng)
@@ -208,7 +208,7 @@ def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> M
         skin,
         axis=np.stack([body.rings[:, 0, 0], 0 * body.x, 0.5 * (body.rings[:, 0, 2] + body.rings[:, 3, 2])], 1),
         gloss=gloss,
-        fine=max(1, detail),
+        fine=max(1, detail - 1),
         cubic=False,
     )
     wheels(mesh, shape, rng, detail)

@@ -12,6 +12,8 @@ from coursekit.data import scene_backdrop as backdrop
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_camera import Camera, Light
 
+NEAR = 0.35  # metres: what is nearer than this is cut off
+
 
 @dataclass(frozen=True)
 class Street:
@@ -29,9 +31,12 @@ class Street:
 
     def world(self, s, d, z=0.0) -> np.ndarray:
         """Street coordinates (broadcast together) -> world points (..., 3)."""
-        s, d, z = np.broadcast_arrays(np.asarray(s, float), np.asarray(d, float) - self.offset, np.asarray(z, float))
+        d = np.asarray(d, float) - self.offset
         c, n = np.cos(self.angle), np.sin(self.angle)
-        return np.stack([s * n + d * c, s * c - d * n, z], -1)
+        x, y = s * n + d * c, s * c - d * n
+        out = np.empty((*x.shape, 3))
+        out[..., 0], out[..., 1], out[..., 2] = x, y, z
+        return out
 
     def street(self, x: float, y: float) -> tuple[float, float]:
         """World x, y -> s, d."""
@@ -79,23 +84,38 @@ class Ground:
         self.rough = np.zeros(image.shape[:2], np.uint8)
         self.lit = light.sky + light.sun * max(light.sun_direction[2], 0.0)
 
+        self.rows, self.batches = [], []
+
     def quad(self, s0, s1, d0, d1, colour, rough=None) -> None:
         """The rectangles s0..s1 by d0..d1 in street coordinates, numbers or (n,): all in one colour (3,)."""
-        s0, s1, d0, d1 = np.broadcast_arrays(*np.atleast_1d(s0, s1, d0, d1))
-        world = self.street.world(np.stack([s0, s1, s1, s0], 1), np.stack([d0, d0, d1, d1], 1))  # (n, 4, 3)
+        count = max(np.size(s0), np.size(d0))
+        rows = np.empty((count, 4))
+        rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = s0, s1, d0, d1
+        self.rows.append(rows)
+        self.batches.append((count, (np.asarray(colour) * self.lit * 255).tolist(), rough))
+
+    def paint(self) -> None:
+        """Paint all rectangles, in the order in which they came."""
+        rows = np.concatenate(self.rows)
+        world = self.street.world(rows[:, [0, 1, 1, 0]], rows[:, [2, 2, 3, 3]])  # (n, 4, 3)
         pixels, depth = self.camera.project(world)
-        near = depth < 0.35
-        whole = pixels[~near.any(1)]
-        size = self.camera.size
-        seen = (whole.max(1) > 0).all(1) & (whole.min(1) < size).all(1)
-        shapes = list(whole[seen])
-        shapes += [cut for quad in world[near.any(1) & ~near.all(1)] if len(cut := self.camera.ground(quad)) > 2]
-        if not shapes:
-            return
-        fixed = [np.round(shape * 16).clip(-4e6, 4e6).astype(np.int32) for shape in shapes]
-        cv2.fillPoly(self.image, fixed, (np.asarray(colour) * self.lit * 255).tolist(), cv2.LINE_AA, 4)
-        if rough is not None:
-            cv2.fillPoly(self.rough, fixed, int(rough), cv2.LINE_8, 4)
+        near = depth < NEAR
+        whole, gone = ~near.any(1), near.all(1)
+        gone |= whole & ((pixels.max(1) < 0) | (pixels.min(1) > self.camera.size)).any(1)
+        fixed, start = np.round(np.clip(pixels * 16, -4e6, 4e6)).astype(np.int32), 0
+        for count, colour, rough in self.batches:
+            shapes = []
+            for k in range(start, start + count):
+                if whole[k] and not gone[k]:
+                    shapes.append(fixed[k])
+                elif not gone[k]:
+                    cut = self.camera.ground(world[k], NEAR)
+                    shapes.append(np.round(np.clip(cut * 16, -4e6, 4e6)).astype(np.int32))
+            start += count
+            if shapes:
+                cv2.fillPoly(self.image, shapes, colour, cv2.LINE_AA, 4)
+                if rough is not None:
+                    cv2.fillPoly(self.rough, shapes, int(rough), cv2.LINE_8, 4)
 
 
 def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> None:
@@ -140,6 +160,7 @@ def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.ran
     for side in (-1, 1):
         g.quad(-60, far, side * street.half, side * (street.half + 0.16), kerb, 40)
         g.quad(-60, far, side * (street.half - 0.25), side * street.half, asphalt * 0.75)
+    g.paint()
     backdrop.texture_ground(image, g.rough, camera, light, rng)
 
 
