@@ -38,7 +38,10 @@ VERBS = {
     "detect": Verb("coursekit.detection.commands", "fine-tune YOLO12 from a pretrained backbone",
                    "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100"),
     "label-efficiency": Verb("coursekit.detection.commands", "does pretraining pay at few labels?",
-                             "coursekit label-efficiency --help"),
+                             "coursekit label-efficiency --data road_objects/road_objects.yaml --backbone runs/ssl "
+                             "--labels 32 --out runs/few_labels"),
+    "recipes": Verb("coursekit.commands", "make the weights and results that ship with the course",
+                    "coursekit recipes lesson-encoder"),
     "lessons": Verb("coursekit.publishing.commands", "run, check and present the lessons", "coursekit lessons run 03"),
     "publish": Verb("coursekit.publishing.commands", "stamp the address of your copy into badges and setup cells",
                     "coursekit publish ada/seeing-without-labels"),

@@ -1,4 +1,4 @@
-"""The verbs `pretrain`, `evaluate` and `doctor` of the command line."""
+"""The verbs `pretrain`, `evaluate`, `recipes` and `doctor` of the command line."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ from coursekit.runtime import CourseError
 
 
 def add_commands(verbs) -> None:
-    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add the four verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
     pretrain = verbs.add_parser(
         "pretrain", help="train an encoder without labels",
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
@@ -41,6 +41,14 @@ def add_commands(verbs) -> None:
     evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="of crops, split and random weights")
     evaluate.set_defaults(run=run_evaluate)
 
+    recipes = verbs.add_parser(
+        "recipes", help="make the weights and results that ship with the course",
+        description="Make one of the files that ship in data/, with the budget that this machine is for: quick on a CPU, "
+                    "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.")
+    recipes.add_argument("name", nargs="?", metavar="NAME", help="the recipe to make")
+    recipes.add_argument("--out", metavar="DIR", help="where to write (default: data/ of the checkout)")
+    recipes.set_defaults(run=run_recipes)
+
     doctor = verbs.add_parser(
         "doctor", help="is this machine ready, and how to mend what is not",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
@@ -71,6 +79,20 @@ def run_doctor(args: argparse.Namespace) -> int:
     from coursekit import doctor
 
     return doctor.main([])
+
+
+def run_recipes(args: argparse.Namespace) -> int:
+    """`coursekit recipes`."""
+    from coursekit.recipes import RECIPES, make
+
+    if args.name is None:
+        width = max(map(len, RECIPES))
+        for name, recipe in RECIPES.items():
+            print(f"{name:<{width}}  {recipe.about}")
+        return 0
+    for path in make(args.name, args.out):
+        print(path)
+    return 0
 
 
 def run_pretrain(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("runtime", "data", "views", "models", "methods", "training", "evaluation", "detection", "recipes", "figures",
-         "widgets", "exercises", "publishing", "doctor", "commands", "cli")
+         "exercises", "widgets", "publishing", "doctor", "commands", "cli")
 FILES = sorted((ROOT / "coursekit").rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -154,7 +154,7 @@ def test_what_is_imported_is_required_and_the_other_way_round():
     tested = outside(ast.parse(file.read_text(encoding="utf-8")) for file in TESTS)
     assert dev | lab <= used | tested | TOOLS
     if any((ROOT / "tests" / "benchmarks").glob("bench_*.py")):
-        assert tested <= base | lab | dev | {"packaging", "tests", "scipy", "psutil"}
+        assert tested <= base | lab | dev | {"packaging", "tests", "scipy", "psutil", "tomli"}
 
 
 def tracked() -> list[Path]:
