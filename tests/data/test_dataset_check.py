@@ -88,7 +88,7 @@ def test_keypoints_are_known(data):
     assert problems(data) == []
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(alphabet="0123456789.-+e naif_\n\t\r\x0c", max_size=200) | st.text(max_size=80))
 def test_no_label_file_is_too_strange(text):
     rows, found = parse_labels(text, 4)
@@ -100,7 +100,7 @@ def test_no_label_file_is_too_strange(text):
 WORDS = st.text(alphabet="ab:#-\"'\x00ü", max_size=5) | st.just("images/train")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(["path", "train", "val", "test", "names", "nc", "kpt_shape"]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.integers(), inner, max_size=3))))

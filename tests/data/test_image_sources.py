@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from coursekit.data import image_sources
+from coursekit.data import drawn, image_sources
 from coursekit.data.images import ImageSet, lesson_images
 from coursekit.runtime import CourseError
 
@@ -83,13 +83,15 @@ def test_drawn_images_depend_on_the_seed_alone(own_home):
 def test_crops_are_balanced_labelled_and_kept(own_home, monkeypatch):
     monkeypatch.setattr(image_sources, "CACHE_FROM", 1)
     monkeypatch.setattr(image_sources, "drawing_version", lambda: "one")
-    crops = ImageSet.road_crops(24, 32, seed=3)
+    monkeypatch.setattr(drawn, "CROP_SCENE", 160)  # smaller is quicker
+    monkeypatch.setattr(drawn, "SMALLEST_CROP", 12)
+    crops = ImageSet.road_crops(14, 32, seed=3)
     counts = torch.bincount(crops.labels, minlength=len(crops.class_names))
-    assert crops.images.shape == (24, 3, 32, 32) and len(crops.class_names) >= 12
-    assert (counts > 0).sum() >= 9 and counts.max() <= 6
+    assert crops.images.shape == (14, 3, 32, 32) and len(crops.class_names) >= 12
+    assert (counts > 0).sum() >= 8 and counts.max() <= 3
     assert crops.labels[:10].unique().numel() > 2  # mixed, not sorted
     monkeypatch.setattr(image_sources, "draw_crops", None)  # would fail if it were drawn again
-    again = ImageSet.road_crops(24, 32, seed=3)
+    again = ImageSet.road_crops(14, 32, seed=3)
     assert torch.equal(again.images, crops.images) and torch.equal(again.labels, crops.labels)
 
 
