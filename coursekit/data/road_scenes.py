@@ -116,10 +116,8 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
         image = cv2.GaussianBlur(image, (0, 0), float(size / 320 * rng.uniform(0.8, 4.0)))
     scale = size / 320
     haze = 0.25 if light.weather in ("fog", "rain") else 0.12
-    painted = []
-    for k in scene_things.order(things):
-        blur = scale * haze * min(np.linalg.norm(things[k].position) / 15, 2)
-        painted += scene_paint.paint_alone(things[k], camera, light, rng, blur)
+    things = [things[k] for k in scene_things.order(things)]
+    painted = scene_paint.paint_all(things, camera, light, rng, scale * haze)
     owner, painted = scene_paint.visibility(painted, size)
     image = image.astype(np.float32)
     scene_paint.shadows(image, [layer.thing for layer in painted], camera, light)
@@ -134,10 +132,12 @@ def _label(image, owner, painted, light, seed) -> RoadScene:
     boxes = np.zeros((len(kept), 4), np.float32)
     visible = np.zeros(len(kept), np.float32)
     for i, (k, layer) in enumerate(kept):
-        masks[i] = owner == k + 1
-        x, y = np.flatnonzero(masks[i].any(0)), np.flatnonzero(masks[i].any(1))
-        boxes[i] = x[0], y[0], x[-1] + 1, y[-1] + 1
-        visible[i] = min(1.0, masks[i].sum() / max(layer.whole, 1))
+        left, top, right, bottom = layer.box
+        mine = owner[top:bottom, left:right] == k + 1
+        masks[i, top:bottom, left:right] = mine
+        x, y = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
+        boxes[i] = left + x[0], top + y[0], left + x[-1] + 1, top + y[-1] + 1
+        visible[i] = min(1.0, mine.sum() / max(layer.whole, 1))
     names = [layer.thing.subtype for _, layer in kept]
     return RoadScene(
         image,

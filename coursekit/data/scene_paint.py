@@ -9,7 +9,7 @@ import numpy as np
 from coursekit.data import scene_clutter as clutter
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_camera import Camera, Light
-from coursekit.data.scene_layer import Layer
+from coursekit.data.scene_layer import Faces, Layer, see
 from coursekit.data.scene_light import veil
 from coursekit.data.scene_things import Thing
 from coursekit.data.scene_traffic import BUS, CAR
@@ -32,44 +32,69 @@ class Painted:
     depth: float
 
 
-def paint_alone(thing: Thing, camera: Camera, light: Light, rng: np.random.Generator, blur: float) -> list[Painted]:
-    """Draw one thing, and who rides it, on layers of their own; nothing where it is out of the frame, or around the
-    camera."""
-    size = camera.size
-    depth = float(np.linalg.norm(thing.position))
-    foot = np.array([*thing.position, 0.0])
-    if thing.sprite:
-        kind, tall, tint, mirrored = thing.sprite
-        (base, tip), _ = camera.project(np.array([foot, foot + (0, 0, tall)]))
-        height = abs(base[1] - tip[1])
-        low, high = np.array([base[0] - height * 0.45, base[1] - height]), np.array([base[0] + height * 0.45, base[1]])
-    else:
-        mesh = thing.mesh.joined(thing.rider.mesh) if thing.rider else thing.mesh
-        pixels, depths = camera.project(mesh.points[0])
-        if depths.min() < 0.25:
-            return []
-        low, high = pixels.min(0), pixels.max(0)
-    x0, y0 = np.maximum(np.floor(low) - 2, 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(high) + 3, size).astype(int)
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        return []
-    box = (int(x0), int(y0), int(x1), int(y1))
-    if thing.sprite:
-        rgba = clutter.draw_foliage(kind, base, height, box, light, tint, mirrored)
-        if blur > 0.25:
-            rgba = cv2.GaussianBlur(rgba, (0, 0), blur)
-        return [Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)]
-    tallest = (high - low).max()
-    layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
-    layer.draw(mesh, pixels, camera, light, len(thing.mesh.counts[0]) if thing.rider else 0)
-    grain = 1 + np.float32(0.05) * colours.patch(rng, colours.noise(512, 32, 2, 4), y1 - y0, x1 - x0)
+def paint_all(
+    things: list[Thing], camera: Camera, light: Light, rng: np.random.Generator, haze: float
+) -> list[Painted]:
+    """Draw things, and who rides them, each on a layer of its own, in the order given.
+
+    haze: blur of what is 15 m away, frame pixels. Left out is what is not in the frame, or stands around the camera.
+    """
+    modelled = [thing for thing in things if not thing.sprite]
+    meshes = [thing.mesh.joined(thing.rider.mesh) if thing.rider else thing.mesh for thing in modelled]
+    faces = iter(see(meshes, camera, light))
     painted = []
-    for part, owner in zip(layer.parts, (thing, thing.rider), strict=False):
+    for thing in things:
+        depth = math.hypot(*thing.position)
+        blur = haze * min(depth / 15, 2)
+        if thing.sprite:
+            painted += paint_foliage(thing, camera, light, blur, depth)
+        else:
+            painted += paint_model(thing, next(faces), camera.size, rng, blur, depth)
+    return painted
+
+
+def frame_part(low, high, size: int) -> tuple[int, int, int, int] | None:
+    """The whole pixels of the frame around low..high (x, y), with a small margin; None where there are hardly any."""
+    x0, y0 = max(int(low[0]) - 2, 0), max(int(low[1]) - 2, 0)
+    x1, y1 = min(int(high[0]) + 4, size), min(int(high[1]) + 4, size)
+    return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
+
+
+def paint_foliage(thing: Thing, camera: Camera, light: Light, blur: float, depth: float) -> list[Painted]:
+    """A tree or bush: none or one."""
+    kind, tall, tint, mirrored = thing.sprite
+    *base, _ = camera.pixel(*thing.position, 0.0)
+    height = abs(base[1] - camera.pixel(*thing.position, tall)[1])
+    wide = height * 0.45
+    box = frame_part((base[0] - wide, base[1] - height), (base[0] + wide, base[1]), camera.size)
+    if box is None:
+        return []
+    rgba = clutter.draw_foliage(kind, base, height, box, light, tint, mirrored)
+    rgba = cv2.GaussianBlur(rgba, (0, 0), blur) if blur > 0.25 else rgba
+    return [Painted(thing, rgba, rgba[..., 3] > 127, box, 1.0, depth)]
+
+
+def paint_model(thing: Thing, faces: Faces, size: int, rng, blur: float, depth: float) -> list[Painted]:
+    """Anything that has a mesh: none or one, or two where there is a rider."""
+    if faces.nearest < 0.25:
+        return []
+    low, high = faces.pixels.min(0).tolist(), faces.pixels.max(0).tolist()
+    box = frame_part(low, high, size)
+    if box is None:
+        return []
+    tallest = max(high[0] - low[0], high[1] - low[1])
+    layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
+    parts = layer.draw(faces, len(thing.mesh.counts[0]) if thing.rider else 0)
+    noise = colours.patch(rng, colours.noise(512, 32, 2, 4), box[3] - box[1], box[2] - box[0])
+    grain, painted = 1 + np.float32(0.05) * noise, []
+    cut = len(thing.mesh.points[0])
+    outlines = (faces.pixels[:cut], faces.pixels[cut:])
+    for part, owner, outline in zip(parts, (thing, thing.rider), outlines, strict=False):
         rgba = part.finish(grain, blur)
         solid, whole = rgba[..., 3] > 127, 0.0
         if owner.label >= 0:
             whole = part.silhouette() if part.whole is not None else solid.sum()
-            whole = whole / _inside(camera.project(owner.mesh.points[0])[0], size)
+            whole = whole / _inside(outline, size)
         painted.append(Painted(owner, rgba, solid, box, float(whole), depth))
     return painted
 
@@ -201,7 +226,7 @@ def compose(image: np.ndarray, layers: list[Painted], camera: Camera, light: Lig
         left, region = veil(layer.depth, light), image[y0:y1, x0:x1]
         *rgb, alpha = cv2.split(layer.rgba)
         if left < 0.995:
-            rgb = [cv2.addWeighted(channel, left, alpha, (1 - left) * f, 0) for channel, f in zip(rgb, fog, strict=True)]
+            rgb = [cv2.addWeighted(c, left, alpha, (1 - left) * f, 0) for c, f in zip(rgb, fog, strict=True)]
         through = cv2.addWeighted(alpha, -1 / 255, alpha, 0, 1)
         cv2.multiply(region, cv2.merge([through] * 3), region)
         cv2.add(region, cv2.merge(rgb), region)
