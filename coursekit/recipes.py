@@ -29,7 +29,7 @@ from coursekit.training.files import write_atomically
 VIEW = 64                                                  # px, side of the views in lesson 03
 LESSON_ENCODER = ("resnet_micro", {})
 LESSON_VIEWS = {"scale": (0.3, 1.0), "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "blur": 0.2}
-DETECTOR_VIEW = 96
+DETECTOR_VIEW = 64
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def detector_backbone(work: Path, ship: Path) -> None:
     scenes = ImageSet.road_scenes(n, 160, seed=100)
     runtime.seed_everything(0)
     method = build_method("simclr", build_encoder("yolo12n", image_size=DETECTOR_VIEW), DETECTOR_VIEW, scale=(0.2, 1.0))
-    steps, batch = budget(quick=800, full=20_000), budget(quick=128, full=1024, smoke=32)
+    steps, batch = budget(quick=500, full=20_000), budget(quick=128, full=1024, smoke=32)
     precision = "bf16-mixed" if runtime.device() == "cpu" else None        # convolutions gain from it on a CPU that has it
     history = pretrain(method, ImageSet(scenes.images), steps=steps, batch_size=batch, lr=1e-3, precision=precision, out=work / "run")
     export_encoder(work / "run", ship / "checkpoints" / "simclr_yolo12n_road_scenes.safetensors")
