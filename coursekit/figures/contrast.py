@@ -18,7 +18,8 @@ MARKERS = "osD^vP*X"
 def _mark(ax: Axes, columns: Tensor) -> None:
     for row, column in enumerate(columns.tolist()):
         for width, ink in ((3.0, "white"), (1.3, "black")):                    # seen on any colour of either map
-            ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ink, lw=width))
+            frame = ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ink, lw=width))
+            frame.set_in_layout(False)                                          # inside anyway; measuring takes long
 
 
 def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
@@ -26,7 +27,7 @@ def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
     for (row, column) in torch.isfinite(values).nonzero().tolist():
         value = values[row, column].item()
         ax.text(column, row, format(value, form).replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
-                color="white" if bright(value) else INK)
+                color="white" if bright(value) else INK).set_in_layout(False)
 
 
 @styled

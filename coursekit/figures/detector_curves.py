@@ -85,6 +85,7 @@ def results_curves(runs: str | Path | Mapping[str, str | Path]) -> Figure:
     """
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}
+    longest = max(table["epoch"].max() for table in tables.values())
     fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2))
     for ax, (title, label, curves) in zip(axes.flat, PANELS, strict=True):
         for k, (name, table) in enumerate(tables.items()):
@@ -92,9 +93,11 @@ def results_curves(runs: str | Path | Mapping[str, str | Path]) -> Figure:
                 if column not in table:
                     continue
                 there = np.isfinite(table[column])
+                if not there.any():
+                    continue
                 epochs = table["epoch"][there]
                 values = table[column][there] * (100 if column.startswith("metrics/") else 1)
-                few = {"marker": "o", "markersize": 4} if len(values) < 15 else {}
+                few = {"marker": "os"[j], "markersize": 4} if len(values) < 15 else {}
                 color = PALETTE[k if len(tables) > 1 else j]
                 ax.plot(epochs, values, line, color=color, label=" ".join(filter(None, (name, part))), **few)
         ax.set_title(title)
@@ -102,6 +105,7 @@ def results_curves(runs: str | Path | Mapping[str, str | Path]) -> Figure:
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.set_ylim(bottom=0)
+        ax.set_xlim(0.5, longest + 0.5)
         if any(not text.startswith("_") for text in ax.get_legend_handles_labels()[1] if text):
             ax.legend(fontsize=8)
     told = []

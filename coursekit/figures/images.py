@@ -99,12 +99,13 @@ def draw_crop_boxes(ax: Axes, image: Tensor, theta: Tensor, labels: Sequence[str
 
 
 @styled
-def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[str] = ("view a", "view b")) -> Figure:
+def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[str] = ("view a", "view b"),
+               cell: float = CELL) -> Figure:
     """Each image with the boxes of its crops, and beside it the views. images: uint8 (N, 3, H, W); views: View of the
     same N images.
 
-    columns: how many images stand side by side. The frame of a view has the colour of its box; "flipped" is written
-    under a view that is mirrored.
+    columns: how many images stand side by side. cell: side of a view, inches. The frame of a view has the colour of its
+    box; "flipped" is written under a view that is mirrored.
     """
     n, per = len(images), 1 + len(views)
     if not views or any(len(view.pixels) != n for view in views):
@@ -114,7 +115,7 @@ def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[s
     names = list(names) + [f"view {k + 1}" for k in range(len(names), len(views))]
     ratios = ([images.shape[3] / images.shape[2]] + [1.0] * len(views) + [0.18]) * columns      # 0.18: a gap
     fig, axes = plt.subplots(rows, len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios},
-                             figsize=(sum(ratios[:-1]) * CELL, rows * (CELL + 0.22) + 0.3))
+                             figsize=(sum(ratios[:-1]) * cell, rows * (cell + 0.22) + 0.3))
     for ax in axes.flat:
         bare(ax)
     for i in range(n):

@@ -15,8 +15,10 @@ from collections.abc import Callable
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from coursekit.runtime import in_notebook
 
@@ -70,10 +72,26 @@ def alt_text(fig: Figure) -> str:
 def png(fig: Figure, close: bool = False) -> bytes:
     """The figure as the bytes of a PNG file, the same bytes for the same figure. close: close it afterwards."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    if fig.get_layout_engine() is None:                                         # labels may stand outside: let it look
+        fig.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    else:                                                                       # all is inside: drawn once, not twice
+        raw = io.BytesIO()
+        fig.savefig(raw, format="png", dpi=fig.dpi, pil_kwargs={"compress_level": 0})
+        pixels = np.asarray(Image.open(raw).convert("RGB"))
+        Image.fromarray(_trim(pixels)).save(buffer, format="PNG", compress_level=9)
     if close:
         plt.close(fig)
     return buffer.getvalue()
+
+
+def _trim(pixels: np.ndarray, margin: int = 8) -> np.ndarray:
+    """Cut off the empty border of a picture, uint8 (H, W, 3), but for a margin of some px."""
+    drawn = (pixels != pixels[0, 0]).any(axis=2)
+    if not drawn.any():
+        return np.ascontiguousarray(pixels)
+    (top, bottom), (left, right) = (np.flatnonzero(drawn.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    cut = pixels[max(top - margin, 0) : bottom + 1 + margin, max(left - margin, 0) : right + 1 + margin]
+    return np.ascontiguousarray(cut)
 
 
 def _png_with_alt(fig: Figure) -> tuple[str, dict]:

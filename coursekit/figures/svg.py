@@ -58,8 +58,9 @@ class SVG:
     def __init__(self, text: str, title: str, description: str):
         self.text, self.title, self.description = text, title, description
 
-    def _repr_svg_(self) -> str:
-        return self.text
+    def _repr_svg_(self) -> tuple[str, dict]:
+        """The SVG text and, as metadata, the description: for pages that show a diagram as an <img>."""
+        return self.text, {"alt": self.description}
 
     def __str__(self) -> str:
         return self.text

@@ -1,0 +1,6 @@
+"""Widgets around figures, each with a picture of its first state for those who see no widgets."""
+
+from coursekit.widgets.explorers import similarity_explorer, views_explorer
+from coursekit.widgets.quiz import quiz_widget
+
+__all__ = ["quiz_widget", "similarity_explorer", "views_explorer"]
