@@ -85,6 +85,28 @@ def test_torchvision_that_does_not_fit_torch_is_a_problem(monkeypatch):
     assert finding.state == "problem" and "torchvision::nms" in finding.text and "--force-reinstall" in finding.remedy
 
 
+def test_a_gpu_is_named_with_its_memory_and_number_format(monkeypatch):
+    import torch
+
+    card = namedtuple("Card", "name total_memory")("Tesla T4", 15 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 5))
+    monkeypatch.setattr("coursekit.runtime.device", lambda: "cuda")
+    finding = doctor.torch()
+    assert finding.state == "ok" and finding.text.endswith("device cuda: Tesla T4, 15 GB, 16-mixed")
+
+
+@pytest.mark.parametrize(("built", "remedy"), [("13.2", "Update the GPU's driver"), (None, "built without CUDA")])
+def test_a_gpu_that_torch_cannot_use_is_a_warning(monkeypatch, built, remedy):
+    import torch
+
+    monkeypatch.setattr("coursekit.runtime.device", lambda: "cpu")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(torch.version, "cuda", built)
+    finding = doctor.torch()
+    assert finding.state == "warning" and remedy in finding.remedy
+
+
 @pytest.mark.parametrize(("free", "state"), [(1, "warning"), (50, "ok")])
 def test_disk(monkeypatch, tmp_path, free, state):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: Usage(0, 0, free * 2**30))
@@ -143,6 +165,12 @@ def test_one_thread_on_many_cores_is_a_warning(monkeypatch):
     monkeypatch.setattr("coursekit.runtime.threads", lambda: 4)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert doctor.cores().state == "warning"
+
+
+def test_before_and_after_an_install_only_what_is_wrong_is_said(monkeypatch, capsys):
+    assert doctor.main(["--after-install"]) == 0 and capsys.readouterr().out == ""
+    monkeypatch.setattr(doctor, "opencv", lambda: doctor.Finding("OpenCV", "problem", "no", "Run: x"))
+    assert doctor.main(["--after-install"]) == 1 and "torch" not in capsys.readouterr().out
 
 
 def test_exit_status_and_remedies_follow_the_findings(monkeypatch, capsys):
