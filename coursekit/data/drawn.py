@@ -1,6 +1,7 @@
 """Many drawn scenes at once: seeds that never meet, drawing on all cores, and object crops balanced by subtype."""
 
 import hashlib
+import math
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,9 @@ PURPOSES = ("train", "val", "test", "scenes", "crops")
 MOST = 10_000_000  # scenes per purpose and seed
 SMALLEST_SCENE = 64  # px: smaller ones are drawn at this size and scaled down
 CROP_SCENE = 448  # px: scenes that crops are cut from
-SMALLEST_CROP = 32  # px: longer side of an object that is cropped
-VISIBLE_CROP = 0.6  # share of the object that must be visible
+SMALLEST_CROP = 40  # px: longer side of an object that is cropped
+VISIBLE_CROP = 0.7  # share of the object that must be visible
+SCENES_PER_CROP = 0.6  # at most; a balance of subtypes beyond that would cost more drawing than it is worth
 
 
 def scene_seed(purpose: str, seed: int, index: int) -> int:
@@ -61,13 +63,12 @@ def _image_and_mask(seed: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 def draw_crops(n: int, size: int, seed: int, context: float) -> tuple[np.ndarray, np.ndarray]:
     """n single objects cut from scenes: images uint8 (n, size, size, 3) RGB, labels int64 (n,) into SUBTYPES.
 
-    Square crops with a margin of `context` times the longer side; objects of at least 32 px, at least 60 % visible.
-    Every subtype gets its share of n as long as the scenes bring it: at most about n of them are drawn, and what rare
-    subtypes then lack is filled with others.
+    Square crops with a margin of `context` times the longer side; objects of at least 40 px, at least 70 % visible.
+    Every subtype gets its share of n as long as the scenes bring it; what rare subtypes lack is filled with others.
     """
     quota = [n // len(SUBTYPES) + (k < n % len(SUBTYPES)) for k in range(len(SUBTYPES))]
     chosen, spare, have = [], [], [0] * len(SUBTYPES)
-    seeds = [scene_seed("crops", seed, i) for i in range(n + 20)]
+    seeds = [scene_seed("crops", seed, i) for i in range(math.ceil(n * SCENES_PER_CROP) + 20)]
     with progress_bar(f"drawing {n} road objects", n) as bar:
         for crops in map_processes(partial(_crops, size=size, context=context), seeds):
             for crop, label in crops:

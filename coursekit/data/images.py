@@ -88,7 +88,7 @@ class ImageSet:
         return cls(*_checked(n, size, image_sources.road_scenes, n, size, seed))
 
     @classmethod
-    def road_crops(cls, n: int, size: int = 64, seed: int = 0, context: float = 0.2) -> "ImageSet":
+    def road_crops(cls, n: int, size: int = 64, seed: int = 0, context: float = 0.1) -> "ImageSet":
         """n single road objects of size x size px, cut from drawn scenes; labels are subtypes ("sedan", ...).
 
         context: margin around the object as a share of its longer side. Subtypes are balanced as far as the scenes
