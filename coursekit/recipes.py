@@ -1,7 +1,8 @@
 """Named, resumable recipes that make what ships in data/: small weights, each with a card, and recorded experiments.
 
-`coursekit recipes` lists them, `coursekit recipes NAME` makes one. On a CPU each uses its quick budget; on a GPU, or with
-COURSEKIT_BUDGET=full, the full one. A recipe that was stopped goes on where it was when the same command is given again.
+`coursekit recipes` lists them, `coursekit recipes NAME` makes one. On a CPU each uses its quick budget; on a GPU, or
+with COURSEKIT_BUDGET=full, the full one. A recipe that was stopped goes on where it was when the same command is given
+again.
 """
 
 import json
@@ -28,7 +29,8 @@ from coursekit.training.files import write_atomically
 
 VIEW = 64                                                  # px, side of the views in lesson 03
 LESSON_ENCODER = ("resnet_micro", {})
-LESSON_VIEWS = {"scale": (0.3, 1.0), "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "blur": 0.2}
+LESSON_SETTINGS = {"scale": (0.4, 1.0), "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "blur": 0.2, "temperature": 0.2}
+ABLATION_VIEW = 48                                         # many runs: smaller views
 DETECTOR_VIEW = 64
 
 
@@ -60,26 +62,35 @@ def judge(encoder: Encoder | None, train: ImageSet, test: ImageSet) -> dict[str,
             "linear_probe": round(linear_probe(a, train.labels, b, test.labels).accuracy, 4)}
 
 
-def lesson_crops() -> tuple[ImageSet, ImageSet, ImageSet]:
-    """The road objects that recipes learn from and judge with; seeds that no lesson uses."""
-    n, labelled = budget(quick=6000, full=60_000), budget(quick=2000, full=6000)
-    return tuple(ImageSet.road_crops(count, VIEW, seed) for count, seed in ((n, 1000), (labelled, 1001), (labelled, 1002)))
+def lesson_crops() -> tuple[ImageSet, ImageSet]:
+    """The road objects that recipes learn from and judge with, of seeds that no lesson uses: (training set, test set).
+
+    As with ImageNet, pretraining sees the training set without its labels, and probes see it with them.
+    """
+    return (ImageSet.road_crops(budget(quick=4000, full=60_000, smoke=160), VIEW, seed=1),
+            ImageSet.road_crops(budget(quick=1200, full=6000, smoke=64), VIEW, seed=2))
+
+
+def convolution_precision() -> str | None:
+    """bfloat16 where convolutions gain from it on a CPU; on a GPU, what `runtime.precision` says."""
+    return "bf16-mixed" if runtime.device() == "cpu" else None
 
 
 def lesson_encoder(work: Path, ship: Path) -> None:
     """SimCLR on road objects: the encoder that lesson 03 loads where its own budget is too small."""
-    unlabelled, train, test = lesson_crops()
+    train, test = lesson_crops()
     name, options = LESSON_ENCODER
     runtime.seed_everything(0)
     fresh = build_encoder(name, image_size=VIEW, **options)
     rows = {"raw pixels": judge(None, train, test), "random encoder": judge(fresh, train, test)}
-    method = build_method("simclr", fresh, VIEW, **LESSON_VIEWS)
-    steps, batch = budget(quick=1500, full=20_000), budget(quick=256, full=1024, smoke=64)
-    history = pretrain(method, unlabelled, steps=steps, batch_size=batch, lr=2e-3, out=work / "run")
+    method = build_method("simclr", fresh, VIEW, **LESSON_SETTINGS)
+    steps, batch = budget(quick=1000, full=20_000), budget(quick=128, full=1024, smoke=64)
+    history = pretrain(method, ImageSet(train.images), steps=steps, batch_size=batch, lr=2e-3, precision=convolution_precision(),
+                       out=work / "run")
     rows["trained encoder"] = judge(method.encoder.cpu(), train, test)
     export_encoder(work / "run", ship / "checkpoints" / "simclr_road_objects.safetensors")
     write_card(ship / "checkpoints" / "simclr_road_objects.md", "SimCLR on road objects",
-               f"{name}, {len(unlabelled)} drawn road objects of {VIEW} px without labels, {steps} steps of {batch} images; "
+               f"{name}, {len(train)} drawn road objects of {VIEW} px without labels, {steps} steps of {batch} images; "
                f"last loss {history[-1]['loss']:.3f}, chance {history[-1]['chance']:.3f}.", rows,
                f"{len(train)} training and {len(test)} test objects of {len(train.class_names)} subtypes", provenance())
 
@@ -91,8 +102,8 @@ def detector_backbone(work: Path, ship: Path) -> None:
     runtime.seed_everything(0)
     method = build_method("simclr", build_encoder("yolo12n", image_size=DETECTOR_VIEW), DETECTOR_VIEW, scale=(0.2, 1.0))
     steps, batch = budget(quick=500, full=20_000), budget(quick=128, full=1024, smoke=32)
-    precision = "bf16-mixed" if runtime.device() == "cpu" else None        # convolutions gain from it on a CPU that has it
-    history = pretrain(method, ImageSet(scenes.images), steps=steps, batch_size=batch, lr=1e-3, precision=precision, out=work / "run")
+    history = pretrain(method, ImageSet(scenes.images), steps=steps, batch_size=batch, lr=1e-3,
+                       precision=convolution_precision(), out=work / "run")
     export_encoder(work / "run", ship / "checkpoints" / "simclr_yolo12n_road_scenes.safetensors")
     write_card(ship / "checkpoints" / "simclr_yolo12n_road_scenes.md", "SimCLR on road scenes, backbone of YOLO12n",
                f"layers 0 to 8 of yolo12n, {n} drawn road scenes of 160 px without labels, views of {DETECTOR_VIEW} px, {steps} steps of "
@@ -101,55 +112,57 @@ def detector_backbone(work: Path, ship: Path) -> None:
 
 def ablations(work: Path, ship: Path) -> None:
     """What each augmentation, the temperature, the batch size and the head do: equal budgets, three seeds, one run."""
-    unlabelled, train, test = lesson_crops()
-    seen = budget(quick=40_000, full=2_000_000, smoke=512)                  # images seen by each run, whatever the batch size
+    train, test = lesson_crops()
+    seen = budget(quick=12_800, full=2_000_000, smoke=512)  # images seen by each run, whatever the batch size
     rows = []
     for seed in range(budget(quick=3, full=3, smoke=1)):
         for group, variants in VARIANTS.items():
             for variant, changes in variants.items():
-                rows += ablation_run(work, group, variant, dict(changes), seed, seen, unlabelled, train, test)
+                row = ablation_run(work, changes, seed, seen, train, test)
+                rows.append({"group": group, "variant": variant, **row})
     write_json(ship / "results" / "simclr_ablations.json", {
-        "about": f"k-NN accuracy after SimCLR on {len(unlabelled)} road objects, {seen} images seen, by what was changed",
-        "rows": rows, "provenance": provenance(encoder=LESSON_ENCODER[0], views=LESSON_VIEWS)})
+        "about": f"k-NN accuracy after SimCLR on {len(train)} road objects, {seen} images seen, by what was changed; "
+                 f"views of {ABLATION_VIEW} px",
+        "rows": rows, "provenance": provenance(encoder=LESSON_ENCODER[0], settings=LESSON_SETTINGS)})
 
 
-FULL_VIEWS = {**LESSON_VIEWS}
 VARIANTS: dict[str, dict[str, dict]] = {
     "augmentations": {
         "all": {},
         "no crop": {"scale": (1.0, 1.0), "ratio": (1.0, 1.0)},
         "no colour": {"jitter": 0.0, "grayscale": 0.0},
-        "no flip": {"flip": 0.0},
-        "no blur": {"blur": 0.0},
         "none": {"scale": (1.0, 1.0), "ratio": (1.0, 1.0), "jitter": 0.0, "grayscale": 0.0, "flip": 0.0, "blur": 0.0},
     },
-    "temperature": {"0.05": {"temperature": 0.05}, "0.2": {"temperature": 0.2}, "1.0": {"temperature": 1.0}},
-    "batch size": {"32": {"batch": 32}, "256": {"batch": 256}},
-    "head": {"none": {"head_layers": 0}, "linear": {"head_layers": 1}},
+    "temperature": {"0.05": {"temperature": 0.05}, "0.2": {}, "1.0": {"temperature": 1.0}},
+    "batch size": {"32": {"batch": 32}, "128": {}},
+    "head": {"none": {"head_layers": 0}, "two layers": {}},
 }
 
 
-def ablation_run(work: Path, group: str, variant: str, changes: dict, seed: int, seen: int, unlabelled: ImageSet, train: ImageSet,
-                 test: ImageSet) -> list[dict]:
-    """One variant and seed: trained and judged, or read from the work folder where that was done before."""
-    place = work / "rows" / f"{group}_{variant}_{seed}.json".replace(" ", "-")
+def ablation_run(work: Path, changes: dict, seed: int, seen: int, train: ImageSet, test: ImageSet) -> dict:
+    """One change and seed: trained and judged, or read from the work folder where that was done before."""
+    label = "_".join(f"{k}={v}" for k, v in changes.items()) or "baseline"
+    place = work / "rows" / f"{label}_{seed}.json".replace(" ", "")
     if place.exists():
-        return [json.loads(place.read_text())]
-    batch = changes.pop("batch", budget(quick=128, full=512, smoke=32))
+        return json.loads(place.read_text())
+    settings = {"batch": budget(quick=128, full=512, smoke=32), **LESSON_SETTINGS, **changes}
+    batch = settings.pop("batch")
     name, options = LESSON_ENCODER
     runtime.seed_everything(seed)
-    method = build_method("simclr", build_encoder(name, image_size=VIEW, **options), VIEW, **{**LESSON_VIEWS, **changes})
+    method = build_method("simclr", build_encoder(name, image_size=ABLATION_VIEW, **options), ABLATION_VIEW, **settings)
     began = time.perf_counter()
-    history = pretrain(method, unlabelled, steps=max(1, seen // batch), batch_size=batch, lr=2e-3 * batch / 128, seed=seed, progress=False)
-    row = {"group": group, "variant": variant, "seed": seed, "batch": batch, "loss": round(history[-1]["loss"], 4),
-           "chance": round(history[-1]["chance"], 4), **judge(method.encoder.cpu(), train, test),
-           "seconds": round(time.perf_counter() - began, 1)}
+    history = pretrain(method, ImageSet(train.images), steps=max(1, seen // batch), batch_size=batch, lr=2e-3 * batch / 128,
+                       seed=seed, precision=convolution_precision(), progress=False)
+    h = [extract_features(method.encoder.cpu(), s) for s in (train, test)]
     with torch.inference_mode():
-        z_train, z_test = (method.projector.cpu().eval()(extract_features(method.encoder, s)) for s in (train, test))
-    row["knn_after_head"] = round(knn_accuracy(z_train, train.labels, z_test, test.labels), 4)
+        z = [method.projector.cpu().eval()(features) for features in h]
+    knn, after = (round(knn_accuracy(a, train.labels, b, test.labels), 4) for a, b in (h, z))
+    row = {"seed": seed, "batch": batch, "loss": round(history[-1]["loss"], 4), "chance": round(history[-1]["chance"], 4),
+           "knn": knn, "knn_after_head": after, "seconds": round(time.perf_counter() - began, 1)}
     write_json(place, row)
-    print(f"{group}: {variant}, seed {seed}: k-NN {row['knn']:.1%}, after the head {row['knn_after_head']:.1%}, {row['seconds']:.0f} s", flush=True)
-    return [row]
+    print(f"{label}, seed {seed}: k-NN {row['knn']:.1%}, after the head {row['knn_after_head']:.1%}, {row['seconds']:.0f} s",
+          flush=True)
+    return row
 
 
 def label_efficiency(work: Path, ship: Path) -> None:
@@ -163,7 +176,8 @@ def label_efficiency(work: Path, ship: Path) -> None:
                               val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), size=320, seed=7)
     settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4))
     labels = budget(quick=(32, 128), full=(50, 500, 5000), smoke=(8,))
-    summary = run_experiment(data, backbone, work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)), settings=settings)
+    summary = run_experiment(data, backbone, work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)),
+                             settings=settings)
     print(summary)
     write_json(ship / "results" / "label_efficiency.json", {
         "about": "YOLO12n on drawn road scenes: SSL backbone against random initialisation, equal optimizer steps",

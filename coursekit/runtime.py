@@ -1,7 +1,7 @@
 """Where am I running, and what can I afford here?
 
-Every lesson and every command asks this room the same questions - device, precision, threads, budget, seed, folder - so that
-one notebook runs on a laptop without a GPU, on a Colab T4 and on a many-GPU machine.
+Every lesson and every command asks this room the same questions - device, precision, threads, budget, seed, folder - so
+that one notebook runs on a laptop without a GPU, on a Colab T4 and on a many-GPU machine.
 
 Settings are environment variables, so that they reach notebooks, subprocesses and CI alike:
 
@@ -67,8 +67,8 @@ def device() -> str:
 def precision(on: str | None = None) -> str:
     """The number format that suits a device, in Fabric's words: "32-true", "16-mixed" or "bf16-mixed".
 
-    A T4 (compute capability 7.5) says that it supports bfloat16 but only emulates it, slowly: it gets float16. On a CPU float32,
-    because results there are compared digit by digit.
+    A T4 (compute capability 7.5) says that it supports bfloat16 but only emulates it, slowly: it gets float16. On a CPU
+    float32, because results there are compared digit by digit.
     """
     import torch
 

@@ -1,13 +1,15 @@
 """Random views of a batch, made on the device that trains, every image with its own draw.
 
-The recipe is SimCLR's (Chen et al., ICML 2020, appendix A): random resized crop, horizontal flip, colour jitter, grayscale,
-Gaussian blur, solarize (BYOL, Grill et al., NeurIPS 2020), normalisation. Two facts make it fast without a worker process:
+The recipe is SimCLR's (Chen et al., ICML 2020, appendix A): random resized crop, horizontal flip, colour jitter,
+grayscale, Gaussian blur, solarize (BYOL, Grill et al., NeurIPS 2020), normalisation. Two facts make it fast without a
+worker process:
 
-- crop, flip, resize and blur are all linear along rows and along columns, so together they are `rows @ image @ columns.T`;
-- brightness, contrast, saturation, hue and grayscale are affine maps of RGB, so together they are one 3 x 3 matrix and an offset.
+- crop, flip, resize and blur are all linear along rows and along columns, so together they are `rows @ image @
+columns.T`; - brightness, contrast, saturation, hue and grayscale are affine maps of RGB, so together they are one 3 x 3
+matrix and an offset.
 
-Two details differ from a chain of PIL transforms: jitter is applied in one fixed order, and values are clamped to [0, 1] once at
-the end instead of after each step. Hue is a rotation about the grey axis in YIQ instead of a shift in HSV.
+Two details differ from a chain of PIL transforms: jitter is applied in one fixed order, and values are clamped to [0,
+1] once at the end instead of after each step. Hue is a rotation about the grey axis in YIQ instead of a shift in HSV.
 """
 
 import hashlib
@@ -30,9 +32,9 @@ YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.31
 class View(NamedTuple):
     """One augmented look at a batch.
 
-    pixels: float (B, 3, S, S), normalised. theta: float32 (B, 2, 3), the affine map from view to image coordinates, both in
-    [-1, 1] with align_corners=False; never rounded to half precision. mask: bool (B, P), which patches are hidden, where a method
-    hides any. target: the free label, where a pretext task makes one.
+    pixels: float (B, 3, S, S), normalised. theta: float32 (B, 2, 3), the affine map from view to image coordinates,
+    both in [-1, 1] with align_corners=False; never rounded to half precision. mask: bool (B, P), which patches are
+    hidden, where a method hides any. target: the free label, where a pretext task makes one.
     """
 
     pixels: Tensor
@@ -44,8 +46,8 @@ class View(NamedTuple):
 class Draws:
     """All the randomness of one training step, from a CPU generator seeded with (seed, step).
 
-    Numbers are drawn for the whole global batch and each process keeps its own rows, so that a resumed run, two processes and
-    another device see the same draws.
+    Numbers are drawn for the whole global batch and each process keeps its own rows, so that a resumed run, two
+    processes and another device see the same draws.
     """
 
     def __init__(self, seed: int, step: int = 0, rank: int = 0, world: int = 1):
@@ -89,18 +91,20 @@ def check_images(images: Tensor) -> None:
                           "One image: images[i : i + 1].")
 
 
-# --- where: crop, flip, resize and blur --------------------------------------------------------------------------------------
+# --- where: crop, flip, resize and blur
+# --------------------------------------------------------------------------------------
 
 
 def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5) -> Tensor:
-    """Thetas of n random resized crops (Szegedy et al., CVPR 2015), each flipped with probability `flip`: float32 (n, 2, 3).
+    """Thetas of n random resized crops (Szegedy et al., CVPR 2015), each flipped with probability `flip`: float32 (n,
+    2, 3).
 
-    scale: share of the image's area. ratio: width over height, log-uniform. As in torchvision, the first of ten candidates that
-    fits into the image is taken; where none does, the whole image is.
+    scale: share of the image's area. ratio: width over height, log-uniform. As in torchvision, the first of ten
+    candidates that fits into the image is taken; where none does, the whole image is.
     """
     area = draws.uniform(n, 10, low=scale[0], high=scale[1]) * height * width
     aspect = torch.exp(draws.uniform(n, 10, low=math.log(ratio[0]), high=math.log(ratio[1])))
-    w, h = (area * aspect).sqrt() / width, (area / aspect).sqrt() / height                     # (n, 10), 1 = the whole side
+    w, h = (area * aspect).sqrt() / width, (area / aspect).sqrt() / height  # (n, 10), 1 = the whole side
     fits = (w <= 1) & (h <= 1)
     first = fits.float().argmax(dim=1, keepdim=True)                                            # 0 where none fits
     none = ~fits.any(dim=1, keepdim=True)
@@ -116,11 +120,11 @@ def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0),
 def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: Tensor | None) -> Tensor:
     """(B, n_out, n_in): each row holds the weights with which one output pixel averages the input's pixels.
 
-    A triangle as wide as an output pixel, never narrower than an input pixel: antialiased bilinear, as in PIL. sigma: Gaussian
-    blur in output pixels, (B,), 0 = none.
+    A triangle as wide as an output pixel, never narrower than an input pixel: antialiased bilinear, as in PIL. sigma:
+    Gaussian blur in output pixels, (B,), 0 = none.
     """
-    out = (torch.arange(n_out, device=scale.device) + 0.5) * 2 / n_out - 1                      # pixel centres in [-1, 1]
-    center = ((scale[:, None] * out + offset[:, None]) + 1) * n_in / 2                          # (B, n_out), input pixels
+    out = (torch.arange(n_out, device=scale.device) + 0.5) * 2 / n_out - 1  # pixel centres in [-1, 1]
+    center = ((scale[:, None] * out + offset[:, None]) + 1) * n_in / 2  # (B, n_out), input pixels
     reach = (scale.abs() * n_in / n_out).clamp(min=1.0)                                         # (B,)
     at = torch.arange(n_in, device=scale.device) + 0.5
     weight = (at - center[:, :, None]).abs_().div_(-reach[:, None, None]).add_(1).clamp_(min=0)  # in place: memory is the cost
@@ -129,16 +133,17 @@ def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: 
         gap = torch.arange(n_out, device=scale.device)
         gap = (gap[:, None] - gap).square()
         blur = -gap / (2 * sigma.clamp(min=0.05)[:, None, None].square())                       # 0.05 px: the identity
-        blur = blur.clamp(min=-40.0).exp()                                                      # denormals are 10 x slower
+        blur = blur.clamp(min=-40.0).exp()  # denormals are 10 x slower
         weight = (blur / blur.sum(dim=2, keepdim=True)) @ weight
     return weight
 
 
 def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None) -> Tensor:
-    """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float (B, 3, S, S).
+    """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float (B,
+    3, S, S).
 
-    Values keep their scale. sigma: (B,) Gaussian blur in pixels of the view. Agrees with affine_grid + grid_sample where the view
-    enlarges, and antialiases where it shrinks.
+    Values keep their scale. sigma: (B,) Gaussian blur in pixels of the view. Agrees with affine_grid + grid_sample
+    where the view enlarges, and antialiases where it shrinks.
     """
     b, c, height, width = images.shape
     theta = theta.to(images.device)
@@ -150,19 +155,21 @@ def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = No
     return torch.stack([rows @ x[:, channel] for channel in range(c)], dim=1)                   # (B, 3, S, S)
 
 
-# --- what colour: one affine map of RGB --------------------------------------------------------------------------------------
+# --- what colour: one affine map of RGB
+# --------------------------------------------------------------------------------------
 
 
 def color_matrix(mean: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor,
                  gray: Tensor) -> tuple[Tensor, Tensor]:
     """Brightness, contrast, saturation, hue and grayscale as one map x -> matrix @ x + offset.
 
-    mean: (B, 3), each view's mean RGB, about which contrast turns. brightness, contrast, saturation: (B,) factors, 1 = unchanged.
+    mean: (B, 3), each view's mean RGB, about which contrast turns. brightness, contrast, saturation: (B,) factors, 1 =
+    unchanged.
     hue: (B,) turns of the colour circle, 0 = unchanged. gray: bool (B,). -> matrix (B, 3, 3), offset (B, 3).
     """
     luma = mean.new_tensor(LUMA)
     eye = torch.eye(3, dtype=mean.dtype, device=mean.device)
-    to_gray = luma.expand(3, 3)                                                                 # every channel = brightness
+    to_gray = luma.expand(3, 3)  # every channel = brightness
     to_yiq = mean.new_tensor(YIQ)
     angle = hue * 2 * math.pi
     turn = eye.repeat(len(mean), 1, 1)
@@ -172,7 +179,7 @@ def color_matrix(mean: Tensor, brightness: Tensor, contrast: Tensor, saturation:
     s = saturation[:, None, None]
     color = hue_map @ (s * eye + (1 - s) * to_gray)
     color = torch.where(gray[:, None, None], to_gray @ color, color)
-    level = brightness * (mean @ luma)                                                          # mean grey after brightness
+    level = brightness * (mean @ luma)  # mean grey after brightness
     matrix = (contrast * brightness)[:, None, None] * color
     offset = ((1 - contrast) * level)[:, None] * color.sum(dim=2)
     return matrix, offset
@@ -182,9 +189,10 @@ def color_matrix(mean: Tensor, brightness: Tensor, contrast: Tensor, saturation:
 class RandomView:
     """SimCLR's random view; set any strength to 0 to switch that transform off.
 
-    size: side of the view, px. scale: range of the crop's area. flip: probability. brightness, contrast, saturation: largest
-    change of the factor, so 0.8 draws from [0.2, 1.8]. hue: largest turn, of the circle. jitter: probability that these four are
-    applied. grayscale, blur, solarize: probabilities. sigma: range of the blur, px of the view. threshold: solarize inverts above.
+    size: side of the view, px. scale: range of the crop's area. flip: probability. brightness, contrast, saturation:
+    largest change of the factor, so 0.8 draws from [0.2, 1.8]. hue: largest turn, of the circle. jitter: probability
+    that these four are applied. grayscale, blur, solarize: probabilities. sigma: range of the blur, px of the view.
+    threshold: solarize inverts above.
 
     Defaults are SimCLR's for ImageNet at strength 1, but for solarize, which SimCLR does not use.
     """

@@ -6,8 +6,18 @@ import torch.nn.functional as F
 from torchvision.transforms.v2 import functional as tv
 
 from coursekit.runtime import CourseError
-from coursekit.views import (Draws, RandomView, center_view, color_matrix, crop_theta, denormalise, normalise, recolor, resample,
-                             two_views)
+from coursekit.views import (
+    Draws,
+    RandomView,
+    center_view,
+    color_matrix,
+    crop_theta,
+    denormalise,
+    normalise,
+    recolor,
+    resample,
+    two_views,
+)
 
 NOTHING = dict(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0, jitter=0, grayscale=0, blur=0)
 
@@ -165,7 +175,8 @@ def test_normalise_and_back():
     torch.testing.assert_close(denormalise(normalise(rgb)), rgb)
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.uint8)])
+@pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(2, 3, 8, 8),
+                                 torch.zeros(2, 1, 8, 8, dtype=torch.uint8)])
 def test_wrong_images_are_explained(bad):
     with pytest.raises(CourseError, match=r"uint8 images \(B, 3, H, W\)"):
         RandomView(8)(bad, Draws(0))

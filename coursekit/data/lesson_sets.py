@@ -17,11 +17,12 @@ class LessonSets(NamedTuple):
 
 
 def lesson_sets(unlabelled: int, labelled: int, size: int, seed: int = 0) -> LessonSets:
-    """Three disjoint sets of square images of `size` px: `unlabelled` images, and twice `labelled` with labels. Prints which.
+    """Three disjoint sets of square images of `size` px: `unlabelled` images, and twice `labelled` with labels. Prints
+    which.
 
-    Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), where they are here or can be fetched. Otherwise, and in
-    quick budget, single road objects cut from drawn scenes, labelled by subtype. Objects fill the frame in both, as in ImageNet:
-    that is what instance discrimination was made for.
+    Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), where they are here or can be fetched.
+    Otherwise, and in quick budget, single road objects cut from drawn scenes, labelled by subtype. Objects fill the
+    frame in both, as in ImageNet: that is what instance discrimination was made for.
     """
     why = "quick budget"
     if mode() == "full":

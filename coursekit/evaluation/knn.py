@@ -1,7 +1,7 @@
 """Weighted k-NN: judge features without training anything.
 
-Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018; used so by DINO (Caron et al., ICCV
-2021).
+Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018; used so by DINO (Caron
+et al., ICCV 2021).
 """
 
 import torch
@@ -15,8 +15,9 @@ def knn_predict(train_x: Tensor, train_y: Tensor, test_x: Tensor, k: int = 20, t
                 chunk: int = 1024) -> Tensor:
     """The class that the k nearest training images vote for, each with weight exp(cosine / temperature): int64 (M,).
 
-    train_x: (N, D) and test_x: (M, D), any scale. train_y: int64 (N,), any class ids. Where there are fewer than k training images,
-    all of them vote. chunk: queries at a time, which bounds the memory. Raises CourseError where the sizes do not fit.
+    train_x: (N, D) and test_x: (M, D), any scale. train_y: int64 (N,), any class ids. Where there are fewer than k
+    training images, all of them vote. chunk: queries at a time, which bounds the memory. Raises CourseError where the
+    sizes do not fit.
     """
     if len(train_x) != len(train_y) or train_x.ndim != 2 or test_x.ndim != 2 or train_x.shape[1] != test_x.shape[1]:
         raise CourseError(f"k-NN needs train_x (N, D), train_y (N,) and test_x (M, D), not {tuple(train_x.shape)}, "
@@ -28,7 +29,7 @@ def knn_predict(train_x: Tensor, train_y: Tensor, test_x: Tensor, k: int = 20, t
     predictions = []
     for query in test_x.split(chunk):
         cosine, nearest = (F.normalize(query.float(), dim=1) @ train_x.T).topk(min(k, len(train_x)), dim=1)   # (m, k)
-        weight = ((cosine - 1) / temperature).exp()                         # minus 1: the same ratios, and nothing overflows
+        weight = ((cosine - 1) / temperature).exp()  # minus 1: the same ratios, and nothing overflows
         votes = torch.zeros(len(query), len(classes), device=query.device).scatter_add_(1, label[nearest], weight)
         predictions.append(classes[votes.argmax(dim=1)])
     return torch.cat(predictions) if predictions else train_y.new_empty(0)

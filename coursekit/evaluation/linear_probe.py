@@ -1,7 +1,7 @@
 """Linear probe: can a straight cut through the frozen features tell the classes apart?
 
-Zhang et al., Colorful Image Colorization, ECCV 2016, made it the standard test. Here it is multinomial logistic regression to
-convergence (scikit-learn), so that no learning rate has to be tuned.
+Zhang et al., Colorful Image Colorization, ECCV 2016, made it the standard test. Here it is multinomial logistic
+regression to convergence (scikit-learn), so that no learning rate has to be tuned.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class ProbeResult:
 def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, seed: int = 0) -> ProbeResult:
     """Fit logistic regression on frozen features and score it on the test set.
 
-    train_x: (N, D), train_y: int64 (N,), test_x: (M, D), test_y: int64 (M,). Features are standardised with the training set's
-    mean and deviation. The regularisation is chosen on a fifth of the *training* set: the test set is looked at once.
-    Raises CourseError where there are fewer than two classes.
+    train_x: (N, D), train_y: int64 (N,), test_x: (M, D), test_y: int64 (M,). Features are standardised with the
+    training set's mean and deviation. The regularisation is chosen on a fifth of the *training* set: the test set is
+    looked at once. Raises CourseError where there are fewer than two classes.
     """
     x, y = train_x.detach().float().numpy(force=True), train_y.numpy(force=True)
     classes, counts = np.unique(y, return_counts=True)

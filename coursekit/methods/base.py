@@ -12,9 +12,9 @@ from coursekit.views import Draws, View, ViewMaker
 class _GatherSum(torch.autograd.Function):
     """All processes' rows, in rank order; backwards, the sum of all processes' gradients for this process's rows.
 
-    Every process computes the same loss from all rows, so each holds only its copy of the gradient. Summing the copies and then
-    averaging over processes, as DDP does with parameters, gives exactly the gradient of one process with the whole batch. A gather
-    without gradient gives the right loss and a gradient that is too small, which AdamW hides.
+    Every process computes the same loss from all rows, so each holds only its copy of the gradient. Summing the copies
+    and then averaging over processes, as DDP does with parameters, gives exactly the gradient of one process with the
+    whole batch. A gather without gradient gives the right loss and a gradient that is too small, which AdamW hides.
     """
 
     @staticmethod
@@ -33,13 +33,14 @@ class _GatherSum(torch.autograd.Function):
 
 
 class SSLMethod(nn.Module):
-    """A self-supervised method: it owns its `encoder`, and the loop calls its five verbs, in the order below, at every step.
+    """A self-supervised method: it owns its `encoder`, and the loop calls its five verbs, in the order below, at every
+    step.
 
     encoder: what is trained and kept. views: a function (images, draws) -> list of View, for instance `two_views(64)`.
     needs_tokens: True in a method that masks patches; it then says so when it is given an encoder without tokens.
 
-    All state that training needs (teacher, queue, centre, prototypes) is a registered parameter or buffer, so that a checkpoint
-    holds it.
+    All state that training needs (teacher, queue, centre, prototypes) is a registered parameter or buffer, so that a
+    checkpoint holds it.
     """
 
     needs_tokens = False

@@ -15,7 +15,8 @@ def alignment(z_a: Tensor, z_b: Tensor) -> Tensor:
 
 
 def uniformity(z: Tensor) -> Tensor:
-    """log of the mean of exp(-2 d^2) over all pairs on the unit sphere: 0 when all points coincide, down to about -4 when spread.
+    """log of the mean of exp(-2 d^2) over all pairs on the unit sphere: 0 when all points coincide, down to about -4
+    when spread.
 
     z: (N, D), N >= 2, any scale. Wang and Isola, ICML 2020.
     """
@@ -23,7 +24,8 @@ def uniformity(z: Tensor) -> Tensor:
 
 
 def feature_std(z: Tensor) -> Tensor:
-    """Mean standard deviation of a channel of the unit-length features: 0 when collapsed, 1 / sqrt(D) when spread evenly.
+    """Mean standard deviation of a channel of the unit-length features: 0 when collapsed, 1 / sqrt(D) when spread
+    evenly.
 
     z: (N, D). Chen and He, Exploring Simple Siamese Representation Learning, CVPR 2021.
     """
@@ -31,7 +33,8 @@ def feature_std(z: Tensor) -> Tensor:
 
 
 def effective_rank(z: Tensor) -> Tensor:
-    """exp of the entropy of the normalised singular values of the centred features: how many directions are in use, 1 ... D.
+    """exp of the entropy of the normalised singular values of the centred features: how many directions are in use, 1
+    ... D.
 
     z: (N, D). Roy and Vetterli, The Effective Rank, EUSIPCO 2007; used for SSL as RankMe (Garrido et al., ICML 2023).
     """

@@ -9,7 +9,8 @@ def cosine(progress: float, start: float, end: float) -> float:
 
 
 def warmup_cosine(step: int, total: int, warmup: int) -> float:
-    """Factor on the learning rate: linear from 1 / warmup to 1 over `warmup` steps, then a cosine that ends at 0 after `total`.
+    """Factor on the learning rate: linear from 1 / warmup to 1 over `warmup` steps, then a cosine that ends at 0 after
+    `total`.
 
     step: 0 ... total - 1. The first step already moves: its factor is above 0.
     """

@@ -18,18 +18,19 @@ from coursekit.views import View, two_views
 def info_nce(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
     """Mean InfoNCE loss over the 2N views of N images (NT-Xent), in nats.
 
-    z_a, z_b: (N, D) projections; row i of both comes from image i. Any scale: cosine similarity is used. temperature: tau, > 0.
-    Chance level, when nothing is learned, is log(2N - 1). Half precision is computed in float32: exp(1 / 0.1) already is 22026.
+    z_a, z_b: (N, D) projections; row i of both comes from image i. Any scale: cosine similarity is used. temperature:
+    tau, > 0. Chance level, when nothing is learned, is log(2N - 1). Half precision is computed in float32: exp(1 / 0.1)
+    already is 22026.
     """
     n = len(z_a)
     z = torch.cat([z_a, z_b])
     if z.dtype in (torch.float16, torch.bfloat16):
         z = z.float()
     z = F.normalize(z, dim=1)                                                                   # (2N, D)
-    with torch.autocast(z.device.type, enabled=False):                                          # or z @ z.T is half again
+    with torch.autocast(z.device.type, enabled=False):  # or z @ z.T is half again
         similarity = z @ z.T / temperature                                                      # (2N, 2N)
     itself = torch.eye(2 * n, dtype=torch.bool, device=z.device)
-    similarity = similarity.masked_fill(itself, -torch.inf)                                     # the sum runs over k != i
+    similarity = similarity.masked_fill(itself, -torch.inf)  # the sum runs over k != i
     positive = torch.arange(2 * n, device=z.device).roll(n)                                     # i <-> i + N
     return F.cross_entropy(similarity, positive)
 
@@ -37,8 +38,9 @@ def info_nce(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
 class SimCLR(SSLMethod):
     """encoder: what is trained. image_size: side of the views, px. temperature: tau. out_dim: width of the projection.
 
-    head_layers: linear layers of the projector, 0 = none: the loss then works on the features themselves. head_batch_norm=False
-    makes the loss independent of how a batch is split over processes. settings: as in `RandomView`, to change the augmentations.
+    head_layers: linear layers of the projector, 0 = none: the loss then works on the features themselves.
+    head_batch_norm=False makes the loss independent of how a batch is split over processes. settings: as in
+    `RandomView`, to change the augmentations.
     """
 
     def __init__(self, encoder: Encoder, image_size: int, temperature: float = 0.1, out_dim: int = 128, head_layers: int = 2,

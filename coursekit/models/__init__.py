@@ -1,6 +1,6 @@
 """Networks: `build_encoder(name)` and the heads that sit on an encoder during training."""
 
-from coursekit.models import pretrained as _pretrained  # noqa: F401 - each import adds its encoders to the registry
+from coursekit.models import pretrained as _pretrained  # each import adds its encoders to the registry
 from coursekit.models.encoder import Encoder
 from coursekit.models.heads import ProjectionHead
 from coursekit.models.registry import build_encoder, encoder_names, register_encoder

@@ -9,7 +9,8 @@ class Encoder(nn.Module):
     """A network from pixels to features: the thing that self-supervision trains and that is kept.
 
     dim: channels of the features. stride: pixels of the image to one cell of the feature map.
-    spec: how `build_encoder` made it (name, image_size, options), written into checkpoints so that they load by themselves.
+    spec: how `build_encoder` made it (name, image_size, options), written into checkpoints so that they load by
+    themselves.
     """
 
     dim: int

@@ -1,7 +1,8 @@
 """A small residual network (He et al., Deep Residual Learning for Image Recognition, CVPR 2016).
 
-Basic blocks in four stages. Two stems: "cifar" keeps small images large (3 x 3, stride 1), "imagenet" shrinks at once (7 x 7 and
-max-pooling, stride 4 together). With width 64 and blocks (2, 2, 2, 2) it is ResNet-18 without its classifier.
+Basic blocks in four stages. Two stems: "cifar" keeps small images large (3 x 3, stride 1), "imagenet" shrinks at once
+(7 x 7 and max-pooling, stride 4 together). With width 64 and blocks (2, 2, 2, 2) it is ResNet-18 without its
+classifier.
 """
 
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ class BasicBlock(nn.Module):
 class ResNet(Encoder):
     """Residual encoder of any input size from 32 px.
 
-    width: channels of the first stage, doubled in each next one. blocks: basic blocks in each stage. stem: "cifar" (stride 8 in
-    all) or "imagenet" (stride 32 in all). image_size is only noted: convolutions take any size.
+    width: channels of the first stage, doubled in each next one. blocks: basic blocks in each stage. stem: "cifar"
+    (stride 8 in all) or "imagenet" (stride 32 in all). image_size is only noted: convolutions take any size.
     """
 
     def __init__(self, image_size: int = 64, width: int = 32, blocks: tuple[int, ...] = (1, 1, 1, 1), stem: str = "cifar"):

@@ -1,11 +1,11 @@
 """A small, readable Vision Transformer.
 
-Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021. Options of later papers: register tokens (Darcet et al., ICLR 2024),
-LayerScale (Touvron et al., CaiT, ICCV 2021). Pre-norm blocks, learned position embeddings, one class token.
+Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021. Options of later papers: register tokens (Darcet et al.,
+ICLR 2024), LayerScale (Touvron et al., CaiT, ICCV 2021). Pre-norm blocks, learned position embeddings, one class token.
 
-Design choices: `tokens` is the one way through the network, `features` sorts its output; position embeddings are stored for the
-image size that the network was built for and interpolated to any other, square or not; attention maps are computed when asked
-for, because the fused kernel that is used otherwise never holds them.
+Design choices: `tokens` is the one way through the network, `features` sorts its output; position embeddings are stored
+for the image size that the network was built for and interpolated to any other, square or not; attention maps are
+computed when asked for, because the fused kernel that is used otherwise never holds them.
 """
 
 import torch
@@ -70,9 +70,9 @@ class Block(nn.Module):
 class ViT(Encoder):
     """Vision Transformer for images whose sides are multiples of the patch size, square or not.
 
-    image_size: side of the images it is built for, px. patch_size: side of a patch, px. dim: width. depth: blocks. heads: attention
-    heads; must divide dim. registers: extra tokens without a place. layer_scale: first value of LayerScale, None = without.
-    Raises CourseError where sizes do not fit.
+    image_size: side of the images it is built for, px. patch_size: side of a patch, px. dim: width. depth: blocks.
+    heads: attention heads; must divide dim. registers: extra tokens without a place. layer_scale: first value of
+    LayerScale, None = without. Raises CourseError where sizes do not fit.
     """
 
     def __init__(self, image_size: int = 64, patch_size: int = 8, dim: int = 128, depth: int = 4, heads: int = 4,
@@ -102,7 +102,8 @@ class ViT(Encoder):
             nn.init.zeros_(module.bias)
 
     def positions(self, rows: int, columns: int) -> Tensor:
-        """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* where it differs.
+        """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* where it
+        differs.
 
         Bicubic, to a target size and not by a factor: a factor is rounded and can miss by one patch.
         """
@@ -124,18 +125,18 @@ class ViT(Encoder):
             x = torch.where(mask[:, :, None], self.mask_token.to(x.dtype), x)
         position = self.positions(rows, columns)
         x = x + position[:, 1:]
-        if keep is not None:                                                                    # before the first block: MAE's saving
+        if keep is not None:  # before the first block: MAE's saving
             x = x.gather(1, keep[:, :, None].expand(-1, -1, self.dim))
         front = [(self.cls_token + position[:, :1]).expand(len(x), -1, -1)]
-        if self.register_tokens is not None:                                                    # registers have no place
+        if self.register_tokens is not None:  # registers have no place
             front.append(self.register_tokens.expand(len(x), -1, -1))
         return torch.cat([*front, x], dim=1)
 
     def tokens(self, pixels: Tensor, mask: Tensor | None = None, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Class token and patch tokens after the last norm. pixels: (B, 3, H, W) -> (B, dim), (B, P, dim).
 
-        mask: bool (B, P), those patches become the mask token (BEiT, iBOT). keep: int64 (B, K), only those patches enter, in that
-        order, and P becomes K (MAE). Registers are left out of what is returned.
+        mask: bool (B, P), those patches become the mask token (BEiT, iBOT). keep: int64 (B, K), only those patches
+        enter, in that order, and P becomes K (MAE). Registers are left out of what is returned.
         """
         x = self._embed(pixels, mask, keep)
         for block in self.blocks:
@@ -151,8 +152,8 @@ class ViT(Encoder):
 
     @torch.no_grad()
     def attention_maps(self, pixels: Tensor, layer: int = -1) -> Tensor:
-        """What the class token attends to in one layer: (B, heads, H / patch, W / patch). The rest of its attention goes to itself
-        and the registers, so a map sums to less than 1."""
+        """What the class token attends to in one layer: (B, heads, H / patch, W / patch). The rest of its attention
+        goes to itself and the registers, so a map sums to less than 1."""
         x = self._embed(pixels, None, None)
         index = range(len(self.blocks))[layer]
         for block in self.blocks[:index]:

@@ -36,8 +36,8 @@ def load_run(run: str | Path) -> dict:
     """Everything in a checkpoint. run: the run's folder or its checkpoint.pt.
 
     -> {"step": steps done, "recipe": the settings, "encoder": how it was built, "state": tensors of the whole method,
-    "optimizer", "scaler", "history": rows, "coursekit": version}. Raises CourseError, naming the file, where there is none or it
-    is something else.
+    "optimizer", "scaler", "history": rows, "coursekit": version}. Raises CourseError, naming the file, where there is
+    none or it is something else.
     """
     path = Path(run)
     path = path / CHECKPOINT if path.is_dir() else path
@@ -60,8 +60,8 @@ def load_run(run: str | Path) -> dict:
 def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
     """The trained encoder of a run, on the CPU in eval mode.
 
-    source: a run's folder, its checkpoint.pt, or an exported .safetensors file. encoder: where to load into; without it, one is
-    built as the run says. Raises CourseError where the weights belong to another network.
+    source: a run's folder, its checkpoint.pt, or an exported .safetensors file. encoder: where to load into; without
+    it, one is built as the run says. Raises CourseError where the weights belong to another network.
     """
     path = Path(source)
     if path.suffix == ".safetensors":
@@ -112,7 +112,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict | None]:
     try:
         with safe_open(path, framework="pt") as file:
             spec = json.loads((file.metadata() or {}).get("encoder", "null"))
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            state = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, OSError) as error:
         raise CourseError(f"{path} cannot be read as safetensors: {error}. Fetch or export it again.") from error
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}, spec

@@ -11,8 +11,8 @@ from coursekit.training.files import write_atomically
 class History:
     """Rows of numbers, one per logged step: step, loss, chance, lr, images_per_second and the method's diagnostics.
 
-    step counts from 0. loss and chance: nats, or the method's unit; chance is None where there is no such level. lr: the
-    learning rate that this step used. images_per_second: since the row before, all processes together.
+    step counts from 0. loss and chance: nats, or the method's unit; chance is None where there is no such level. lr:
+    the learning rate that this step used. images_per_second: since the row before, all processes together.
     """
 
     def __init__(self, rows: list[dict] | None = None):

@@ -1,9 +1,9 @@
 """The one training loop: `pretrain(method, images, steps=...)`, for every method of the course.
 
-Devices, mixed precision and several processes come from Lightning Fabric; the order of what happens in a step is written out,
-because it is what the course teaches. Nothing random is carried from step to step: the order of the images, the views and the
-global random state are functions of (seed, step). So a run that was killed goes on from its last checkpoint and ends bit for bit
-where it would have ended.
+Devices, mixed precision and several processes come from Lightning Fabric; the order of what happens in a step is
+written out, because it is what the course teaches. Nothing random is carried from step to step: the order of the
+images, the views and the global random state are functions of (seed, step). So a run that was killed goes on from its
+last checkpoint and ends bit for bit where it would have ended.
 """
 
 import hashlib
@@ -39,14 +39,16 @@ def pretrain(method: SSLMethod, images: ImageSet | Tensor, *, steps: int, batch_
              progress: bool = True, on_log: Callable[[History], None] | None = None) -> History:
     """Train a self-supervised method on unlabelled images with AdamW, linear warm-up and a cosine to zero.
 
-    images: uint8 (N, 3, H, W); labels, where there are any, are not looked at. steps: optimizer steps. batch_size: images in a
-    step, over all processes. lr: peak learning rate, default 1e-3 * batch_size / 256. warmup: steps, default a tenth.
-    out: folder for checkpoints; a run that is there already goes on. log_every, save_every: steps; defaults: about a hundred
-    rows in all, a checkpoint every minute, and one at the end. precision: Fabric's words, default `runtime.precision()`.
+    images: uint8 (N, 3, H, W); labels, where there are any, are not looked at. steps: optimizer steps. batch_size:
+    images in a step, over all processes. lr: peak learning rate, default 1e-3 * batch_size / 256. warmup: steps,
+    default a tenth.
+    out: folder for checkpoints; a run that is there already goes on. log_every, save_every: steps; defaults: about a
+    hundred rows in all, a checkpoint every minute, and one at the end. precision: Fabric's words, default
+    `runtime.precision()`.
     on_log: called with the History after each new row, for a live plot.
 
-    Started by torchrun, each process takes its slice of every batch. Raises CourseError where the settings do not fit, where
-    `out` holds another run, and where the loss becomes NaN.
+    Started by torchrun, each process takes its slice of every batch. Raises CourseError where the settings do not fit,
+    where `out` holds another run, and where the loss becomes NaN.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
     fabric = launch(device or runtime.device(), precision)
@@ -72,8 +74,8 @@ def pretrain(method: SSLMethod, images: ImageSet | Tensor, *, steps: int, batch_
                disable=not progress or fabric.global_rank > 0)
     clock, since = time.perf_counter(), start
     with runtime.restored_random_state(), InterruptAfterStep() as interrupt, bar:
-        for step, batch in batches(pixels, batch_size, start, steps, seed, fabric):         # uint8 (B, 3, H, W) on the device
-            at = step / max(1, steps - 1)                                                   # 0 at the first step, 1 at the last
+        for step, batch in batches(pixels, batch_size, start, steps, seed, fabric):  # uint8 (B, 3, H, W) on the device
+            at = step / max(1, steps - 1)  # 0 at the first step, 1 at the last
             rate = lr * warmup_cosine(step, steps, warmup)
             for group in optimizer.param_groups:
                 group["lr"] = rate

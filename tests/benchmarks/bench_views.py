@@ -1,4 +1,5 @@
-"""Views a second, ours against lightly's SimCLRTransform: the same recipe, 96 px images to two 64 px views, the same machine.
+"""Views a second, ours against lightly's SimCLRTransform: the same recipe, 96 px images to two 64 px views, the same
+machine.
 
 lightly runs as its users run it, PIL images through a DataLoader with two workers. Rounds alternate, so that a noisy
 neighbour meets both; the ratio of each round is what counts.

@@ -32,7 +32,7 @@ def test_knn_equals_the_definition(clusters):
 
 def test_knn_takes_any_class_ids_one_query_and_few_neighbours(clusters):
     train_x, train_y, test_x, test_y = clusters
-    strange = train_y * 10 - 7                                                   # -7, 3, 13, 23: classes come from the labels
+    strange = train_y * 10 - 7  # -7, 3, 13, 23: classes come from the labels
     assert torch.equal(knn_predict(train_x, strange, test_x), knn_predict(train_x, train_y, test_x) * 10 - 7)
     assert knn_predict(train_x, train_y, test_x[:1]).shape == (1,)
     assert knn_predict(train_x[:3], train_y[:3], test_x, k=200).shape == (80,)
@@ -80,6 +80,6 @@ def test_features_leave_the_encoder_as_it_was(seeded):
     before = {k: v.clone() for k, v in encoder.state_dict().items()}
     features = extract_features(encoder, images, batch_size=4)
     assert features.shape == (9, encoder.dim) and not features.requires_grad and encoder.training
-    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())     # batch-norm did not learn from them
+    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())  # batch-norm did not learn from them
     torch.testing.assert_close(features, extract_features(encoder, images, batch_size=9), atol=1e-5, rtol=1e-4)
     assert raw_pixels(images, 16).shape == (9, 3 * 16 * 16)
