@@ -207,7 +207,7 @@ def test_each_subtype_has_its_own_silhouette(view):
 
 def test_what_is_nearer_hides_what_is_farther_even_beside_a_long_bus():
     bus = scene_things.Thing(3, "city_bus", np.array([0.0, 10.0]), 0.0, (5.5, 1.25), 0)
-    before = scene_things.Thing(0, "standing", np.array([5.9, 8.2]), 0.0, (0.2, 0.2), 1)  # farther than the bus's centre
+    before = scene_things.Thing(0, "standing", np.array([5.2, 8.6]), 0.0, (0.1, 0.1), 1)  # farther than its centre
     behind = scene_things.Thing(0, "standing", np.array([0.5, 11.8]), 0.0, (0.2, 0.2), 2)
     assert scene_things.hides(before, bus) and scene_things.hides(bus, behind)
     assert scene_things.order([before, bus, behind]) == [2, 1, 0]
