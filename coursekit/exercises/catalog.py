@@ -10,7 +10,10 @@ from coursekit.exercises.model import Exercise, wrap
 from coursekit.exercises.quizzes import Quiz
 from coursekit.runtime import CourseError
 
-LESSONS = {"03": "coursekit.exercises.lesson_03"}  # number of the lesson -> where its EXERCISES and its QUIZ are
+LESSONS = {  # number of the lesson -> where its EXERCISES and its QUIZ are
+    "00": "coursekit.exercises.lesson_00",
+    "03": "coursekit.exercises.lesson_03",
+}
 
 
 @cache
