@@ -6,11 +6,14 @@ from coursekit.figures.curves import bars_with_intervals, training_curves
 from coursekit.figures.detector_curves import label_efficiency, model_sizes, results_curves
 from coursekit.figures.embedding import embedding_map, neighbours
 from coursekit.figures.images import crop_box, crop_corners, image_grid, view_pairs
+from coursekit.figures.matching import box_overlap, iou_boxes, precision_recall
 from coursekit.figures.overview import pipeline, study_map, three_ideas
 from coursekit.figures.simclr import simclr_diagram
 from coursekit.figures.style import alt_text, describe, png, setup
+from coursekit.figures.transfer import transfer_diagram
 
-__all__ = ["alt_text", "bars_with_intervals", "box_sizes", "class_counts", "crop_box", "crop_corners", "dataset_sample",
-           "describe", "detection_grid", "detections", "embedding_map", "image_grid", "label_efficiency", "model_sizes",
-           "neighbours", "pipeline", "png", "results_curves", "setup", "similarity_matrix", "simclr_diagram",
-           "study_map", "temperature_curves", "three_ideas", "training_curves", "view_pairs"]
+__all__ = ["alt_text", "bars_with_intervals", "box_overlap", "box_sizes", "class_counts", "crop_box", "crop_corners",
+           "dataset_sample", "describe", "detection_grid", "detections", "embedding_map", "image_grid", "iou_boxes",
+           "label_efficiency", "model_sizes", "neighbours", "pipeline", "png", "precision_recall", "results_curves",
+           "setup", "simclr_diagram", "similarity_matrix", "study_map", "temperature_curves", "three_ideas",
+           "training_curves", "transfer_diagram", "view_pairs"]

@@ -45,9 +45,8 @@ def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str) -> None:
 def _chance(ax: Axes, runs: Mapping[str, list[dict]]) -> None:
     """The chance level of every run; runs that share one share its line."""
     levels = dict.fromkeys(tuple(map(tuple, _series(rows, "chance"))) for rows in runs.values())
-    for k, (steps, level) in enumerate(levels):
-        ax.plot(steps, level, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.5,
-                label="chance" if k == 0 and steps else None)
+    for k, (steps, level) in enumerate(pair for pair in levels if pair[0]):
+        ax.plot(steps, level, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.5, label="chance" if k == 0 else None)
 
 
 def _number(value) -> bool:

@@ -51,12 +51,21 @@ def model_sizes(table: Sequence[Mapping]) -> Figure:
     return describe(fig, f"Bars for {len(names)} model sizes. {told}.")
 
 
-def read_results(path: str | Path) -> dict[str, np.ndarray]:
+def read_results(path: str | Path | Sequence[str | Path]) -> dict[str, np.ndarray]:
     """The columns of an Ultralytics results.csv; what was not measured in an epoch is NaN.
 
-    path: the file or the run's folder. Raises CourseError where there is none. Ultralytics writes zeros for an epoch
-    that it did not validate; a loss that is exactly zero in every part is how such an epoch is known.
+    path: the file or the run's folder; several are the stages of one training, and their epochs are counted on. Raises
+    CourseError where there is none. Ultralytics writes zeros for an epoch that it did not validate; a loss that is
+    exactly zero in every part is how such an epoch is known.
     """
+    if not isinstance(path, (str, Path)):
+        stages = [read_results(stage) for stage in path]
+        before = 0.0
+        for stage in stages:
+            stage["epoch"] = stage["epoch"] + before
+            before = stage["epoch"][-1]
+        shared = [key for key in stages[0] if all(key in stage for stage in stages)]
+        return {key: np.concatenate([stage[key] for stage in stages]) for key in shared}
     file = Path(path)
     file = file / "results.csv" if file.is_dir() else file
     try:
@@ -77,11 +86,11 @@ def read_results(path: str | Path) -> dict[str, np.ndarray]:
 
 
 @styled
-def results_curves(runs: str | Path | Mapping[str, str | Path]) -> Figure:
+def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | Path]]) -> Figure:
     """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
 
-    runs: a results.csv or the folder of a run, or several by name, drawn over each other. Raises CourseError for what
-    is none.
+    runs: a results.csv or the folder of a run, or several by name, drawn over each other; a list of folders is one run
+    in stages. Raises CourseError for what is none.
     """
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}

@@ -3,6 +3,7 @@
 Design choices:
 - every word is measured (in DejaVu Sans, the widest of the fonts named in the file), and a word that does not fit its
   box raises: an overflowing diagram cannot be drawn;
+- no fixed size: a page scales it to the width that there is (with a size, JupyterLab would cut it off);
 - an opaque pale ground of its own, so that a diagram reads on a dark page as on a light one;
 - a title and a description inside the picture, which screen readers announce;
 - ids carry the diagram's name, because a page can hold several diagrams.
@@ -171,8 +172,8 @@ class Drawing:
         """The finished diagram."""
         ids = f"{self.name}-title {self.name}-desc"
         text = "\n".join([
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
-            f'viewBox="0 0 {self.width} {self.height}" style="max-width:100%;height:auto" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+            f'style="max-width:{self.width}px" role="img" '
             f'aria-labelledby="{ids}" font-family="{FONT}">',
             f'<title id="{self.name}-title">{escape(self.title)}</title>',
             f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',

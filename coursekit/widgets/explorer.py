@@ -10,6 +10,7 @@ Design choices:
   beside live sliders it stays as the state to compare with, and the live picture appears below at the first move.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from IPython.display import Image, display
@@ -23,6 +24,7 @@ except ImportError:  # the course runs without: then there is only the picture
     ipywidgets = None
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PATIENCE = 0.1  # seconds without another move before the picture is drawn
 
 
 class Explorer:
@@ -39,6 +41,7 @@ class Explorer:
         self.draw, self.values, self.controls, self.what = draw, dict(first), dict(controls), what
         self.png, self.alt = self._render()
         self.first = (self.png, self.alt)
+        self.waiting = None
         self.widget = self._build() if ipywidgets and controls else None
 
     def _render(self) -> tuple[bytes, str]:
@@ -51,12 +54,22 @@ class Explorer:
         self.caption = ipywidgets.HTML(value="", layout={"display": "none"})
         for name, control in self.controls.items():
             if isinstance(control, ipywidgets.Button):
-                control.on_click(lambda _, name=name: self.set(**{name: self.values[name] + 1}))
+                control.on_click(lambda _, name=name: self._changed(name, self.values[name] + 1))
             else:
-                control.observe(lambda change, name=name: self.set(**{name: change["new"]}), names="value")
+                control.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
         grid = ipywidgets.GridBox(list(self.controls.values()), layout={
             "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))", "width": "100%", "max_width": "760px"})
         return ipywidgets.VBox([grid, self.picture, self.caption])
+
+    def _changed(self, name: str, value) -> None:
+        """A control moved. In a kernel, draw when no other follows: a key held down draws once."""
+        self.values[name] = value
+        if self.waiting is not None:
+            self.waiting.cancel()
+        try:
+            self.waiting = asyncio.get_running_loop().call_later(PATIENCE, self.set)
+        except RuntimeError:                                                    # no kernel: nothing else can be waiting
+            self.set()
 
     def set(self, **values) -> None:
         """Change values and draw again. Raises ValueError for a name that has no control."""

@@ -17,17 +17,19 @@ class QuizWidget:
     def _build(self):
         rows = []
         for number, question in enumerate(self.quiz.questions, start=1):
-            options = [(f"{letter}  {text}", letter) for letter, (text, _) in question.choices.items()]
-            choice = ipywidgets.RadioButtons(options=options, value=None, layout={"width": "100%"})
-            reply = ipywidgets.HTML()
+            listed = "".join(f"<li><b>{key}</b>&ensp;{text}</li>" for key, (text, _) in question.choices.items())
+            asked = ipywidgets.HTML(f'<div style="line-height:1.4"><b>Question {number}.</b> {question.text}'
+                                    f'<ul style="list-style:none;margin:4px 0">{listed}</ul></div>')
+            choice = ipywidgets.ToggleButtons(options=list(question.choices), value=None, style={"button_width": "48px"})
+            reply = ipywidgets.HTML()                                           # radio buttons do not wrap long choices
             choice.observe(lambda change, n=number, to=reply: self._judge(n, change["new"], to), names="value")
             self.choices.append(choice)
             self.replies.append(reply)
-            rows += [ipywidgets.HTML(f"<b>Question {number}.</b> {question.text}"), choice, reply]
+            rows += [asked, choice, reply]
         return ipywidgets.VBox(rows)
 
     def _judge(self, number: int, letter: str, reply) -> None:
-        reply.value = " ".join(self.quiz.judge(number, letter).split())
+        reply.value = f'<div style="line-height:1.4">{" ".join(self.quiz.judge(number, letter).split())}</div>'
 
     def _ipython_display_(self) -> None:
         if self.widget is None:
