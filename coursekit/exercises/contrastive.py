@@ -129,6 +129,7 @@ def nce_with(flaws: frozenset[str]):
 
 
 def nce_cases() -> list[Case]:
+    """The inputs on which a student's info_nce is compared with the tested one, ordinary ones first."""
     positive = draw(4, 6, 5)
     return [
         Case("8 images, 12 numbers each, temperature 0.5", (*draw(0, 8, 12), 0.5)),

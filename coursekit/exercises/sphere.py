@@ -78,6 +78,7 @@ def sphere_with(flaws: frozenset[str]):
 
 
 def sphere_cases() -> list[Case]:
+    """The inputs on which a student's alignment and uniformity are compared with the tested ones."""
     return [
         Case("8 images, 12 numbers each", draw(10, 8, 12)),
         Case("5 images, 3 numbers each", draw(11, 5, 3)),
