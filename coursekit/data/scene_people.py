@@ -4,7 +4,7 @@ import numpy as np
 
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_heads import head
-from coursekit.data.scene_mesh import Mesh, cross, ellipses
+from coursekit.data.scene_mesh import Mesh, cross, ellipses, unit
 from coursekit.data.scene_poses import LEFT, UP, Pose
 
 
@@ -52,16 +52,11 @@ class Limbs:
     """Collects round limbs, to make them all at once: a ball at every joint, so that they bend without a gap."""
 
     def __init__(self):
-        self.axis, self.radii, self.colour, self.flat = [], [], [], []
+        self.bones, self.axis, self.radii, self.colour, self.flat = [], [], [], [], []
 
     def bone(self, a, b, ra, rb, colour) -> None:
-        """A limb from joint to joint."""
-        step = (b - a) / max(np.sqrt((b - a) @ (b - a)), 1e-6)
-        self.add(
-            [a - step * ra * 0.75, a - step * ra * 0.25, a + (b - a) * 0.35, b + step * rb * 0.2, b + step * rb * 0.7],
-            [ra * 0.45, ra * 0.93, 0.53 * (ra + rb), rb * 0.97, rb * 0.55],
-            colour,
-        )
+        """A limb from joint to joint, thickest between them."""
+        self.bones.append((*a, *b, ra, rb, *colour))
 
     def add(self, axis, radii, colour, flat=1.0) -> None:
         """A limb along five points."""
@@ -69,9 +64,17 @@ class Limbs:
 
     def finish(self, mesh: Mesh, sides: int, fine: int) -> None:
         """Put them into the mesh; with fewer than six sides, of three points instead of five."""
+        rows = np.array(self.bones)
+        a, b, ra, rb = rows[:, None, :3], rows[:, None, 3:6], rows[:, 6:7], rows[:, 7:8]
+        step = unit(b - a)
+        before, after = ra[..., None] * np.array([[0.75], [0.25]]), rb[..., None] * np.array([[0.2], [0.7]])
+        axis = np.concatenate([a - step * before, a + (b - a) * 0.35, b + step * after], 1)  # (bones, 5, 3)
+        radii = np.concatenate([ra * 0.45, ra * 0.93, 0.53 * (ra + rb), rb * 0.97, rb * 0.55], 1)
+        axis, radii = np.concatenate([axis, np.array(self.axis)]), np.concatenate([radii, np.array(self.radii)])
+        colour = np.concatenate([rows[:, 8:], np.array(self.colour)])
+        flat = np.concatenate([np.ones(len(rows)), np.array(self.flat)])
         kept = slice(None) if sides > 5 else [1, 2, 3]
-        axis, radii = np.array(self.axis)[:, kept], np.array(self.radii)[:, kept]
-        mesh.tubes(axis, radii, np.array(self.colour), sides, np.array(self.flat), fine=fine, caps=sides > 5)
+        mesh.tubes(axis[:, kept], radii[:, kept], colour, sides, flat, fine=fine, caps=sides > 5)
 
 
 def skirt(mesh, p: Pose, sides, colour, length, flare) -> None:
