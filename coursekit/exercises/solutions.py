@@ -15,12 +15,13 @@ It is run with the names that the notebook imports, and then checked as the note
 """
 
 import ast
+import importlib
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-from coursekit.exercises.catalog import find_exercise
+from coursekit.exercises.catalog import LESSONS, find_exercise
 from coursekit.exercises.checks import Verdict, examine
 from coursekit.runtime import CourseError
 
@@ -75,6 +76,13 @@ def exercises_in(notebook: Path) -> dict[str, str]:
     return found
 
 
+def _foreign(notebook: Path) -> set[str]:
+    """Exercises of other lessons than this one. A lesson may show one of them, to be solved where it belongs."""
+    number = Path(notebook).stem[:2]
+    modules = [importlib.import_module(module) for lesson, module in LESSONS.items() if number in LESSONS and lesson != number]
+    return {exercise.name for module in modules for exercise in module.EXERCISES}
+
+
 def _imports(notebook: Path) -> str:
     nodes = [node for tree in _trees(notebook) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     return "\n".join(ast.unparse(node) for node in nodes)
@@ -86,7 +94,9 @@ def run_solutions(notebook: Path) -> dict[str, Verdict]:
     Raises CourseError where an exercise has no solution, a solution has no exercise, or one does not define the
     function that the notebook checks.
     """
-    exercises, solutions = exercises_in(notebook), extract(notebook)
+    solutions = extract(notebook)
+    shown_only = _foreign(notebook) - set(solutions)
+    exercises = {name: function for name, function in exercises_in(notebook).items() if name not in shown_only}
     where = Path(notebook).name
     for some, others, what in ((exercises, solutions, "has no solution"), (solutions, exercises, "is solved but never "
                                                                                                  "checked")):

@@ -53,6 +53,12 @@ def test_what_is_missing_is_named(tmp_path, options, message):
         run_solutions(write(tmp_path / "a.ipynb", **options))
 
 
+def test_a_lesson_may_show_the_exercise_of_another_lesson_but_not_leave_out_its_own(tmp_path):
+    assert run_solutions(write(tmp_path / "00_start.ipynb", code=CODE, solution=None)) == {}
+    with pytest.raises(CourseError, match="info_nce has no solution"):
+        run_solutions(write(tmp_path / "03_instance.ipynb", code=CODE, solution=None))
+
+
 def test_a_solution_without_code_and_a_file_that_is_no_notebook(tmp_path):
     book = write(tmp_path / "a.ipynb", code=CODE, solution=GOOD)
     book.write_text(book.read_text().replace("```python", "```text"))
