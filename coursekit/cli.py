@@ -66,13 +66,24 @@ def _style(parser: argparse.ArgumentParser) -> None:
                 _style(below)
 
 
+class Strict(argparse.ArgumentParser):
+    """A verb's parser that complains of unknown arguments itself, with its own usage instead of the whole program's."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but nothing may be left over."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The parser of one verb with its arguments; without one, of all verbs by name, which is all that help needs."""
     parser = argparse.ArgumentParser(
         prog="coursekit", description="Seeing Without Labels: self-supervised learning for object detection.",
         epilog="coursekit VERB --help explains a verb. --traceback, anywhere, shows where an error came from.")
     parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Strict)
     if verb is not None:
         importlib.import_module(VERBS[verb].room).add_commands(verbs)
         verbs.choices[verb].epilog = f"example: {VERBS[verb].example}"

@@ -31,6 +31,13 @@ def test_version_and_help(capsys):
         assert stop.value.code == 0 and expected in capsys.readouterr().out
 
 
+def test_an_unknown_argument_is_answered_with_the_usage_of_the_verb(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["data", "check", "x.yaml", "y.yaml"])
+    err = capsys.readouterr().err
+    assert "usage: coursekit data check" in err and "unrecognized arguments: y.yaml" in err
+
+
 @pytest.mark.parametrize("name", cli.VERBS)
 def test_every_verb_explains_itself_with_an_example(name, capsys):
     with pytest.raises(SystemExit) as stop:
