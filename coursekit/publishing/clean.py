@@ -1,9 +1,12 @@
 """What a lesson's file keeps of a run: outputs that a reader can use and nbval can compare, nothing of the machine."""
 
 import hashlib
+from pathlib import Path
 
 from coursekit.publishing import lessons
 
+NOT_COMMITTED = "no-committed-output"  # tag of a cell that shows what is not ours to publish, such as photographs
+HOME_NAME = "outputs"  # what a reader sees in place of the folder of this run; a checkout builds into its outputs/
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
@@ -45,9 +48,26 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
     return [output for output in kept if output["output_type"] != "stream" or output["text"].strip()]
 
 
-def clean(notebook: dict) -> dict:
+def without_home(output: dict, home: Path) -> dict:
+    """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
+    def replace(value):
+        if isinstance(value, list):
+            return [replace(part) for part in value]
+        return value.replace(str(home), HOME_NAME) if isinstance(value, str) else value
+
+    found = dict(output)
+    if "text" in output:
+        found["text"] = replace(output["text"])
+    if "data" in output:
+        found["data"] = {kind: replace(value) if kind.startswith("text/") else value
+                         for kind, value in output["data"].items()}
+    return found
+
+
+def clean(notebook: dict, home: Path | None = None) -> dict:
     """The notebook as it is committed: cleaned outputs, a kernel of no particular version, cell ids that stay.
 
+    home: the folder that the run built in; outputs name it "outputs". A cell tagged no-committed-output keeps none.
     Changes `notebook` in place and returns it. Tags, slide types and everything else that an author set are kept.
     """
     metadata = notebook.setdefault("metadata", {})
@@ -61,6 +81,7 @@ def clean(notebook: dict) -> dict:
             cell["id"] = f"{index:02d}-{hashlib.sha256(lessons.source(cell).encode()).hexdigest()[:8]}"
         seen.add(cell["id"])
         if cell["cell_type"] == "code":
-            cell["outputs"] = clean_outputs(cell.get("outputs", []))
+            kept = [] if NOT_COMMITTED in lessons.tags(cell) else clean_outputs(cell.get("outputs", []))
+            cell["outputs"] = [without_home(output, home) for output in kept] if home else kept
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
     return notebook

@@ -69,7 +69,7 @@ def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> Le
                           f"{_shorten(str(error))}") from error
     seconds = time.perf_counter() - began
     # through JSON, so that the file holds plain lists of lines as Jupyter writes them
-    executed = json.loads(nbformat.writes(nbformat.from_dict(clean.clean(notebook))))
+    executed = json.loads(nbformat.writes(nbformat.from_dict(clean.clean(notebook, home and home.resolve()))))
     return LessonRun(path, seconds, cells, lessons.write(path, executed))
 
 

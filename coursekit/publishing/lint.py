@@ -7,7 +7,7 @@ there on GitHub, slides that need no second set of material.
 import re
 from pathlib import Path
 
-from coursekit.publishing import lessons, setup_cell, stamp
+from coursekit.publishing import clean, lessons, setup_cell, stamp
 
 CODE_LINES = 15
 WORDS = 75           # "about 60": a cell that is a little over is no worse for it
@@ -110,6 +110,11 @@ def _code(cell: dict) -> list[str]:
     if text.endswith(";"):
         found.append("ends with ';': end a plot with plt.show()")
     ignored = IGNORED in lessons.tags(cell)
+    if clean.NOT_COMMITTED in lessons.tags(cell):
+        if cell.get("outputs"):
+            found.append(f"its output must not be in the file (tag {clean.NOT_COMMITTED}): make outputs")
+        if not ignored:
+            found.append(f"tagged {clean.NOT_COMMITTED} but not {IGNORED}: nbval would miss the output")
     for output in cell.get("outputs", []):
         found += _output(output, ignored)
         if output["output_type"] == "error" and "raises-exception" not in lessons.tags(cell):

@@ -126,3 +126,23 @@ def test_lessons_are_found_by_the_start_of_their_name(tmp_path):
     assert [path.stem for path in lessons.lessons(["11", "notebooks/03_a.ipynb"], tmp_path)] == ["03_a", "11_b"]
     with pytest.raises(CourseError, match="00_start, 03_a, 11_b"):
         lessons.lessons(["07"], tmp_path)
+
+
+def test_a_cell_may_keep_its_output_to_itself():
+    shown = {"output_type": "stream", "name": "stdout", "text": "a photograph that is not ours to publish"}
+    cells = [{"cell_type": "code", "source": "show()", "metadata": {"tags": tags}, "id": f"c{len(tags)}",
+              "outputs": [dict(shown)]} for tags in ([], ["nbval-ignore-output", "no-committed-output"])]
+    kept = clean.clean({"cells": cells, "metadata": {}, "nbformat": 4})["cells"]
+    assert kept[0]["outputs"] == [shown] and kept[1]["outputs"] == []
+    assert kept[1]["metadata"]["tags"] == ["nbval-ignore-output", "no-committed-output"]
+
+
+def test_outputs_do_not_name_the_folder_of_the_run(tmp_path):
+    home = tmp_path / "course"
+    outputs = [{"output_type": "stream", "name": "stdout", "text": f"results go to {home}/runs/a\n"},
+               {"output_type": "execute_result", "metadata": {}, "execution_count": 1,
+                "data": {"text/plain": [f"PosixPath('{home}/x')"], "image/png": "iVBO"}}]
+    cell = {"cell_type": "code", "source": "x", "metadata": {}, "id": "a", "outputs": outputs}
+    kept = clean.clean({"cells": [cell], "metadata": {}, "nbformat": 4}, home)["cells"][0]["outputs"]
+    assert kept[0]["text"] == "results go to outputs/runs/a\n"
+    assert kept[1]["data"] == {"text/plain": ["PosixPath('outputs/x')"], "image/png": "iVBO"}

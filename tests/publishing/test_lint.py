@@ -2,7 +2,7 @@
 
 import pytest
 
-from coursekit.publishing import lint
+from coursekit.publishing import clean, lint
 from coursekit.runtime import CourseError
 
 PNG = {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": "<Figure>"}, "metadata": {}}
@@ -42,6 +42,9 @@ BROKEN = {
         outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]),
     "live widget": lambda cells: cells[5].update(outputs=[
         {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}, "metadata": {}}]),
+    "must not be in the file": lambda cells: cells[5].update(
+        metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}, outputs=[stream("a photograph")]),
+    "nbval would miss the output": lambda cells: cells[5].update(metadata={"tags": [clean.NOT_COMMITTED]}, outputs=[]),
     "without alt text": lambda cells: cells[5].update(outputs=[PNG]),
 }
 
@@ -60,6 +63,7 @@ def test_each_rule_finds_what_breaks_it(lesson, cells, message):
 
 @pytest.mark.parametrize("change", [
     lambda cells: cells[5].update(outputs=[stream("UserWarning", "stderr")], metadata={"tags": [lint.IGNORED]}),
+    lambda cells: cells[5].update(outputs=[], metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}),
     lambda cells: cells[5].update(outputs=[{**PNG, "metadata": {"image/png": {"alt": "two curves"}}}]),
     lambda cells: cells[5].update(outputs=[stream("see https://example.org/home/page and outputs/tmp/x")]),
     lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n<details>" + "word " * 200 + "</details>"),
