@@ -13,6 +13,7 @@ from coursekit.runtime import CourseError
 LESSONS = {  # number of the lesson -> where its EXERCISES and its QUIZ are
     "00": "coursekit.exercises.lesson_00",
     "03": "coursekit.exercises.lesson_03",
+    "11": "coursekit.exercises.lesson_11",
 }
 
 
