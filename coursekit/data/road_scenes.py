@@ -15,10 +15,18 @@ import cv2
 import numpy as np
 
 from coursekit import runtime
-from coursekit.data import scene_backdrop, scene_paint, scene_pool, scene_things, scene_traffic, scene_world
+from coursekit.data import (
+    scene_backdrop,
+    scene_models,
+    scene_paint,
+    scene_pool,
+    scene_things,
+    scene_traffic,
+    scene_world,
+)
 from coursekit.data.scene_camera import Camera
 from coursekit.data.scene_light import TIMES, WEATHERS, choose_light, expose
-from coursekit.data.scene_traffic import CLASS_SUBTYPES
+from coursekit.data.scene_models import CLASS_SUBTYPES
 
 CLASS_NAMES = ("person", "bicycle", "car", "bus")
 SUBTYPES = tuple(name for names in CLASS_SUBTYPES for name in names)
@@ -110,13 +118,15 @@ def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
     image = scene_backdrop.draw_sky(camera, light, rng)
     scene_world.draw_ground(image, street, camera, light, rng)
     scene_world.draw_houses(image, street, camera, light, rng)
-    things = scene_traffic.populate(street, camera, light, rng)
+    things = scene_models.worth_drawing(scene_traffic.populate(street, camera, light, rng), camera)
     nearest = min((t.position[1] for t in things if t.label >= 0), default=99)
     if nearest < 5 and rng.random() < 0.45:  # focused on what is near: the rest is soft
         image = cv2.GaussianBlur(image, (0, 0), float(size / 320 * rng.uniform(0.8, 4.0)))
     scale = size / 320
     haze = 0.25 if light.weather in ("fog", "rain") else 0.12
     things = [things[k] for k in scene_things.order(things)]
+    for thing in things:
+        scene_models.model(thing, camera, light, rng)
     painted = scene_paint.paint_all(things, camera, light, rng, scale * haze)
     owner, painted = scene_paint.visibility(painted, size)
     image = image.astype(np.float32)

@@ -58,31 +58,30 @@ def texture_ground(
     top = int(max(0, np.floor(horizon - abs(np.tan(camera.roll)) * size / 2)))
     if top >= size - 2:
         return
-    rows, half = size - top, size // 2  # the grain is drawn at half the resolution
+    rows, half = size - top, size // 2  # grain and air are drawn at half the resolution
     intrinsic = np.array([[camera.focal / 2, 0, size / 4], [0, camera.focal / 2, size / 4 - top / 2], [0, 0, 1]])
-    ground = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)  # world (x, y, 1) -> camera
+    plane = np.stack([camera.axes[:, 0], camera.axes[:, 1], -camera.axes @ camera.eye], 1)  # world (x, y, 1) -> camera
     depth = (camera.height * camera.focal / np.maximum(np.arange(top, size) - horizon, 0.5)).astype(np.float32)
     total = np.zeros((rows // 2, half), np.float32)
     for metres, reach, strength, seed in ((1.6, 6.0, 1.2, 5), (9.0, 30.0, 0.8, 6), (60.0, 300.0, 0.7, 7)):
         scale = np.array([[metres / TILE, 0, rng.uniform(0, metres)], [0, metres / TILE, 0], [0, 0, 1]])
         warped = cv2.warpPerspective(
             colours.noise(TILE, 64, 2, seed),
-            intrinsic @ ground @ scale,
+            intrinsic @ plane @ scale,
             (half, rows // 2),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
         )
         warped *= (np.float32(strength) * np.exp(-depth[: rows // 2 * 2 : 2] / np.float32(reach)))[:, None]
         total += warped
-    total = cv2.resize(total, (size, rows), interpolation=cv2.INTER_LINEAR)
-    part = rough[top:]
-    gain = np.clip(total * (part * np.float32(1e-3)), -0.5, 0.6)
-    gain += 1
-    left = np.where(part > 0, np.exp(-depth / np.float32(light.fog_range))[:, None], np.float32(1))
-    gain *= left
-    textured = cv2.multiply(image[top:], cv2.merge([gain] * 3), dtype=cv2.CV_32F)
-    textured += cv2.transform(1 - left, (light.fog * 255).astype(np.float32)[:, None])
-    image[top:] = np.clip(textured, 0, 255, out=textured)
+    part = rough[top : top + rows // 2 * 2 : 2, : half * 2 : 2]
+    left = np.where(part > 0, np.exp(-depth[: rows // 2 * 2 : 2] / np.float32(light.fog_range))[:, None], np.float32(1))
+    gain = (1 + np.clip(total * (part * np.float32(1e-3)), -0.5, 0.6)) * left * np.float32(128)
+    air = cv2.transform(1 - left, (light.fog * 255).astype(np.float32)[:, None])
+    gain, air = (np.clip(layer, 0, 255).astype(np.uint8) for layer in (gain, air))
+    gain, air = (cv2.resize(layer, (size, rows), interpolation=cv2.INTER_LINEAR) for layer in (gain, air))
+    ground = cv2.multiply(image[top:], cv2.merge([gain] * 3), scale=1 / 128)
+    image[top:] = cv2.add(ground, air)
 
 
 @lru_cache(maxsize=64)

@@ -34,7 +34,7 @@ class Camera:
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World points (..., 3) -> pixels (..., 2) and depth along the optical axis (...), in metres."""
-        seen = (points - self.eye) @ self.axes.T
+        seen = (points - self.eye.astype(points.dtype)) @ self.axes.T.astype(points.dtype)
         depth = np.maximum(seen[..., 2], 0.05)
         return seen[..., :2] * (self.focal / depth)[..., None] + self.size / 2, seen[..., 2]
 
@@ -81,16 +81,20 @@ class Light:
 
     def shade(self, colour, normal, view, gloss, glow) -> np.ndarray:
         """Colour (F, 3) of faces with unit `normal` (F, 3), seen along the unit `view` (F, 3)."""
+        sun, sky, bounce, horizon, zenith, towards = (
+            part.astype(np.float32)
+            for part in (self.sun, self.sky, self.bounce, self.horizon, self.zenith, self.sun_direction)
+        )
         up = 0.5 + 0.5 * normal[:, 2:]
-        direct = np.maximum(normal @ self.sun_direction, 0)[:, None]
-        lit = colour * (self.bounce * (1 - up) + self.sky * up + self.sun * direct)
+        direct = np.maximum(normal @ towards, 0)[:, None]
+        lit = colour * (bounce * (1 - up) + sky * up + sun * direct)
         cosine = -(normal * view).sum(1, keepdims=True)
         mirror = view + 2 * cosine * normal
         rise = mirror[:, 2:]
         above = np.clip(rise * 6 + 0.3, 0, 1)  # a sharp horizon makes paint look like paint
-        world = self.horizon + (self.zenith - self.horizon) * np.clip(rise * 1.4, 0, 1)
-        world = self.bounce * 0.35 * (1 - above) + world * above
+        world = horizon + (zenith - horizon) * np.clip(rise * 1.4, 0, 1)
+        world = bounce * 0.35 * (1 - above) + world * above
         fresnel = gloss[:, None] * (0.12 + 0.88 * (1 - np.clip(cosine, 0, 1)) ** 3)
-        spark = np.clip(mirror @ self.sun_direction, 0, 1)[:, None] ** 24
-        lit = lit * (1 - fresnel) + world * fresnel + self.sun * spark * gloss[:, None] * 0.7
+        spark = np.clip(mirror @ towards, 0, 1)[:, None] ** 24
+        lit = lit * (1 - fresnel) + world * fresnel + sun * spark * gloss[:, None] * 0.7
         return lit + (colour - lit) * glow[:, None]

@@ -1,10 +1,69 @@
 """Heads of the people of drawn road scenes: skull, hair or headgear, face."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_mesh import Mesh, cross, ellipses, unit
 from coursekit.data.scene_poses import UP, Pose
+
+
+@dataclass(frozen=True)
+class Skull:
+    """A head of one style on a grid, before it has a size and a direction.
+
+    f, s, u: (rows + 1, sides, 1) ahead, left and up, for a skull of radius about 1. The rest: bool (rows, sides, 1), what
+    hair or headgear covers, where a beard would grow, where hair shows below a brim.
+    """
+
+    f: np.ndarray
+    s: np.ndarray
+    u: np.ndarray
+    covered: np.ndarray
+    bearded: np.ndarray
+    nape: np.ndarray
+
+
+def hairy(style: str, f: np.ndarray, s: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Where hair or headgear covers the skull, on its unit sphere."""
+    if style == "bald":
+        return (u > -0.5) & (u < 0.25) & (f < -0.1)
+    line = {"short": 0.52, "cap": 0.35, "beanie": 0.25, "helmet": 0.3}.get(style, 0.45)
+    brow = np.where(f > 0.35, line, np.where(f > -0.25, line - 0.7 * (0.35 - f) / 0.6 - 0.15, -0.55))
+    if style in ("cap", "beanie", "helmet"):
+        brow = np.where(f > -0.2, line, line - 0.35)
+    if style == "scarf":
+        brow = np.where((f > 0.45) & (np.abs(s) < 0.6), line, -1.1)
+    if style in ("long", "mid", "bun"):
+        brow = np.where(f < 0.15, -0.9, brow)
+    return u > brow
+
+
+@lru_cache(maxsize=64)
+def grid(style: str, rows: int, sides: int) -> Skull:
+    """The skull of a style; read only."""
+    v = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1) * 0.985)
+    turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
+    flat = np.sqrt(1 - v**2)[:, None]
+    f, s, u = flat * np.cos(turn), flat * np.sin(turn), np.broadcast_to(v[:, None], (rows + 1, sides))
+    puff = {"helmet": 1.28, "short": 1.07, "long": 1.12, "beanie": 1.13, "scarf": 1.14, "bald": 1.01}.get(style, 1.1)
+    swell = np.where(hairy(style, f, s, u), puff, 1.0)
+    jaw = swell * np.where(u < -0.25, 1 + 0.38 * (u + 0.25), 1.0)
+    fc, sc, uc = ((c + np.roll(c, -1, 1))[:-1] / 4 + (c + np.roll(c, -1, 1))[1:] / 4 for c in (f, s, u))
+    covered = hairy(style, fc, sc, uc)
+    parts = (
+        f * jaw * 0.86,
+        s * jaw * 0.74,
+        u * swell * 1.02,
+        covered,
+        (uc < -0.3) & (fc > 0.1) & ~covered,
+        ~covered & (fc < 0.1) & (uc > -0.5),
+    )
+    for part in parts:
+        part.setflags(write=False)
+    return Skull(*(part[..., None] for part in parts))
 
 
 def head(mesh: Mesh, p: Pose, rng, detail, tone, helmet) -> None:
@@ -22,47 +81,15 @@ def head(mesh: Mesh, p: Pose, rng, detail, tone, helmet) -> None:
     left = cross(UP, ahead)
     left /= np.linalg.norm(left)
     up = cross(ahead, left)
-    rows, sides = ((4, 6), (5, 8), (8, 12), (12, 18))[detail]
-    v = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows + 1) * 0.985)
-    turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
-    flat = np.sqrt(1 - v**2)[:, None]
-    f, s, u = flat * np.cos(turn), flat * np.sin(turn), np.broadcast_to(v[:, None], (rows + 1, sides))
-
-    def hairy(f, s, u):
-        """Where hair or headgear covers the skull."""
-        line = {"short": 0.52, "bald": 2.0, "cap": 0.35, "beanie": 0.25, "helmet": 0.3, "scarf": 0.45}.get(style, 0.45)
-        brow = np.where(f > 0.35, line, np.where(f > -0.25, line - 0.7 * (0.35 - f) / 0.6 - 0.15, -0.55))
-        if style in ("cap", "beanie", "helmet"):
-            brow = np.where(f > -0.2, line, line - 0.35)
-        if style == "scarf":
-            brow = np.where((f > 0.45) & (np.abs(s) < 0.6), line, -1.1)
-        if style in ("long", "mid", "bun"):
-            brow = np.where(f < 0.15, -0.9, brow)
-        if style == "bald":
-            brow = np.where(f < 0.0, 0.2 + rng.random() * 0.0, 2.0) - np.where(f < 0, 0.0, 0)
-            return (u > -0.5) & (u < 0.25) & (f < -0.1)
-        return u > brow
-
-    cover = hairy(f, s, u)
-    puff = {"helmet": 1.28, "short": 1.07, "long": 1.12, "beanie": 1.13, "cap": 1.10, "scarf": 1.14, "bald": 1.01}.get(
-        style, 1.1
-    )
-    jaw = np.where(u < -0.25, 1 + 0.38 * (u + 0.25), 1.0)
-    swell = np.where(cover, puff, 1.0)
-    place = p.head + size * swell[..., None] * (
-        (f * jaw * 0.86)[..., None] * ahead + (s * jaw * 0.74)[..., None] * left + (u * 1.02)[..., None] * up
-    )
-    centre = np.stack([(c + np.roll(c, -1, 1))[:-1] + (c + np.roll(c, -1, 1))[1:] for c in (f, s, u)]) / 4
-    covered = hairy(*centre)
-    beard = 0.75 if rng.random() < 0.18 and p.height > 1.5 else 0.0
-    colour = np.where(covered[..., None], gear if style in ("cap", "beanie", "helmet", "scarf") else hair, tone)
-    if beard:
-        bearded = (centre[2] < -0.3) & (centre[0] > 0.1) & ~covered
-        colour = np.where(bearded[..., None], hair * beard + tone * (1 - beard), colour)
+    skull = grid(style, *((4, 6), (5, 8), (8, 12), (12, 18))[detail])
+    place = p.head + size * (skull.f * ahead + skull.s * left + skull.u * up)
+    colour = np.where(skull.covered, gear if style in ("cap", "beanie", "helmet", "scarf") else hair, tone)
+    if rng.random() < 0.18 and p.height > 1.5:
+        colour = np.where(skull.bearded, hair * 0.75 + tone * 0.25, colour)
     if style in ("cap", "beanie", "helmet"):  # some hair below the brim
-        nape = ~covered & (centre[0] < 0.1) & (centre[2] > -0.5)
-        colour = np.where(nape[..., None], hair, colour)
-    mesh.loft(place, colour, axis=np.broadcast_to(p.head, (rows + 1, 3)), gloss=0.25 if helmet else 0.0)
+        colour = np.where(skull.nape, hair, colour)
+    axis = np.broadcast_to(p.head, (len(place), 3))
+    mesh.loft(place, colour, axis=axis, gloss=0.25 if helmet else 0.0)
     if style == "long":
         low = p.head - up * size * rng.uniform(1.4, 2.6) - ahead * size * 0.55
         mesh.loft(

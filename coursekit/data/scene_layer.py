@@ -37,7 +37,7 @@ def see(meshes: list[Mesh], camera: Camera, light: Light) -> list[Faces]:
     first_face = np.cumsum([0] + [len(mesh.counts[0]) for mesh in meshes])
     owner = np.repeat(np.arange(len(meshes)), np.diff(first_face))
     starts = np.concatenate([[0], np.cumsum(counts)])
-    centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None]
+    centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None].astype(np.float32)
     after = np.arange(1, len(points) + 1)
     after[starts[1:] - 1] = starts[:-1]
     rays = points - np.repeat(centre, counts, 0)
@@ -45,7 +45,7 @@ def see(meshes: list[Mesh], camera: Camera, light: Light) -> list[Faces]:
     reference = paint[:, 8:]
     inward = ((centre - reference) * normal).sum(1, keepdims=True) < 0
     normal = unit(np.where(paint[:, 7:8] > 0, reference, np.where(inward, -normal, normal)))
-    view = centre - camera.eye
+    view = centre - camera.eye.astype(np.float32)
     distance = np.sqrt((view * view).sum(1))
     view = view / distance[:, None]
     facing = (normal * view).sum(1)
@@ -53,7 +53,7 @@ def see(meshes: list[Mesh], camera: Camera, light: Light) -> list[Faces]:
     chosen = chosen[np.lexsort((paint[chosen, 4] - distance[chosen], owner[chosen]))]
     normal = np.where((facing > 0)[:, None], -normal, normal)[chosen]
     lit = light.shade(paint[chosen, :3], normal, view[chosen], paint[chosen, 3], paint[chosen, 5])
-    colours = np.full((len(chosen), 4), 255.0)
+    colours = np.full((len(chosen), 4), 255.0, np.float32)
     colours[:, :3] = np.clip(lit * 255, 0, 255)
     pixels, depth = camera.project(points)
     nearest = np.minimum.reduceat(depth, first_point[:-1])
@@ -126,7 +126,7 @@ class Layer:
     def finish(self, grain: np.ndarray | None, soften: float) -> np.ndarray:
         """Scale down to the frame's resolution: float32 (h, w, 4), premultiplied, in [0, 255].
 
-        grain: float32 (h, w), about 1 in the mean, multiplies the colours: folds, dirt, texture. soften: blur in frame
+        grain: float32 (h, w, 4), about 1 in the mean, multiplies the colours: folds, dirt, texture. soften: blur in frame
         pixels.
         """
         size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
@@ -136,7 +136,7 @@ class Layer:
             self.rgba = cv2.bitwise_and(smooth, cv2.merge([self.rgba[..., 3]] * 4))
         small = cv2.resize(self.rgba, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if grain is not None:
-            cv2.multiply(small, cv2.merge([grain] * 3 + [np.ones_like(grain)]), small)
+            cv2.multiply(small, grain, small)
         if soften > 0.25:
             small = cv2.GaussianBlur(small, (0, 0), soften)
         return small

@@ -86,18 +86,18 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)
     aim = {"day": (80, 150), "dusk": (70, 120), "night": (55, 95)}[light.time]  # the camera exposes for the scene
-    image *= np.float32(np.clip(rng.uniform(*aim) / max(image[::8, ::8].mean(), 1), 0.6, 3.0))
+    exposure = float(np.clip(rng.uniform(*aim) / max(image[::8, ::8].mean(), 1), 0.6, 3.0))
     if rng.random() < 0.4:  # darker corners
         ramp = np.linspace(-1, 1, size, dtype=np.float32) ** 2 * np.float32(rng.uniform(0.03, 0.15))
-        image *= (1 - ramp[:, None] - ramp[None])[..., None]
+        cv2.multiply(image, cv2.merge([1 - ramp[:, None] - ramp[None]] * 3), image)
     low, high = (rng.uniform(-14, 14), rng.uniform(235, 275)) if light.time != "night" else (rng.uniform(0, 10), 255.0)
-    look, grey = np.diag((1 + rng.normal(0, 0.04, 3)) * (high - low) / 255), rng.random()
+    look, grey = np.diag((1 + rng.normal(0, 0.04, 3)) * (exposure * (high - low) / 255)), rng.random()
     if grey < 0.3:  # paler, richer, or black and white
         keep = 0.0 if grey < 0.035 else rng.uniform(0.4, 1.5)
         look = (keep * np.eye(3) + (1 - keep) * np.array([0.299, 0.587, 0.114])) @ look
     image = cv2.transform(image, np.column_stack([look, np.full(3, low)]).astype(np.float32))
     grain = rng.uniform(1, 5) + (rng.uniform(0, 4) if light.time == "night" else 0)
-    image = cv2.scaleAdd(np.ascontiguousarray(colours.patch(rng, sensor_noise(), size, size)), float(grain), image)
+    image = cv2.scaleAdd(colours.patch(rng, sensor_noise(), size, size), float(grain), image)
     return np.clip(image, 0, 255, out=image).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The cross product of (..., 3) arrays; np.cross costs five times as much on small ones."""
-    out = np.empty(a.shape if a.ndim >= b.ndim else b.shape)
+    out = np.empty(a.shape if a.ndim >= b.ndim else b.shape, a.dtype)
     out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
     out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
     out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
@@ -223,8 +223,8 @@ class Mesh:
         position, paint = np.asarray(position, float), np.concatenate(self.paint)
         paint[:, 8:] = paint[:, 8:] @ turn.T + position * (paint[:, 7:8] == 0)
         placed = Mesh()
-        placed.points = [np.concatenate(self.points) @ turn.T + position]
-        placed.counts, placed.paint = [np.concatenate(self.counts)], [paint]
+        placed.points = [(np.concatenate(self.points) @ turn.T + position).astype(np.float32)]
+        placed.counts, placed.paint = [np.concatenate(self.counts)], [paint.astype(np.float32)]
         return placed
 
     def joined(self, other: "Mesh") -> "Mesh":

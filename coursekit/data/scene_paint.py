@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -11,8 +12,8 @@ from coursekit.data import scene_colours as colours
 from coursekit.data.scene_camera import Camera, Light
 from coursekit.data.scene_layer import Faces, Layer, see
 from coursekit.data.scene_light import veil
+from coursekit.data.scene_models import BUS, CAR
 from coursekit.data.scene_things import Thing
-from coursekit.data.scene_traffic import BUS, CAR
 
 LEAST_VISIBLE, LEAST_PIXELS, LARGEST = 0.15, 8, 0.60  # share of the silhouette, px, share of the frame
 
@@ -85,18 +86,26 @@ def paint_model(thing: Thing, faces: Faces, size: int, rng, blur: float, depth: 
     tallest = max(high[0] - low[0], high[1] - low[1])
     layer = Layer(box, 4 if tallest < 60 else 3 if tallest < 110 else 2)
     parts = layer.draw(faces, len(thing.mesh.counts[0]) if thing.rider else 0)
-    noise = colours.patch(rng, colours.noise(512, 32, 2, 4), box[3] - box[1], box[2] - box[0])
-    grain, painted = 1 + np.float32(0.05) * noise, []
+    grain, painted = colours.patch(rng, texture(), box[3] - box[1], box[2] - box[0]), []
     cut = len(thing.mesh.points[0])
     outlines = (faces.pixels[:cut], faces.pixels[cut:])
     for part, owner, outline in zip(parts, (thing, thing.rider), outlines, strict=False):
         rgba = part.finish(grain, blur)
         solid, whole = rgba[..., 3] > 127, 0.0
         if owner.label >= 0:
-            whole = part.silhouette() if part.whole is not None else solid.sum()
+            whole = part.silhouette() if part.whole is not None else np.count_nonzero(solid)
             whole = whole / _inside(outline, size)
         painted.append(Painted(owner, rgba, solid, box, float(whole), depth))
     return painted
+
+
+@lru_cache(maxsize=1)
+def texture() -> np.ndarray:
+    """Folds and dirt to multiply a layer's colours with: float32 (512, 512, 4), about 1; alpha stays. Read only."""
+    grain = 1 + np.float32(0.05) * colours.noise(512, 32, 2, 4)
+    tile = cv2.merge([grain] * 3 + [np.ones_like(grain)])
+    tile.setflags(write=False)
+    return tile
 
 
 def _inside(pixels: np.ndarray, size: int) -> float:

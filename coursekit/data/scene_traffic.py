@@ -5,21 +5,13 @@ import math
 
 import numpy as np
 
-from coursekit.data import scene_bicycles, scene_clutter, scene_people, scene_poses, scene_vehicles
+from coursekit.data import scene_clutter
 from coursekit.data import scene_colours as colours
 from coursekit.data.scene_camera import Camera, Light
+from coursekit.data.scene_models import BICYCLE, BUS, CAR, CLASS_SUBTYPES, HEIGHT, PERSON
 from coursekit.data.scene_things import Thing, apart, view_of
 from coursekit.data.scene_vehicle_shapes import SHAPES
 from coursekit.data.scene_world import Street
-
-CLASS_SUBTYPES = (
-    ("walking", "standing", "child", "riding"),
-    ("city_bicycle", "racing_bicycle", "mountain_bicycle", "cargo_bicycle"),
-    ("sedan", "hatchback", "van", "pickup"),
-    ("city_bus", "double_decker", "school_bus"),
-)
-PERSON, BICYCLE, CAR, BUS = range(4)
-HEIGHT = {PERSON: 1.7, BICYCLE: 1.1, CAR: 1.6, BUS: 3.2}
 
 
 class Placer:
@@ -86,7 +78,7 @@ def lanes(street: Street, label: int, rng) -> tuple[float, float]:
 
 
 def populate(street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> list[Thing]:
-    """Everything that stands or moves in the scene, with meshes."""
+    """Everything that stands or moves in the scene; still without meshes."""
     placer = Placer(street, camera, rng)
     wanted = (
         [PERSON] * min(rng.poisson(2.6), 9)
@@ -106,14 +98,8 @@ def populate(street: Street, camera: Camera, light: Light, rng: np.random.Genera
         for _ in range(int(rng.integers(2, 6))):
             place_one(placer, PERSON, light, near=False, beside=True)
     for _ in range(int(rng.integers(2, 9)) + (0 if street.houses else int(rng.integers(0, 12)))):
-        place_clutter(placer, light)
+        place_clutter(placer)
     return placer.things
-
-
-def detail_of(camera: Camera, label: int, depth: float) -> int:
-    """How finely to model: 0 for what is small in the frame, to 3 for what is large."""
-    pixels = camera.focal * HEIGHT[label] / max(depth, 0.5)
-    return sum(pixels > step for step in (36, 75, 150))
 
 
 def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool = False) -> None:
@@ -156,33 +142,12 @@ def place_one(placer: Placer, label: int, light: Light, near: bool, beside: bool
     else:
         return
     thing.view = view_of(thing)
-    detail = detail_of(camera, label, at[1])
-    position = np.array([*at, 0.0])
-    eye = np.array([*thing.local(0, 0), camera.height])
-    if label == PERSON:
-        tall = rng.uniform(1.52, 1.93) if subtype != "child" else rng.uniform(0.92, 1.35)
-        mesh = scene_people.build(scene_poses.pose(subtype, tall, rng), rng, detail, light.weather == "rain")
-        thing.mesh = mesh.place(heading, position)
-    elif label == BICYCLE:
-        lean = rng.normal(0, 0.04) if ridden else colours.pick(rng, (-1, 1)) * rng.uniform(0.05, 0.18)
-        mesh, contacts = scene_bicycles.build(subtype, rng, eye, min(detail, 1))
-        thing.mesh, thing.shadow = mesh.place(heading, position, lean), 0.6
-        if ridden:
-            p = scene_poses.pose("riding", rng.uniform(1.58, 1.88), rng, contacts)
-            rider = Thing(PERSON, "riding", at, thing.heading, thing.half, thing.group, view=thing.view)
-            rider.mesh = scene_people.build(p, rng, detail, helmet=bool(rng.random() < 0.5)).place(
-                heading, position, lean
-            )
-            thing.rider = rider
-    else:
-        mesh = scene_vehicles.build(
-            subtype, rng, detail, light.time == "night" or (light.weather != "clear" and rng.random() < 0.4)
-        )
-        thing.mesh = mesh.place(heading, position)
+    if ridden:
+        thing.rider = Thing(PERSON, "riding", at, thing.heading, thing.half, thing.group, view=thing.view)
     placer.things.append(thing)
 
 
-def place_clutter(placer: Placer, light: Light) -> None:
+def place_clutter(placer: Placer) -> None:
     """A tree, a bush or a piece of street furniture beside the carriageway."""
     rng, street = placer.rng, placer.street
     kind = (
@@ -208,10 +173,4 @@ def place_clutter(placer: Placer, light: Light) -> None:
     )
     if not placer.free(thing):
         return
-    if kind in ("tree", "bush"):
-        tall = rng.uniform(3.5, 9) if kind == "tree" else rng.uniform(0.7, 1.8)
-        look = int(rng.integers(8)) if kind == "tree" else 8 + int(rng.integers(4))
-        thing.sprite = (look, tall, rng.uniform(0.7, 1.25, 3) * 0.4 + 0.6, bool(rng.random() < 0.5))
-    else:
-        thing.mesh = scene_clutter.build(kind, rng, light).place(thing.heading, np.array([*at, 0.0]))
     placer.things.append(thing)

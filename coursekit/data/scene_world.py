@@ -121,7 +121,7 @@ class Ground:
 def draw_ground(image, street: Street, camera: Camera, light: Light, rng: np.random.Generator) -> None:
     """Everything flat: terrain, pavements, kerbs, carriageway, markings, crossing; then texture and fog over it."""
     wet = 0.65 if light.weather == "rain" else 1.0
-    g, far = Ground(image, street, camera, light), 400.0
+    g, far = Ground(image, street, camera, light), 3000.0
     grass = np.array([0.26, 0.36, 0.14]) * rng.uniform(0.6, 1.4) * (1 + rng.normal(0, 0.12, 3))
     paved = np.full(3, rng.uniform(0.35, 0.62)) * (1 + rng.normal(0, 0.05, 3))
     sand = np.array([0.55, 0.46, 0.34]) * rng.uniform(0.7, 1.2)
