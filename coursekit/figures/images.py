@@ -45,6 +45,11 @@ def crop_corners(theta: Tensor, height: int, width: int) -> Tensor:
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
+def _count(n: int, one: str, many: str | None = None) -> str:
+    """ "1 image", "2 images"."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def _box(ax: Axes, box: Sequence[float], color: str, label: str | None = None) -> None:
     x0, y0, x1, y1 = (float(v) for v in box)
     for width, ink in ((4.5, "white"), (2.5, color)):                          # a white rim: seen on any photograph
@@ -74,7 +79,7 @@ def image_grid(images: Tensor, titles: Sequence[str] | None = None, columns: int
         if titles is not None:
             axes.flat[i].set_title(titles[i], fontsize=10, fontweight="normal")
     named = f": {', '.join(titles)}" if titles is not None else ""
-    return describe(fig, f"{n} images in a grid of {rows} by {columns}{named}.")
+    return describe(fig, f"{_count(n, 'image')} in a grid of {rows} by {columns}{named}.")
 
 
 @styled
@@ -86,7 +91,7 @@ def crop_box(image: Tensor, theta: Tensor, labels: Sequence[str] | None = None) 
     fig, ax = plt.subplots(figsize=(3.4, 3.4))
     draw_crop_boxes(ax, image, theta, labels)
     count = 1 if theta.ndim == 2 else len(theta)
-    return describe(fig, f"One image with {count} box{'es' * (count != 1)} that show where each view was cut from.")
+    return describe(fig, f"One image with {_count(count, 'box', 'boxes')} that show where each view was cut from.")
 
 
 def draw_crop_boxes(ax: Axes, image: Tensor, theta: Tensor, labels: Sequence[str] | None = None) -> None:
@@ -132,5 +137,5 @@ def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[s
             for k, name in enumerate(["image", *names[:len(views)]]):
                 axes[0, first + k].set_title(name, fontsize=11)
     return describe(fig, f"""
-        {n} images, each with {len(views)} random views of it. Boxes on the image show where each view was cut from; the
-        views differ in place, size, colour, sharpness and direction, yet show the same thing.""")
+        {_count(n, "image")}, each with {_count(len(views), "random view")} of it. Boxes on the image show where each view was cut
+        from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""")
