@@ -80,6 +80,7 @@ def draw_crops(n: int, size: int, seed: int, context: float) -> tuple[np.ndarray
                     spare.append((crop, label))
             if len(chosen) == n:
                 break
+        bar.update(n - len(chosen))  # what is filled up with other subtypes
     chosen += spare[:n - len(chosen)]
     order = np.random.default_rng(scene_seed("crops", seed, 0)).permutation(len(chosen))  # rare subtypes came last
     return np.stack([chosen[i][0] for i in order]), np.array([chosen[i][1] for i in order], np.int64)
