@@ -1,11 +1,16 @@
 """What a lesson's file keeps of a run: outputs that a reader can use and nbval can compare, nothing of the machine."""
 
+import base64
 import hashlib
+import io
 from pathlib import Path
+
+from PIL import Image
 
 from coursekit.publishing import lessons
 
 NOT_COMMITTED = "no-committed-output"  # tag of a cell that shows what is not ours to publish, such as photographs
+LARGE_PICTURE = 60_000  # characters of base64
 HOME_NAME = "outputs"  # what a reader sees in place of the folder of this run; a checkout builds into its outputs/
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -48,6 +53,19 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
     return [output for output in kept if output["output_type"] != "stream" or output["text"].strip()]
 
 
+def small_png(picture: str) -> str:
+    """A PNG in base64, in 256 colours where it is large: pictures of images would otherwise fill the megabyte of a lesson.
+
+    The smaller of the two is kept, so a picture that has been through here comes back as it is.
+    """
+    if len(picture) < LARGE_PICTURE:
+        return picture
+    buffer = io.BytesIO()
+    original = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    original.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    return min(base64.b64encode(buffer.getvalue()).decode(), picture, key=len)
+
+
 def without_home(output: dict, home: Path) -> dict:
     """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
     def replace(value):
@@ -83,5 +101,8 @@ def clean(notebook: dict, home: Path | None = None) -> dict:
         if cell["cell_type"] == "code":
             kept = [] if NOT_COMMITTED in lessons.tags(cell) else clean_outputs(cell.get("outputs", []))
             cell["outputs"] = [without_home(output, home) for output in kept] if home else kept
+            for output in cell["outputs"]:
+                if isinstance(output.get("data", {}).get("image/png"), str):
+                    output["data"]["image/png"] = small_png(output["data"]["image/png"].replace("\n", ""))
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
     return notebook

@@ -1,0 +1,25 @@
+"""clean: pictures stay small enough for a lesson of less than a megabyte."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from coursekit.publishing import clean
+
+
+def test_large_pictures_are_kept_in_256_colours_and_small_ones_untouched():
+    def encoded(pixels):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG")
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    smooth = np.add.outer(np.arange(300), np.arange(300))[..., None] // np.array([3, 4, 5]) % 256
+    noise = np.random.default_rng(0).integers(0, 12, smooth.shape)
+    large, small = encoded((smooth * 0.9 + noise).astype(np.uint8)), encoded(np.zeros((9, 9, 3), np.uint8))
+    assert len(large) > clean.LARGE_PICTURE and clean.small_png(small) == small
+    kept = clean.small_png(large)
+    assert len(kept) < 0.6 * len(large) and clean.small_png(kept) == kept
+    before, after = (np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB"), int) for p in (large, kept))
+    assert np.abs(before - after).mean() < 8
