@@ -46,13 +46,14 @@ class Detections:
 
 
 def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640,
-            device: str | None = None) -> list[Detections]:
+            device: str | None = None, max_det: int = 300) -> list[Detections]:
     """Detect objects in pictures.
 
     weights: a checkpoint, a run folder or what `train` returned. source: a picture file, a folder of them, a uint8 RGB
     array (H, W, 3), a uint8 tensor (3, H, W) or (N, 3, H, W), or a list of any of these. conf: leave out boxes with
     less confidence. iou: of two boxes of one class that overlap more, the less confident goes. imgsz: the longer side
-    that the network sees, in px; boxes are in px of the picture as given.
+    that the network sees, in px; boxes are in px of the picture as given. max_det: at most so many boxes in a picture,
+    the most confident ones.
     Raises CourseError for weights that are none and for pictures that cannot be read.
     """
     from ultralytics import YOLO
@@ -61,6 +62,8 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
     for name, value in (("conf", conf), ("iou", iou)):
         if not 0 <= value <= 1:
             raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
+    if max_det < 1:
+        raise CourseError(f"max_det is {max_det}: ask for at least one box in a picture.")
     path = weights.best if isinstance(weights, DetectionRun) else weights
     file = load_detector(path).pt_path  # refuses what is no detector, with a reason
     pictures = _pictures(source)
@@ -69,8 +72,8 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
         model = YOLO(file)
         while chunk := list(islice(pictures, CHUNK)):
             bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
-            results = model.predict(bgr, conf=conf, iou=iou, imgsz=imgsz, device=device_name(device), save=False,
-                                    verbose=False)
+            results = model.predict(bgr, conf=conf, iou=iou, imgsz=imgsz, max_det=max_det, save=False,
+                                    device=device_name(device), verbose=False)
             for (image, origin), result in zip(chunk, results, strict=True):
                 boxes = result.boxes.cpu().numpy()
                 found.append(Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),

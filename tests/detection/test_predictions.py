@@ -54,6 +54,11 @@ def test_confidence_is_a_floor(found, trained):
     assert 0 < len(fewer) < len(found[0]) and fewer.scores.min() >= floor
 
 
+def test_at_most_so_many_boxes_are_the_most_confident_ones(found, trained):
+    (fewer,) = predict(trained.run, found[0].image, conf=0.0, imgsz=64, device="cpu", max_det=2)
+    assert len(found[0]) > 2 and np.allclose(fewer.scores, found[0].scores[:2], atol=1e-5)
+
+
 @pytest.mark.parametrize(("source", "words"), [
     ("nowhere.jpg", "nowhere.jpg"),
     (np.zeros((8, 8, 3), np.float32), "uint8 RGB"),
@@ -70,6 +75,8 @@ def test_other_settings_are_explained(trained):
         predict(trained.run, "x.jpg", conf=25)
     with pytest.raises(CourseError, match="multiples of 32"):
         predict(trained.run, "x.jpg", imgsz=100)
+    with pytest.raises(CourseError, match="max_det is 0"):
+        predict(trained.run, "x.jpg", max_det=0)
 
 
 def detections(*boxes, size=(120, 160)) -> Detections:
