@@ -56,14 +56,14 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
 def small_png(picture: str) -> str:
     """A PNG in base64, in 256 colours where it is large: pictures of images would otherwise fill the megabyte of a lesson.
 
-    The smaller of the two is kept, so a picture that has been through here comes back as it is.
+    A picture that has been through here comes back as it is.
     """
-    if len(picture) < LARGE_PICTURE:
+    original = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if len(picture) < LARGE_PICTURE or original.mode == "P":
         return picture
     buffer = io.BytesIO()
-    original = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    original.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    return min(base64.b64encode(buffer.getvalue()).decode(), picture, key=len)
+    original.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def without_home(output: dict, home: Path) -> dict:
