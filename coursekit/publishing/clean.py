@@ -58,8 +58,10 @@ def small_png(picture: str) -> str:
 
     A picture that has been through here comes back as it is.
     """
+    if len(picture) < LARGE_PICTURE:
+        return picture
     original = Image.open(io.BytesIO(base64.b64decode(picture)))
-    if len(picture) < LARGE_PICTURE or original.mode == "P":
+    if original.mode == "P":
         return picture
     buffer = io.BytesIO()
     original.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
