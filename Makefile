@@ -21,7 +21,9 @@ help:
 	@echo "make outputs   run the lessons and save their outputs (ARGS=\"03 11\": only those)"
 	@echo "make clean     remove caches and builds; .venv and outputs/ stay"
 
+# Trusted, because JupyterLab hides the drawings of a notebook that it does not trust until its cells are run.
 lab: $(READY)
+	@$(BIN)/jupyter trust notebooks/*.ipynb
 	$(BIN)/jupyter lab $(ROOT) notebooks/00_start_here.ipynb
 
 test: $(READY)
