@@ -102,7 +102,8 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order():
 def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
     script = [str(Path(__file__).parent / "distributed_step.py")]
     subprocess.run([sys.executable, *script, str(tmp_path / "one.pt")], cwd=ROOT, env=ENV, check=True)
-    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", *script,
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d",
+                    "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1", *script,
                     str(tmp_path / "two.pt")], cwd=ROOT, env=ENV, check=True, capture_output=True)
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
     assert abs(one["loss"] - two["loss"]) < 1e-5
