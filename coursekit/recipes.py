@@ -27,10 +27,9 @@ from coursekit.runtime import CourseError, budget
 from coursekit.training import export_encoder, load_encoder, pretrain
 from coursekit.training.files import write_atomically
 
-VIEW = 64                                                  # px, side of the views in lesson 03
+CROP = 64                                                  # px, side of lesson 03's images
 LESSON_ENCODER = ("resnet_micro", {})
 LESSON_SETTINGS = {"scale": (0.4, 1.0), "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "blur": 0.2, "temperature": 0.2}
-ABLATION_VIEW = 48                                         # many runs: smaller views
 DETECTOR_VIEW = 64
 
 
@@ -62,13 +61,23 @@ def judge(encoder: Encoder | None, train: ImageSet, test: ImageSet) -> dict[str,
             "linear_probe": round(linear_probe(a, train.labels, b, test.labels).accuracy, 4)}
 
 
+def lesson_view() -> int:
+    """Side of lesson 03's views, px. On a CPU half the image's: four times as many steps in the same time."""
+    return budget(quick=32, full=CROP)
+
+
+def lesson_rate(batch: int) -> float:
+    """Lesson 03's learning rate for AdamW, which grows with the root of the batch size."""
+    return budget(quick=8e-3, full=4e-3) * (batch / budget(quick=128, full=512)) ** 0.5
+
+
 def lesson_crops() -> tuple[ImageSet, ImageSet]:
     """The road objects that recipes learn from and judge with, of seeds that no lesson uses: (training set, test set).
 
     As with ImageNet, pretraining sees the training set without its labels, and probes see it with them.
     """
-    return (ImageSet.road_crops(budget(quick=4000, full=60_000, smoke=160), VIEW, seed=1),
-            ImageSet.road_crops(budget(quick=1200, full=6000, smoke=64), VIEW, seed=2))
+    return (ImageSet.road_crops(budget(quick=4000, full=60_000, smoke=160), CROP, seed=1),
+            ImageSet.road_crops(budget(quick=1200, full=6000, smoke=64), CROP, seed=2))
 
 
 def convolution_precision() -> str | None:
@@ -81,17 +90,17 @@ def lesson_encoder(work: Path, ship: Path) -> None:
     train, test = lesson_crops()
     name, options = LESSON_ENCODER
     runtime.seed_everything(0)
-    fresh = build_encoder(name, image_size=VIEW, **options)
+    fresh = build_encoder(name, image_size=lesson_view(), **options)
     rows = {"raw pixels": judge(None, train, test), "random encoder": judge(fresh, train, test)}
-    method = build_method("simclr", fresh, VIEW, **LESSON_SETTINGS)
-    steps, batch = budget(quick=1000, full=20_000), budget(quick=128, full=1024, smoke=64)
-    history = pretrain(method, ImageSet(train.images), steps=steps, batch_size=batch, lr=2e-3, precision=convolution_precision(),
-                       out=work / "run")
+    method = build_method("simclr", fresh, lesson_view(), **LESSON_SETTINGS)
+    steps, batch = budget(quick=3000, full=20_000), budget(quick=128, full=1024, smoke=64)
+    history = pretrain(method, ImageSet(train.images), steps=steps, batch_size=batch, lr=lesson_rate(batch),
+                       precision=convolution_precision(), out=work / "run")
     rows["trained encoder"] = judge(method.encoder.cpu(), train, test)
     export_encoder(work / "run", ship / "checkpoints" / "simclr_road_objects.safetensors")
     write_card(ship / "checkpoints" / "simclr_road_objects.md", "SimCLR on road objects",
-               f"{name}, {len(train)} drawn road objects of {VIEW} px without labels, {steps} steps of {batch} images; "
-               f"last loss {history[-1]['loss']:.3f}, chance {history[-1]['chance']:.3f}.", rows,
+               f"{name}, {len(train)} drawn road objects of {CROP} px without labels, views of {lesson_view()} px, {steps} steps of "
+               f"{batch} images; last loss {history[-1]['loss']:.3f}, chance {history[-1]['chance']:.3f}.", rows,
                f"{len(train)} training and {len(test)} test objects of {len(train.class_names)} subtypes", provenance())
 
 
@@ -113,7 +122,7 @@ def detector_backbone(work: Path, ship: Path) -> None:
 def ablations(work: Path, ship: Path) -> None:
     """What each augmentation, the temperature, the batch size and the head do: equal budgets, three seeds, one run."""
     train, test = lesson_crops()
-    seen = budget(quick=12_800, full=2_000_000, smoke=512)  # images seen by each run, whatever the batch size
+    seen = budget(quick=25_600, full=2_000_000, smoke=512)  # images seen by each run, whatever the batch size
     rows = []
     for seed in range(budget(quick=3, full=3, smoke=1)):
         for group, variants in VARIANTS.items():
@@ -122,7 +131,7 @@ def ablations(work: Path, ship: Path) -> None:
                 rows.append({"group": group, "variant": variant, **row})
     write_json(ship / "results" / "simclr_ablations.json", {
         "about": f"k-NN accuracy after SimCLR on {len(train)} road objects, {seen} images seen, by what was changed; "
-                 f"views of {ABLATION_VIEW} px",
+                 f"views of {lesson_view()} px",
         "rows": rows, "provenance": provenance(encoder=LESSON_ENCODER[0], settings=LESSON_SETTINGS)})
 
 
@@ -143,21 +152,22 @@ def ablation_run(work: Path, changes: dict, seed: int, seen: int, train: ImageSe
     """One change and seed: trained and judged, or read from the work folder where that was done before."""
     label = "_".join(f"{k}={v}" for k, v in changes.items()) or "baseline"
     place = work / "rows" / f"{label}_{seed}.json".replace(" ", "")
-    if place.exists():
-        return json.loads(place.read_text())
     settings = {"batch": budget(quick=128, full=512, smoke=32), **LESSON_SETTINGS, **changes}
     batch = settings.pop("batch")
+    setup = {"images": len(train), "seen": seen, "view": lesson_view(), "lr": lesson_rate(batch), "drawings": drawing_version()}
+    if place.exists() and (row := json.loads(place.read_text())).get("setup") == setup:
+        return row
     name, options = LESSON_ENCODER
     runtime.seed_everything(seed)
-    method = build_method("simclr", build_encoder(name, image_size=ABLATION_VIEW, **options), ABLATION_VIEW, **settings)
+    method = build_method("simclr", build_encoder(name, image_size=lesson_view(), **options), lesson_view(), **settings)
     began = time.perf_counter()
-    history = pretrain(method, ImageSet(train.images), steps=max(1, seen // batch), batch_size=batch, lr=2e-3 * batch / 128,
+    history = pretrain(method, ImageSet(train.images), steps=max(1, seen // batch), batch_size=batch, lr=setup["lr"],
                        seed=seed, precision=convolution_precision(), progress=False)
     h = [extract_features(method.encoder.cpu(), s) for s in (train, test)]
     with torch.inference_mode():
         z = [method.projector.cpu().eval()(features) for features in h]
     knn, after = (round(knn_accuracy(a, train.labels, b, test.labels), 4) for a, b in (h, z))
-    row = {"seed": seed, "batch": batch, "loss": round(history[-1]["loss"], 4), "chance": round(history[-1]["chance"], 4),
+    row = {"setup": setup, "seed": seed, "batch": batch, "loss": round(history[-1]["loss"], 4), "chance": round(history[-1]["chance"], 4),
            "knn": knn, "knn_after_head": after, "seconds": round(time.perf_counter() - began, 1)}
     write_json(place, row)
     print(f"{label}, seed {seed}: k-NN {row['knn']:.1%}, after the head {row['knn_after_head']:.1%}, {row['seconds']:.0f} s",
