@@ -8,6 +8,7 @@ Subtypes are harder to tell apart than classes, on purpose: no colour, size or w
 shape.
 """
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -100,12 +101,17 @@ def draw_scene(seed: int, size: int = 320) -> RoadScene:
     Raises ValueError for a negative seed or a frame under 64 px.
     """
     _check(seed, size)
-    attempt = 0
-    while True:
-        scene = _attempt(np.random.default_rng([seed, attempt]), size, seed)
-        if len(scene.boxes):
-            return scene
-        attempt += 1
+    attempt, collecting = 0, gc.isenabled()
+    gc.disable()  # a scene is thousands of small objects and not one cycle: nothing to collect
+    try:
+        while True:
+            scene = _attempt(np.random.default_rng([seed, attempt]), size, seed)
+            if len(scene.boxes):
+                return scene
+            attempt += 1
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _attempt(rng: np.random.Generator, size: int, seed: int) -> RoadScene:
@@ -145,9 +151,9 @@ def _label(image, owner, painted, light, seed) -> RoadScene:
         left, top, right, bottom = layer.box
         mine = owner[top:bottom, left:right] == k + 1
         masks[i, top:bottom, left:right] = mine
-        x, y = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
-        boxes[i] = left + x[0], top + y[0], left + x[-1] + 1, top + y[-1] + 1
-        visible[i] = min(1.0, mine.sum() / max(layer.whole, 1))
+        x, y, w, h = cv2.boundingRect(mine.view(np.uint8))
+        boxes[i] = left + x, top + y, left + x + w, top + y + h
+        visible[i] = min(1.0, np.count_nonzero(mine) / max(layer.whole, 1))
     names = [layer.thing.subtype for _, layer in kept]
     return RoadScene(
         image,

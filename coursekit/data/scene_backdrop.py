@@ -1,6 +1,7 @@
 """What lies behind and under the traffic of drawn road scenes: sky, far hills, ground textures, facades."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -31,7 +32,8 @@ def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> np.ndarr
         )
         white = light.horizon * 0.5 + 0.5 * {"day": 1, "dusk": 0.45, "night": 0.08}[light.time]
         white = (white * (255 if light.weather == "clear" else 204)).astype(np.float32)
-        image[:rows] += (white - image[:rows]) * cover[..., None]
+        flat = image[:rows].reshape(rows, half * 3)  # long rows: NumPy is slow on a short last axis
+        flat += (np.tile(white, half) - flat) * cv2.merge([cover] * 3).reshape(rows, half * 3)
     image = cv2.resize(np.clip(image, 0, 255).astype(np.uint8), (size, size), interpolation=cv2.INTER_LINEAR)
     for k in range(int(rng.integers(0, 3))):
         xs = np.linspace(-8, size + 8, 24)
@@ -146,25 +148,61 @@ def facade(kind: int, lit: bool) -> np.ndarray:
     return out
 
 
-def draw_wall(
-    image: np.ndarray,
-    feet: np.ndarray,
-    height: float,
-    camera: Camera,
-    light: Light,
-    tint,
-    kind: int,
-    cell: float,
-    shade: float,
-) -> None:
-    """One upright wall over the ground segment `feet` (2, 2) (world x, y), textured, in the fog of its distance.
+@dataclass(frozen=True)
+class Wall:
+    """One upright wall over the ground from (ax, ay) to (bx, by), metres.
 
-    kind: which `facade`; cell: metres from floor to floor; shade: how much sun it gets, 0..1.
+    tint: its colour; kind: which `facade`; cell: metres from floor to floor; shade: how much sun it gets, 0..1.
     """
+
+    ax: float
+    ay: float
+    bx: float
+    by: float
+    height: float
+    tint: np.ndarray
+    kind: int
+    cell: float
+    shade: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a wall is in the frame: t0..t1 of its length is before the camera."""
+
+    t0: float
+    t1: float
+    distance: float
+    corners: list  # 4 pixels (x, y)
+    box: tuple[int, int, int, int]  # x0, y0, x1, y1
+    mask: np.ndarray | None  # uint8, what it covers of the box; None for one too narrow for windows to show
+
+
+def draw_walls(image: np.ndarray, walls: list[Wall], camera: Camera, light: Light) -> None:
+    """Draw walls, the farthest first; those that nearer ones hide are left out, for most of the work is the texture."""
+    covered, visible = np.zeros((camera.size, camera.size), np.uint8), []
+    for wall in reversed(walls):
+        place = place_wall(wall, camera)
+        if place is None:
+            continue
+        x0, y0, x1, y1 = place.box
+        around = covered[max(y0 - 2, 0) : y1 + 2, max(x0 - 2, 0) : x1 + 2]  # smooth edges reach a little farther
+        if cv2.countNonZero(around) == around.size:
+            continue
+        if place.mask is not None:
+            region = covered[y0:y1, x0:x1]
+            cv2.bitwise_or(region, place.mask, region)
+        visible.append((wall, place))
+    for wall, place in reversed(visible):
+        draw_wall(image, wall, place, light)
+
+
+def place_wall(wall: Wall, camera: Camera) -> Place | None:
+    """Where a wall is in the frame; None for outside of it."""
     size, near = camera.size, 0.4
-    (ax, ay), (bx, by) = feet.tolist()
+    ax, ay, bx, by, height = wall.ax, wall.ay, wall.bx, wall.by, wall.height
     if max(ay, by) < near:
-        return
+        return None
     t0 = (near - ay) / (by - ay) if ay < near else 0.0
     t1 = (near - ay) / (by - ay) if by < near else 1.0
     px, py, qx, qy = ax + (bx - ax) * t0, ay + (by - ay) * t0, ax + (bx - ax) * t1, ay + (by - ay) * t1
@@ -173,32 +211,44 @@ def draw_wall(
     x0, y0 = int(max(0, min(xs))), int(max(0, min(ys)))
     x1, y1 = int(min(size, max(xs) + 2)), int(min(size, max(ys) + 2))
     if x1 - x0 < 1 or y1 - y0 < 1:
-        return
-    left = veil(math.hypot(px + qx, py + qy) / 2, light)
+        return None
+    mask = None
+    if (x1 - x0) * size >= 12 * 320:
+        mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        outline = (_inside_box(corners, x0, y0) * 16).clip(-3e7, 3e7).astype(np.int32)
+        cv2.fillConvexPoly(mask, outline, 255, cv2.LINE_8, 4)
+    return Place(t0, t1, math.hypot(px + qx, py + qy) / 2, corners, (x0, y0, x1, y1), mask)
+
+
+def _inside_box(corners: list, x0: int, y0: int) -> np.ndarray:
+    return np.array([(x - x0, y - y0) for x, y in corners], np.float32)
+
+
+def draw_wall(image: np.ndarray, wall: Wall, place: Place, light: Light) -> None:
+    """One wall, textured, in the fog of its distance."""
+    kind, corners, (x0, y0, x1, y1) = wall.kind, place.corners, place.box
+    left = veil(place.distance, light)
     gain = (
-        tint
-        * (light.sky * 0.75 + light.bounce * 0.5 + light.sun * shade)
+        wall.tint
+        * (light.sky * 0.75 + light.bounce * 0.5 + light.sun * wall.shade)
         * (left * (LIT if light.time == "night" else 1))
     )
     (r, g, b), (fr, fg, fb) = gain.tolist(), (light.fog * ((1 - left) * 255)).tolist()
-    if (x1 - x0) * size < 12 * 320:  # too narrow for windows to show
+    if place.mask is None:
         tone = float(facade(kind, light.time == "night")[100, 1, 0]) * 0.7
         outline = np.array([(x * 16, y * 16) for x, y in corners]).clip(-4e6, 4e6).astype(np.int32)
         cv2.fillConvexPoly(image, outline, (tone * r + fr, tone * g + fg, tone * b + fb), cv2.LINE_AA, 4)
         return
-    length, step = math.hypot(bx - ax, by - ay), 48 / cell
-    u0, u1, v = length * t0 * step, length * t1 * step, height * step
+    length, step = math.hypot(wall.bx - wall.ax, wall.by - wall.ay), 48 / wall.cell
+    u0, u1, v = length * place.t0 * step, length * place.t1 * step, wall.height * step
     source = np.array([(u0, 288 - v), (u1, 288 - v), (u1, 288), (u0, 288)], np.float32)
-    pixels = np.array([(x - x0, y - y0) for x, y in corners], np.float32)
-    matrix = cv2.getPerspectiveTransform(source, pixels)
-    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    cv2.fillConvexPoly(mask, (pixels * 16).clip(-3e7, 3e7).astype(np.int32), 255, cv2.LINE_8, 4)
-    wall = cv2.warpPerspective(
+    matrix = cv2.getPerspectiveTransform(source, _inside_box(corners, x0, y0))
+    texture = cv2.warpPerspective(
         facade(kind, light.time == "night"),
         matrix,
         (x1 - x0, y1 - y0),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
-    wall = cv2.transform(wall, np.array([(r, 0, 0, fr), (0, g, 0, fg), (0, 0, b, fb)]))
-    cv2.copyTo(wall, mask, image[y0:y1, x0:x1])
+    texture = cv2.transform(texture, np.array([(r, 0, 0, fr), (0, g, 0, fg), (0, 0, b, fb)]))
+    cv2.copyTo(texture, place.mask, image[y0:y1, x0:x1])

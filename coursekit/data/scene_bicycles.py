@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Mesh
+from coursekit.data.scene_mesh import Mesh, upright_circle
 from coursekit.data.scene_vehicle_parts import box
 
 BLACK = np.array([0.05, 0.05, 0.055])
@@ -32,14 +32,14 @@ def wheel(mesh, hub, radius, tyre, rim, rng, detail) -> None:
     """Tyre, rim and spokes in the plane of the frame."""
     count = 26 if detail else 16
     turn = np.arange(count + 1) * (2 * np.pi / count)
-    circle = np.stack([np.cos(turn), 0 * turn, np.sin(turn)], 1)
+    circle = upright_circle(turn)
     ring = hub + circle * (radius - tyre)
     mesh.sticks(ring[:-1], ring[1:], tyre, BLACK)
     if detail:
         inner = hub + circle * (radius - 2.4 * tyre)
         mesh.sticks(inner[:-1], inner[1:], 0.009, rim, gloss=0.3)
         angle = rng.random() * 7 + np.arange(16) * (2 * np.pi / 16)
-        ends = hub + np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1) * (radius - 2.2 * tyre)
+        ends = hub + upright_circle(angle) * (radius - 2.2 * tyre)
         mesh.sticks(np.broadcast_to(hub, ends.shape), ends, 0.0016, STEEL)
     mesh.sticks(hub - (0, 0.05, 0), hub + (0, 0.05, 0), 0.022, STEEL * 0.7)
 

@@ -9,6 +9,12 @@ from functools import cached_property
 import numpy as np
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The scalar products (F,) of two (3, F): long rows are several times as quick as long columns of three."""
+    x, y, z = a * b
+    return x + y + z
+
+
 @dataclass(frozen=True)
 class Camera:
     """A pinhole camera above the ground. focal in pixels, height in metres, pitch (down) and roll in radians."""
@@ -34,9 +40,15 @@ class Camera:
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World points (..., 3) -> pixels (..., 2) and depth along the optical axis (...), in metres."""
-        seen = (points - self.eye.astype(points.dtype)) @ self.axes.T.astype(points.dtype)
-        depth = np.maximum(seen[..., 2], 0.05)
-        return seen[..., :2] * (self.focal / depth)[..., None] + self.size / 2, seen[..., 2]
+        seen = points.copy()
+        seen[..., 2] -= self.eye.astype(points.dtype)[2]
+        seen = seen @ self.axes.T.astype(points.dtype)
+        scale = self.focal / np.maximum(seen[..., 2], 0.05)
+        pixels = np.empty((*scale.shape, 2), np.result_type(seen, scale))
+        for k in (0, 1):  # by columns: NumPy is slow where the last axis is short and broadcast
+            np.multiply(seen[..., k], scale, out=pixels[..., k])
+        pixels += self.size / 2
+        return pixels, seen[..., 2]
 
     @cached_property
     def _rows(self) -> list[list[float]]:
@@ -45,7 +57,8 @@ class Camera:
     def pixel(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         """One world point -> pixel x, pixel y and depth: `project` for a single point, without NumPy's overhead."""
         z -= self.height
-        across, down, depth = (a * x + b * y + c * z for a, b, c in self._rows)
+        (a, b, c), (d, e, f), (g, h, i) = self._rows
+        across, down, depth = a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
         scale = self.focal / max(depth, 0.05)
         return across * scale + self.size / 2, down * scale + self.size / 2, depth
 
@@ -80,21 +93,21 @@ class Light:
     weather: str = "clear"
 
     def shade(self, colour, normal, view, gloss, glow) -> np.ndarray:
-        """Colour (F, 3) of faces with unit `normal` (F, 3), seen along the unit `view` (F, 3)."""
-        sun, sky, bounce, horizon, zenith, towards = (
-            part.astype(np.float32)
-            for part in (self.sun, self.sky, self.bounce, self.horizon, self.zenith, self.sun_direction)
+        """Colour (3, F) of faces with unit `normal` (3, F), seen along the unit `view` (3, F); gloss, glow: (F,)."""
+        sun, sky, bounce, horizon, zenith = (
+            part.astype(np.float32)[:, None] for part in (self.sun, self.sky, self.bounce, self.horizon, self.zenith)
         )
-        up = 0.5 + 0.5 * normal[:, 2:]
-        direct = np.maximum(normal @ towards, 0)[:, None]
+        towards = self.sun_direction.astype(np.float32)
+        up = 0.5 + 0.5 * normal[2]
+        direct = np.maximum(normal.T.copy() @ towards, 0)
         lit = colour * (bounce * (1 - up) + sky * up + sun * direct)
-        cosine = -(normal * view).sum(1, keepdims=True)
+        cosine = -dot(normal, view)
         mirror = view + 2 * cosine * normal
-        rise = mirror[:, 2:]
+        rise = mirror[2]
         above = np.clip(rise * 6 + 0.3, 0, 1)  # a sharp horizon makes paint look like paint
         world = horizon + (zenith - horizon) * np.clip(rise * 1.4, 0, 1)
         world = bounce * 0.35 * (1 - above) + world * above
-        fresnel = gloss[:, None] * (0.12 + 0.88 * (1 - np.clip(cosine, 0, 1)) ** 3)
-        spark = np.clip(mirror @ towards, 0, 1)[:, None] ** 24
-        lit = lit * (1 - fresnel) + world * fresnel + sun * spark * gloss[:, None] * 0.7
-        return lit + (colour - lit) * glow[:, None]
+        fresnel = gloss * (0.12 + 0.88 * (1 - np.clip(cosine, 0, 1)) ** 3)
+        spark = np.clip(mirror.T.copy() @ towards, 0, 1) ** 24
+        lit = lit * (1 - fresnel) + world * fresnel + sun * spark * gloss * 0.7
+        return lit + (colour - lit) * glow

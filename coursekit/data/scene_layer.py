@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from coursekit.data.scene_camera import Camera, Light
-from coursekit.data.scene_mesh import Mesh, cross, unit
+from coursekit.data.scene_camera import Camera, Light, dot
+from coursekit.data.scene_mesh import Mesh
 
 FIXED = 4  # bits behind the point in cv2's fixed-point coordinates
 
@@ -37,24 +37,29 @@ def see(meshes: list[Mesh], camera: Camera, light: Light) -> list[Faces]:
     first_face = np.cumsum([0] + [len(mesh.counts[0]) for mesh in meshes])
     owner = np.repeat(np.arange(len(meshes)), np.diff(first_face))
     starts = np.concatenate([[0], np.cumsum(counts)])
-    centre = np.add.reduceat(points, starts[:-1], 0) / counts[:, None].astype(np.float32)
+    rows, looks = points.T.copy(), paint.T.copy()  # (3, V) and (11, F): long rows are quick
+    centre = np.add.reduceat(rows, starts[:-1], 1) / counts.astype(np.float32)
     after = np.arange(1, len(points) + 1)
     after[starts[1:] - 1] = starts[:-1]
-    rays = points - np.repeat(centre, counts, 0)
-    normal = np.add.reduceat(cross(rays, rays[after]), starts[:-1], 0)  # Newell's normal of each polygon
-    reference = paint[:, 8:]
-    inward = ((centre - reference) * normal).sum(1, keepdims=True) < 0
-    normal = unit(np.where(paint[:, 7:8] > 0, reference, np.where(inward, -normal, normal)))
-    view = centre - camera.eye.astype(np.float32)
-    distance = np.sqrt((view * view).sum(1))
-    view = view / distance[:, None]
-    facing = (normal * view).sum(1)
-    chosen = np.flatnonzero((facing < 0) | (paint[:, 6] > 0))
-    chosen = chosen[np.lexsort((paint[chosen, 4] - distance[chosen], owner[chosen]))]
-    normal = np.where((facing > 0)[:, None], -normal, normal)[chosen]
-    lit = light.shade(paint[chosen, :3], normal, view[chosen], paint[chosen, 3], paint[chosen, 5])
+    rays = rows - np.repeat(centre, counts, 1)
+    (x, y, z), (u, v, w) = rays, rays[:, after]
+    turn = np.array([y * w - z * v, z * u - x * w, x * v - y * u])
+    normal = np.add.reduceat(turn, starts[:-1], 1)  # Newell's normal of each polygon
+    reference = looks[8:]
+    inward = dot(centre - reference, normal) < 0
+    normal = np.where(looks[7] > 0, reference, np.where(inward, -normal, normal))
+    normal /= np.maximum(np.sqrt(dot(normal, normal)), 1e-9)
+    view = centre - camera.eye.astype(np.float32)[:, None]
+    distance = np.sqrt(dot(view, view))
+    view /= distance
+    facing = dot(normal, view)
+    chosen = np.flatnonzero((facing < 0) | (looks[6] > 0))
+    chosen = chosen[np.lexsort((looks[4, chosen] - distance[chosen], owner[chosen]))]
+    normal = np.where(facing > 0, -normal, normal)[:, chosen]
+    view, looks = view[:, chosen], looks[:, chosen]
+    lit = light.shade(looks[:3], normal, view, looks[3], looks[5])
     colours = np.full((len(chosen), 4), 255.0, np.float32)
-    colours[:, :3] = np.clip(lit * 255, 0, 255)
+    colours[:, :3] = np.clip(lit * 255, 0, 255).T
     pixels, depth = camera.project(points)
     nearest = np.minimum.reduceat(depth, first_point[:-1])
     cut = np.searchsorted(owner[chosen], np.arange(len(meshes) + 1))
@@ -85,30 +90,39 @@ class Layer:
         bicycle and its rider are: each then gets a layer of its own.
         """
         scale = self.fine << FIXED
-        pixels = np.clip((faces.pixels - self.box[:2]) * scale, -4e6, 4e6).astype(np.int32)
+        columns = np.array(faces.pixels.T, float, order="C")
+        for column, start in zip(columns, self.box, strict=False):
+            column -= start
+        columns *= scale
+        columns = np.clip(columns, -4e6, 4e6, out=columns).astype(np.int32)
+        pixels = columns.T.copy()
         begin, end, colours, number = faces.begin, faces.end, faces.colours, faces.number
         limit = (self.box[2] - self.box[0]) * scale, (self.box[3] - self.box[1]) * scale
-        if len(begin) and (pixels.min() < 0 or (pixels > limit).any()):  # much of a cropped object lies outside
-            corners = np.minimum(begin[:, None] + np.arange(4), end[:, None] - 1)
-            low, high = pixels[corners].min(1), pixels[corners].max(1)
-            inside = ((high > 0) & (low < limit)).all(1) | (end - begin > 4)
+        cropped = columns.min() < 0 or columns[0].max() > limit[0] or columns[1].max() > limit[1]
+        if len(begin) and cropped:  # much of a cropped object lies outside
+            corners = columns[:, np.minimum(begin + np.arange(4)[:, None], end - 1)]  # (2, 4, faces)
+            (left, top), (right, bottom) = corners.min(1), corners.max(1)
+            inside = (right > 0) & (left < limit[0]) & (bottom > 0) & (top < limit[1]) | (end - begin > 4)
             begin, end, colours, number = begin[inside], end[inside], colours[inside], number[inside]
+        quad = end - begin == 4
+        shapes = list(pixels[np.minimum(begin[:, None] + np.arange(4), len(pixels) - 1)])
+        for k in np.flatnonzero(~quad).tolist():
+            shapes[k] = pixels[begin[k] : end[k]]
         rgba, convex, line = self.rgba, cv2.fillConvexPoly, cv2.LINE_8
-        begin, end = begin.tolist(), end.tolist()
-        for first, last, colour in zip(begin, end, colours.tolist(), strict=True):
-            if last - first == 4:
-                convex(rgba, pixels[first:last], colour, line, FIXED)
+        for shape, colour, is_quad in zip(shapes, colours.tolist(), quad.tolist(), strict=True):
+            if is_quad:
+                convex(rgba, shape, colour, line, FIXED)
             else:
-                cv2.fillPoly(rgba, [pixels[first:last]], colour, line, FIXED)
-        return self._separate(pixels, begin, end, (number < split).tolist()) if split else [self]
+                cv2.fillPoly(rgba, [shape], colour, line, FIXED)
+        return self._separate(shapes, (number < split).tolist()) if split else [self]
 
-    def _separate(self, pixels, begin, end, early) -> list["Layer"]:
+    def _separate(self, shapes, early) -> list["Layer"]:
         """Two layers out of one, by the owner of the nearest face; `whole` keeps what each would show without the
         other."""
         owner = np.zeros(self.rgba.shape[:2], np.uint8)
         whole = [np.zeros_like(owner), np.zeros_like(owner)]
-        for first, last, is_early in zip(begin, end, early, strict=True):
-            corners, part = [pixels[first:last]], 0 if is_early else 1
+        for shape, is_early in zip(shapes, early, strict=True):
+            corners, part = [shape], 0 if is_early else 1
             cv2.fillPoly(owner, corners, part + 1, cv2.LINE_8, FIXED)
             cv2.fillPoly(whole[part], corners, 255, cv2.LINE_8, FIXED)
         parts = [Layer(self.box, self.fine), Layer(self.box, self.fine)]
@@ -131,9 +145,9 @@ class Layer:
         """
         size = (self.box[2] - self.box[0], self.box[3] - self.box[1])
         if self.fine == 2 and min(self.rgba.shape[:2]) > 3:  # large objects: smooth the facets away inside the outline
-            smooth = cv2.medianBlur(self.rgba, 3)
-            smooth[..., 3] = self.rgba[..., 3]
-            self.rgba = cv2.bitwise_and(smooth, cv2.merge([self.rgba[..., 3]] * 4))
+            smooth, alpha = cv2.medianBlur(self.rgba, 3), cv2.extractChannel(self.rgba, 3)
+            cv2.insertChannel(alpha, smooth, 3)
+            self.rgba = cv2.bitwise_and(smooth, cv2.merge([alpha] * 4), smooth)
         small = cv2.resize(self.rgba, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if grain is not None:
             cv2.multiply(small, grain, small)

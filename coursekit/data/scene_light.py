@@ -81,7 +81,7 @@ def expose(image: np.ndarray, camera: Camera, light: Light, rng: np.random.Gener
                 streak, (int(x), int(y)), (int(x + tilt * n), int(y + n)), int(rng.integers(40, 130)), 1, cv2.LINE_AA
             )
         level = 200.0 if light.time != "night" else 110.0
-        image += (level - image) * (cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55)[..., None]
+        image += (level - image) * cv2.merge([cv2.blur(streak, (1, 3)).astype(np.float32) / 255 * 0.55] * 3)
     soften = colours.pick(rng, (0.0, 0.45, 0.7, 0.9), (0.5, 0.3, 0.15, 0.05)) * size / 320
     if soften > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), soften)

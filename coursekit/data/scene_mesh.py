@@ -19,7 +19,23 @@ def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def unit(v: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) at length 1."""
-    return v / np.maximum(np.sqrt((v * v).sum(-1, keepdims=True)), 1e-9)
+    squares = v * v
+    length = squares[..., 0] + squares[..., 1] + squares[..., 2]  # summing a short last axis is slow
+    return v / np.maximum(np.sqrt(length), 1e-9)[..., None]
+
+
+def quads(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Quads (..., 4, 3) from four corners (..., 3) each; np.stack costs twice as much on small ones."""
+    out = np.empty((*a.shape[:-1], 4, 3))
+    out[..., 0, :], out[..., 1, :], out[..., 2, :], out[..., 3, :] = a, b, c, d
+    return out
+
+
+def upright_circle(turn: np.ndarray) -> np.ndarray:
+    """Points (K, 3) of the unit circle in the x-z plane at angles (K,)."""
+    out = np.zeros((len(turn), 3))
+    out[:, 0], out[:, 2] = np.cos(turn), np.sin(turn)
+    return out
 
 
 @lru_cache(maxsize=64)
@@ -47,6 +63,17 @@ def spline(count: int, fine: int, closed: bool, cubic: bool) -> np.ndarray:
     return out
 
 
+@lru_cache(maxsize=256)
+def quad_corners(count: int, ring: int) -> np.ndarray:
+    """Which points of `count` rings of `ring` points are the corners of the quads between them: ((count - 1) * ring,
+    4). Read only."""
+    first = np.arange((count - 1) * ring).reshape(count - 1, ring)
+    after = np.roll(first, -1, 1)
+    out = np.stack([first, after, after + ring, first + ring], -1).reshape(-1, 4)
+    out.setflags(write=False)
+    return out
+
+
 def resample(along: np.ndarray, rings: np.ndarray, around: np.ndarray) -> np.ndarray:
     """(A, S), (T, S, K, 3), (B, K) -> (T, A, B, 3)."""
     size, _, ring, _ = rings.shape
@@ -63,14 +90,23 @@ CUBE = (
 )
 
 
+@lru_cache(maxsize=64)
+def even_turns(sides: int, first: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines (sides, 1) of as many even steps around a circle, from the step `first`. Read only."""
+    turn = (np.arange(sides) + first) * (2 * np.pi / sides)
+    both = np.cos(turn)[:, None], np.sin(turn)[:, None]
+    for part in both:
+        part.setflags(write=False)
+    return both
+
+
 def ellipses(centres, wide, deep, across, sides) -> np.ndarray:
     """Rings (S, K, 3) around an upright axis: half widths along `across`, half depths at right angles to it."""
     centres, across = np.asarray(centres, float), np.asarray(across, float)
     axis = np.concatenate([centres[1:2] - centres[:1], centres[2:] - centres[:-2], centres[-1:] - centres[-2:-1]])
     ahead = cross(across, axis)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-    turn = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
-    c, s = np.cos(turn)[:, None], np.sin(turn)[:, None]
+    c, s = even_turns(sides, 0.5)
     return (
         centres[:, None]
         + np.asarray(wide, float)[:, None, None] * (c * across)
@@ -81,6 +117,7 @@ def ellipses(centres, wide, deep, across, sides) -> np.ndarray:
 class Mesh:
     """A soup of coloured polygons in 3-D. Build it in object coordinates, then `place` it in the world.
 
+    counts: (faces, corners of each) of every `add`; once placed, the corners of each face.
     Rows of `paint`: colour (3), gloss, bias, glow, two-sided, whether the reference is a normal, the reference (3).
     """
 
@@ -102,7 +139,7 @@ class Mesh:
         paint[:, 7] = normal is not None
         paint[:, 8:] = normal if normal is not None else inside
         self.points.append(polygons.reshape(-1, 3))
-        self.counts.append(np.full(count, corners))
+        self.counts.append((count, corners))
         self.paint.append(paint)
 
     def loft(self, rings, colour, *, caps=True, axis=None, **kind):
@@ -138,14 +175,11 @@ class Mesh:
                 kind["normal"] = unit(normal + np.roll(normal, -1, 2)).reshape(-1, 3)
             rings, axis = resample(along, rings, around), along @ axis
         size, count, ring = rings.shape[:3]
-        quads, inside = np.empty((size, count - 1, ring, 4, 3)), np.empty((size, count - 1, ring, 3))
-        quads[:, :, :, 0], quads[:, :, :, 3] = rings[:, :-1], rings[:, 1:]
-        quads[:, :, :-1, 1], quads[:, :, :-1, 2] = rings[:, :-1, 1:], rings[:, 1:, 1:]
-        quads[:, :, -1, 1], quads[:, :, -1, 2] = rings[:, :-1, 0], rings[:, 1:, 0]
-        inside[:] = ((axis[:, :-1] + axis[:, 1:]) / 2)[:, :, None]
-        paint = np.empty_like(inside)
+        faces = rings.reshape(size, count * ring, 3).take(quad_corners(count, ring), 1)
+        inside = ((axis[:, :-1] + axis[:, 1:]) / 2).repeat(ring, 1)
+        paint = np.empty((size, count - 1, ring, 3))
         paint[:] = colour
-        self.add(quads.reshape(-1, 4, 3), paint.reshape(-1, 3), inside=inside.reshape(-1, 3), **kind)
+        self.add(faces.reshape(-1, 4, 3), paint.reshape(-1, 3), inside=inside.reshape(-1, 3), **kind)
         if caps:
             kind.pop("normal", None)
             self.add(
@@ -179,23 +213,27 @@ class Mesh:
             wide[poor] = np.array([1.0, 0, 0]) - along[poor] * along[poor, :1]
         wide = unit(wide)
         deep = cross(along, wide) * (flat[:, None] if isinstance(flat, np.ndarray) else flat)
-        turn = np.arange(sides) * (2 * np.pi / sides)
-        circle = np.cos(turn)[:, None] * wide[:, None] + np.sin(turn)[:, None] * deep[:, None]  # (T, K, 3)
+        cosines, sines = even_turns(sides, 0.0)
+        circle = cosines * wide[:, None] + sines * deep[:, None]  # (T, K, 3)
         self.lofts(
             axis[:, :, None] + radii[:, :, None, None] * circle[:, None], colour[:, None, None], axis=axis, **kind
         )
 
     def boxes(self, centres, sizes, colour, **kind):
         """Upright boxes: centres (n, 3), sizes (n, 3), metres; colour (3,) or (n, 3)."""
-        centres, sizes = np.atleast_2d(np.asarray(centres, float)), np.atleast_2d(np.asarray(sizes, float))
+        centres, sizes = np.asarray(centres, float), np.asarray(sizes, float)
+        if centres.ndim == 1 and sizes.ndim == 1:
+            self.add(CUBE * sizes + centres, colour, inside=centres, **kind)
+            return
+        centres, sizes = np.atleast_2d(centres), np.atleast_2d(sizes)
         faces = (CUBE * sizes[:, None, None] + centres[:, None, None]).reshape(-1, 4, 3)
         colour = np.broadcast_to(np.asarray(colour, float), centres.shape)
         self.add(faces, np.repeat(colour, 6, 0), inside=np.repeat(centres, 6, 0), **kind)
 
     def sticks(self, a, b, radius, colour, gloss=0.0, bias=0.0):
         """Thin rods from a (n, 3) to b (n, 3): ribbons that face the camera at `eye`, lit like rods."""
-        a, b = np.atleast_2d(np.asarray(a, float)), np.atleast_2d(np.asarray(b, float))
-        row = np.empty((len(a), 12))
+        a, b = np.asarray(a, float), np.asarray(b, float)
+        row = np.empty((len(a) if a.ndim == 2 else 1, 12))
         row[:, :3], row[:, 3:6], row[:, 6], row[:, 7:10], row[:, 10], row[:, 11] = a, b, radius, colour, gloss, bias
         self.rods.append(row)
 
@@ -205,7 +243,7 @@ class Mesh:
         look = self.eye - (a + b) / 2
         side = unit(cross(b - a, look)) * rods[:, 6:7]
         self.add(
-            np.stack([a - side, a + side, b + side, b - side], 1),
+            quads(a - side, a + side, b + side, b - side),
             rods[:, 7:10],
             normal=unit(look) + np.array([0, 0, 0.6]),
             two_sided=True,
@@ -220,11 +258,15 @@ class Mesh:
             self._ribbons()
         c, s, cl, sl = np.cos(heading), np.sin(heading), np.cos(lean), np.sin(lean)
         turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, cl, -sl], [0, sl, cl]])
-        position, paint = np.asarray(position, float), np.concatenate(self.paint)
-        paint[:, 8:] = paint[:, 8:] @ turn.T + position * (paint[:, 7:8] == 0)
+        points, paint = np.concatenate(self.points) @ turn.T, np.concatenate(self.paint)
+        references, is_point = paint[:, 8:] @ turn.T, paint[:, 7] == 0
+        for k, shift in enumerate(np.asarray(position, float).tolist()):  # by columns: rows of three are slow
+            points[:, k] += shift
+            np.add(references[:, k], shift * is_point, out=paint[:, 8 + k])
+        faces, corners = np.array(self.counts).T
         placed = Mesh()
-        placed.points = [(np.concatenate(self.points) @ turn.T + position).astype(np.float32)]
-        placed.counts, placed.paint = [np.concatenate(self.counts)], [paint.astype(np.float32)]
+        placed.points, placed.counts = [points.astype(np.float32)], [np.repeat(corners, faces)]
+        placed.paint = [paint.astype(np.float32)]
         return placed
 
     def joined(self, other: "Mesh") -> "Mesh":

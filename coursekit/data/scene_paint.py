@@ -79,7 +79,8 @@ def paint_model(thing: Thing, faces: Faces, size: int, rng, blur: float, depth: 
     """Anything that has a mesh: none or one, or two where there is a rider."""
     if faces.nearest < 0.25:
         return []
-    low, high = faces.pixels.min(0).tolist(), faces.pixels.max(0).tolist()
+    x, y = faces.pixels.T
+    low, high = (float(x.min()), float(y.min())), (float(x.max()), float(y.max()))
     box = frame_part(low, high, size)
     if box is None:
         return []
@@ -183,7 +184,8 @@ def lamp_glow(image: np.ndarray, thing: Thing, camera: Camera, light: Light) -> 
         if x1 <= x0 or y1 <= y0:
             continue
         r = np.hypot(np.arange(x0, x1)[None] - pixel[0], np.arange(y0, y1)[:, None] - pixel[1]) / radius
-        image[y0:y1, x0:x1] += (np.clip(1 - r, 0, 1) ** 2.5)[..., None].astype(np.float32) * colour
+        glow = (np.clip(1 - r, 0, 1) ** 2.5).astype(np.float32)
+        image[y0:y1, x0:x1] += cv2.merge([glow * part for part in colour])
 
 
 def mirror(image: np.ndarray, painted: Painted, camera: Camera, light: Light) -> None:
@@ -197,7 +199,8 @@ def mirror(image: np.ndarray, painted: Painted, camera: Camera, light: Light) ->
     part = cv2.blur(painted.rgba[bottom - y0 - rows : bottom - y0][::-1], (1, max(1, rows // 5)))
     fade = (0.32 * veil(painted.depth, light) * np.linspace(1, 0.1, rows, dtype=np.float32))[:, None, None]
     region = image[bottom : bottom + rows, x0:x1]
-    region += (part[..., :3] - region * part[..., 3:] / 255) * fade
+    *rgb, alpha = cv2.split(part)
+    region += (cv2.merge(rgb) - region * cv2.merge([alpha] * 3) / 255) * fade
 
 
 def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Painted]]:
@@ -214,9 +217,8 @@ def visibility(layers: list[Painted], size: int) -> tuple[np.ndarray, list[Paint
                 continue
             x0, y0, x1, y1 = layer.box
             mine = owner[y0:y1, x0:x1] == k + 1
-            x, y = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
-            w, h = (x[-1] - x[0] + 1, y[-1] - y[0] + 1) if len(x) else (0, 0)
-            share = mine.sum() / max(layer.whole, 1)
+            _, _, w, h = cv2.boundingRect(mine.view(np.uint8))
+            share = np.count_nonzero(mine) / max(layer.whole, 1)
             if max(w, h) < LEAST_PIXELS or min(w, h) < 3 or share < LEAST_VISIBLE or w * h > LARGEST * size * size:
                 bad.add(layer.thing.group)
         if not bad:

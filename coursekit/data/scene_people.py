@@ -7,23 +7,27 @@ from coursekit.data.scene_heads import head
 from coursekit.data.scene_mesh import Mesh, cross, ellipses, unit
 from coursekit.data.scene_poses import LEFT, UP, Pose
 
+LEVELS = np.array([-0.12, 0.04, 0.20, 0.40, 0.58, 0.74, 0.86, 0.93, 0.985, 1.05])[:, None]  # of a torso, 0 hip, 1 neck
+DEPTHS = np.array([0.060, 0.076, 0.073, 0.064, 0.070, 0.076, 0.068, 0.056, 0.045, 0.033])  # there, for a height of 1
+BELLY = np.array([1, 1, 1, 1, 0.8, 0.4, 0.1, 0, 0, 0])
+BEFORE, AFTER = np.array([[0.75], [0.25]]), np.array([[0.2], [0.7]])  # how far a bone's ends reach over its joints
+
 
 def torso(mesh, p: Pose, rng, sides, fine, top, bottom, girth, open_jacket) -> None:
     """Hips to neck, in the garment's colours; stripes and prints."""
     h = p.height
     across = p.shoulders[0] - p.shoulders[1]
     across = across / np.linalg.norm(across)
-    levels = np.array([-0.12, 0.04, 0.20, 0.40, 0.58, 0.74, 0.86, 0.93, 0.985, 1.05])
     shoulder = np.linalg.norm(p.shoulders[0] - p.shoulders[1]) / 2 / h
     wide = (
         np.array([0.076, 0.097, 0.094, 0.084, 0.092, 0.100, shoulder * 1.10, shoulder * 1.12, shoulder * 0.78, 0.036])
         * h
     )
-    deep = np.array([0.060, 0.076, 0.073, 0.064, 0.070, 0.076, 0.068, 0.056, 0.045, 0.033]) * h
-    belly = np.array([1, 1, 1, 1, 0.8, 0.4, 0.1, 0, 0, 0]) * (girth - 1)
+    deep = DEPTHS * h
+    belly = BELLY * (girth - 1)
     wide, deep = wide * (1 + 0.7 * belly), deep * (1 + 1.3 * belly)
-    rings = ellipses(p.hip + (p.neck - p.hip) * levels[:, None], wide, deep, across, sides)
-    count = len(levels) - 1
+    rings = ellipses(p.hip + (p.neck - p.hip) * LEVELS, wide, deep, across, sides)
+    count = len(LEVELS) - 1
     skin = np.broadcast_to(top, (count, sides, 3)).copy()
     hem = rng.integers(1, 3)
     skin[:hem] = bottom
@@ -56,7 +60,9 @@ class Limbs:
 
     def bone(self, a, b, ra, rb, colour) -> None:
         """A limb from joint to joint, thickest between them."""
-        self.bones.append((*a, *b, ra, rb, *colour))
+        row = np.empty(11)
+        row[:3], row[3:6], row[6], row[7], row[8:] = a, b, ra, rb, colour
+        self.bones.append(row)
 
     def add(self, axis, radii, colour, flat=1.0) -> None:
         """A limb along five points."""
@@ -64,10 +70,10 @@ class Limbs:
 
     def finish(self, mesh: Mesh, sides: int, fine: int) -> None:
         """Put them into the mesh; with fewer than six sides, of three points instead of five."""
-        rows = np.array(self.bones)
+        rows = np.stack(self.bones)
         a, b, ra, rb = rows[:, None, :3], rows[:, None, 3:6], rows[:, 6:7], rows[:, 7:8]
         step = unit(b - a)
-        before, after = ra[..., None] * np.array([[0.75], [0.25]]), rb[..., None] * np.array([[0.2], [0.7]])
+        before, after = ra[..., None] * BEFORE, rb[..., None] * AFTER
         axis = np.concatenate([a - step * before, a + (b - a) * 0.35, b + step * after], 1)  # (bones, 5, 3)
         radii = np.concatenate([ra * 0.45, ra * 0.93, 0.53 * (ra + rb), rb * 0.97, rb * 0.55], 1)
         axis, radii = np.concatenate([axis, np.array(self.axis)]), np.concatenate([radii, np.array(self.radii)])
@@ -176,7 +182,7 @@ def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False,
         colours.cloth(rng),
         colours.cloth(rng) * colours.pick(rng, (0.25, 1)),
     )
-    girth = float(np.clip(rng.normal(1.05, 0.16), 0.82, 1.5))
+    girth = min(max(rng.normal(1.05, 0.16), 0.82), 1.5)
     legs = colours.pick(rng, ("trousers", "shorts", "skirt", "dress"), (0.64, 0.16, 0.09, 0.11))
     sleeves = colours.pick(rng, ("long", "short", "none"), (0.5, 0.4, 0.1))
     if legs == "dress":
@@ -187,7 +193,7 @@ def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False,
     for k in (0, 1):
         thigh = bottom if legs in ("trousers", "shorts") else tone
         shin = bottom if legs == "trousers" else tone
-        hip, knee, ankle = np.array([0.053, 0.036, 0.024 if legs != "trousers" else 0.029]) * h * wide
+        hip, knee, ankle = (share * h * wide for share in (0.053, 0.036, 0.024 if legs != "trousers" else 0.029))
         limbs.bone(p.hips[k], p.knees[k], hip, knee, thigh)
         limbs.bone(p.knees[k], p.ankles[k], knee, ankle, shin)
         heel = p.ankles[k] + (p.ankles[k] - p.toes[k]) * 0.35 - UP * h * 0.012
@@ -199,7 +205,7 @@ def build(p: Pose, rng: np.random.Generator, detail: int, raining: bool = False,
             0.8,
         )
         upper, lower = (top, top) if sleeves == "long" else (top, tone) if sleeves == "short" else (tone, tone)
-        shoulder, elbow, wrist = np.array([0.034, 0.028, 0.021]) * h * thick
+        shoulder, elbow, wrist = (share * h * thick for share in (0.034, 0.028, 0.021))
         limbs.bone(p.shoulders[k], p.elbows[k], shoulder, elbow, upper)
         limbs.bone(p.elbows[k], p.wrists[k], elbow, wrist, lower)
         reach = (p.wrists[k] - p.elbows[k]) * 0.33

@@ -6,14 +6,19 @@ which read seeds from a pipe and write pickled scenes; they see the same package
 pipe is closed.
 """
 
+import gc
+import math
 import os
 import pickle
 import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Queue
+
+import numpy as np
 
 CHUNK = 8  # scenes sent at once
 LENGTH = struct.Struct("<Q")
@@ -24,26 +29,39 @@ def serve() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    gc.disable()  # drawing leaves no cycles behind
     from coursekit.data.road_scenes import draw_scene
 
     out = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing else may write between the scenes
     for line in sys.stdin:
         size, *seeds = map(int, line.split())
-        answer = pickle.dumps([draw_scene(seed, size) for seed in seeds], protocol=pickle.HIGHEST_PROTOCOL)
+        answer = pickle.dumps([_pack(draw_scene(seed, size)) for seed in seeds], protocol=pickle.HIGHEST_PROTOCOL)
         out.write(LENGTH.pack(len(answer)))
         out.write(answer)
         out.flush()
 
 
-def _read(pipe, count: int) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        part = pipe.read(count - len(data))
-        if not part:
+def _pack(scene):
+    """The scene with its masks, most of its bytes, as bits; and their shape."""
+    return replace(scene, masks=np.packbits(scene.masks)), scene.masks.shape
+
+
+def _unpack(scene, shape):
+    """The scene that `_pack` was given."""
+    masks = np.unpackbits(scene.masks, count=math.prod(shape)).view(bool).reshape(shape)
+    return replace(scene, masks=masks)
+
+
+def _read(pipe, count: int) -> bytearray:
+    data = bytearray(count)
+    view = memoryview(data)
+    while view:
+        got = pipe.readinto(view)
+        if not got:
             raise EOFError("the drawing process ended")
-        data += part
-    return bytes(data)
+        view = view[got:]
+    return data
 
 
 def draw(seeds: list[int], size: int, workers: int) -> dict[int, object]:
@@ -61,6 +79,16 @@ def draw(seeds: list[int], size: int, workers: int) -> dict[int, object]:
     for start in range(0, len(seeds), CHUNK):
         work.put(start)
 
+    def request(child) -> int | None:
+        """Ask for the next scenes; where they start in `seeds`, None where there are no more."""
+        try:
+            start = work.get_nowait()
+        except Empty:
+            return None
+        child.stdin.write((" ".join(map(str, [size, *seeds[start : start + CHUNK]])) + "\n").encode())
+        child.stdin.flush()
+        return start
+
     def employ(_) -> None:
         command = [sys.executable, "-c", "from coursekit.data.scene_pool import serve; serve()"]
         try:
@@ -71,15 +99,14 @@ def draw(seeds: list[int], size: int, workers: int) -> dict[int, object]:
             return
         with child:
             try:
-                while True:
-                    start = work.get_nowait()
-                    part = seeds[start : start + CHUNK]
-                    child.stdin.write((" ".join(map(str, [size, *part])) + "\n").encode())
-                    child.stdin.flush()
-
-                    drawn = pickle.loads(_read(child.stdout, LENGTH.unpack(_read(child.stdout, LENGTH.size))[0]))
-                    scenes.update(zip(range(start, start + len(part)), drawn, strict=True))
-            except (Empty, OSError, EOFError):
+                start = request(child)
+                while start is not None:
+                    answer = _read(child.stdout, LENGTH.unpack(_read(child.stdout, LENGTH.size))[0])
+                    following = request(child)  # the child draws on while this one is unpacked
+                    drawn = [_unpack(*scene) for scene in pickle.loads(answer)]
+                    scenes.update(zip(range(start, start + len(drawn)), drawn, strict=True))
+                    start = following
+            except (OSError, EOFError):
                 pass
             finally:
                 try:

@@ -28,8 +28,13 @@ class Thing:
 
     def local(self, x: float, y: float) -> tuple[float, float]:
         """A world ground point in this thing's coordinates."""
-        c, s, dx, dy = math.cos(self.heading), math.sin(self.heading), x - self.position[0], y - self.position[1]
+        c, s, x0, y0 = self._frame
+        dx, dy = x - x0, y - y0
         return dx * c + dy * s, dy * c - dx * s
+
+    @cached_property
+    def _frame(self) -> tuple[float, float, float, float]:
+        return math.cos(self.heading), math.sin(self.heading), *self.position.tolist()
 
     @cached_property
     def corners(self) -> list[tuple[float, float]]:

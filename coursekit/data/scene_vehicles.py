@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coursekit.data import scene_colours as colours
-from coursekit.data.scene_mesh import Mesh
+from coursekit.data.scene_mesh import Mesh, quads, upright_circle
 from coursekit.data.scene_vehicle_shapes import SHAPES, Shape, jitter
 
 GLASS = np.array([0.07, 0.085, 0.10])
 RUBBER = np.array([0.045, 0.045, 0.05])
 PATCH_STEPS = 2
 TRIM = np.array([0.07, 0.07, 0.075])
+MIX = np.linspace(0, 1, PATCH_STEPS + 1)
+COLUMNS = np.linspace(0, 1, 5)[:, None]  # of a windscreen
+HEAD = np.linspace(0, 2 * np.pi, 9)[:-1]  # the outline of a driver's
+HEAD = np.stack([0 * HEAD, np.cos(HEAD) * 0.11, np.sin(HEAD) * 0.14], 1)
 
 
 @dataclass
@@ -44,12 +48,14 @@ class Body:
     def at(self, along, around) -> np.ndarray:
         """Surface points (..., 3) for coordinates that broadcast."""
         along, around = np.asarray(along, float), np.asarray(around, float)
-        i = np.minimum(np.maximum(np.searchsorted(self.x, along, side="right") - 1, 0), len(self.x) - 2)
-        f = ((along - self.x[i]) / (self.x[i + 1] - self.x[i]))[..., None]
+        i = np.minimum(np.maximum(self.x.searchsorted(along, side="right") - 1, 0), len(self.x) - 2)
+        start = self.x[i]
+        f = ((along - start) / (self.x[i + 1] - start))[..., None]
         j = np.minimum(around.astype(int), 8)
         g = (around - j)[..., None]
-        near = self.rings[i, j] * (1 - f) + self.rings[i + 1, j] * f
-        far = self.rings[i, j + 1] * (1 - f) + self.rings[i + 1, j + 1] * f
+        points, corner, rest = self.rings.reshape(-1, 3), i * 10 + j, 1 - f
+        near = points.take(corner, 0) * rest + points.take(corner + 10, 0) * f
+        far = points.take(corner + 1, 0) * rest + points.take(corner + 11, 0) * f
         return near * (1 - g) + far * g
 
     def patch(self, x0, x1, u0, u1, colour, *, slant=(0.0, 0.0), gloss=0.0, bias=3.0, glow=0.0) -> None:
@@ -65,19 +71,18 @@ class Body:
     def finish(self, mesh: Mesh) -> None:
         """Put everything painted on the surface into the mesh, all at once."""
         rows = np.array(self.pending)
-        mix = np.linspace(0, 1, PATCH_STEPS + 1)
-        x = rows[:, :1] + (rows[:, 1:2] - rows[:, :1]) * mix
-        lift = rows[:, 4:5] + (rows[:, 5:6] - rows[:, 4:5]) * mix
+        x = rows[:, :1] + (rows[:, 1:2] - rows[:, :1]) * MIX
+        lift = rows[:, 4:5] + (rows[:, 5:6] - rows[:, 4:5]) * MIX
         low, high = self.at(np.stack([x, x + lift]), rows[:, 2:4].T[..., None])  # (P, steps + 1, 3)
-        quads = np.stack([low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1]], 2)
-        inside = quads.mean(2) * (1, 0, 0) + (0, 0, self.shape.height * 0.4)
+        left = quads(low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1])
+        inside = left.mean(2)
+        inside[..., 1:] = 0, self.shape.height * 0.4
         look = np.repeat(rows[:, 6:], PATCH_STEPS, 0)
-        quads, inside, look = (
-            np.concatenate([quads, quads * (1, -1, 1)]).reshape(-1, 4, 3),
-            np.tile(inside.reshape(-1, 3), (2, 1)),
-            np.tile(look, (2, 1)),
-        )
-        mesh.add(quads, look[:, :3], inside=inside, gloss=look[:, 3], bias=look[:, 4], glow=look[:, 5])
+        right = left.copy()
+        right[..., 1] *= -1
+        inside, look = (np.concatenate([part, part]) for part in (inside.reshape(-1, 3), look))
+        both = np.concatenate([left, right]).reshape(-1, 4, 3)
+        mesh.add(both, look[:, :3], inside=inside, gloss=look[:, 3], bias=look[:, 4], glow=look[:, 5])
         rows = np.array(self.ends, float)
         tail = rows[:, :1] > 0
         ring = np.where(tail, self.rings[-1, 1], self.rings[0, 1])  # (E, 3): the waist there
@@ -99,7 +104,7 @@ def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> N
     rim = np.array([1, 1, 1]) * colours.pick(rng, (0.12, 0.45, 0.62, 0.8))
     hub, spokes = rng.uniform(0.55, 0.72), int(rng.integers(4, 9))
     turn = np.linspace(0, 2 * np.pi, 20 if detail else 12, endpoint=False) + rng.random()
-    circle = np.stack([np.cos(turn), np.zeros_like(turn), np.sin(turn)], 1)
+    circle = upright_circle(turn)
     r, sides = shape.wheel, np.array([1.0, -1.0] * len(shape.axles))[:, None]  # (W, 1)
     centre = np.array(
         [(shape.length * (0.5 - axle), s * shape.width * 0.49, r) for axle in shape.axles for s in (1, -1)]
@@ -121,11 +126,12 @@ def wheels(mesh: Mesh, shape: Shape, rng: np.random.Generator, detail: int) -> N
     )
     if detail:
         a = turn[0] + np.arange(spokes) * 2 * np.pi / spokes
-        ray, across = (
-            np.stack([np.cos(a), 0 * a, np.sin(a)], 1) * r * hub * 0.95,
-            np.stack([-np.sin(a), 0 * a, np.cos(a)], 1) * r * 0.09,
-        )
-        blades = np.stack([-across, across, ray + across * 0.7, ray - across * 0.7], 1)  # (spokes, 4, 3)
+        ray = upright_circle(a)
+        across = ray[:, ::-1] * (-1, 1, 1) * r * 0.09
+        ray *= r
+        ray *= hub
+        ray *= 0.95
+        blades = quads(-across, across, ray + across * 0.7, ray - across * 0.7)  # (spokes, 4, 3)
         blades = (centre + out * 0.016)[:, None, None] + blades
         mesh.add(blades.reshape(-1, 4, 3), rim, bias=3.6, gloss=0.25, normal=np.repeat(out, spokes, 0))
 
@@ -180,15 +186,11 @@ def glazing(mesh: Mesh, body: Body, rng: np.random.Generator, tint: np.ndarray) 
         low, high = low + (high - low) * margin, high + (low - high) * margin * 0.6
         low, high = low * (1, 0.97, 1), high * (1, 0.97, 1)
         out = np.array([0, 0, 0.02])
-        columns = np.linspace(0, 1, 5)[:, None]
-        bottom, top = low[0] + (low[1] - low[0]) * columns + out, high[0] + (high[1] - high[0]) * columns + out
-        quads = np.stack([bottom[:-1], bottom[1:], top[1:], top[:-1]], 1)
-        mesh.add(quads, tint, inside=np.array([0, 0, 0.3 * s.height]), bias=3.0, **glass)
+        bottom, top = low[0] + (low[1] - low[0]) * COLUMNS + out, high[0] + (high[1] - high[0]) * COLUMNS + out
+        mesh.add(quads(bottom[:-1], bottom[1:], top[1:], top[:-1]), tint, inside=np.array([0, 0, 0.3 * s.height]), bias=3.0, **glass)
         if x0 < x1 and rng.random() < 0.8 and s.height < 2.6:  # a driver's shadow behind the windscreen
             at = bottom[1] + (top[1] - bottom[1]) * 0.35
-            turn = np.linspace(0, 2 * np.pi, 9)[:-1]
-            head = at + np.stack([0 * turn, np.cos(turn) * 0.11, np.sin(turn) * 0.14], 1)
-            mesh.add(head, tint + 0.05, normal=np.array([[1.0, 0, 0.3]]), bias=3.2, gloss=0.3)
+            mesh.add(at + HEAD, tint + 0.05, normal=np.array([[1.0, 0, 0.3]]), bias=3.2, gloss=0.3)
 
 
 def build(subtype: str, rng: np.random.Generator, detail: int, night: bool) -> Mesh:

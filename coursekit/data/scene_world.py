@@ -249,17 +249,11 @@ def draw_houses(image, street: Street, camera: Camera, light: Light, rng: np.ran
     )
     seen &= np.hypot(middle[..., 0], middle[..., 1]) < 3.0 * light.fog_range
     house, wall = np.nonzero(seen)
-    for k in np.argsort(-np.hypot(*middle[house, wall].T)):
-        i, j = house[k], wall[k]
-        shade = (0.1 if j == 0 else 0.05) + max(0.0, float(sunny[i, j])) * 0.8
-        backdrop.draw_wall(
-            image,
-            np.stack([a[i, j], b[i, j]]),
-            float(height.flat[i]),
-            camera,
-            light,
-            tint[i],
-            int(kind.flat[i]),
-            float(cell.flat[i]),
-            shade,
-        )
+    far_first = np.argsort(-np.hypot(*middle[house, wall].T))
+    house, wall = house[far_first], wall[far_first]
+    shade = np.where(wall == 0, 0.1, 0.05) + np.maximum(0.0, sunny[house, wall]) * 0.8
+    feet = np.concatenate([a[house, wall], b[house, wall]], 1).tolist()
+    height, kind, cell = (part.ravel()[house].tolist() for part in (height, kind, cell))
+    tints = [tint[i] for i in house.tolist()]
+    rows = zip(feet, height, tints, kind, cell, shade.tolist(), strict=True)
+    backdrop.draw_walls(image, [backdrop.Wall(*ends, *look) for ends, *look in rows], camera, light)

@@ -5,7 +5,7 @@ import time
 from coursekit import runtime
 from coursekit.data.road_scenes import draw_scenes
 
-SCENES, WARM_UP = 240, 24
+SCENES, WARM_UP = 480, 24
 
 
 def main() -> None:
