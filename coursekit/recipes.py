@@ -63,12 +63,12 @@ def judge(encoder: Encoder | None, train: ImageSet, test: ImageSet) -> dict[str,
 
 def lesson_view() -> int:
     """Side of lesson 03's views, px. On a CPU half the image's: four times as many steps in the same time."""
-    return budget(quick=32, full=CROP)
+    return budget(quick=32, full=CROP, smoke=32)
 
 
 def lesson_rate(batch: int) -> float:
     """Lesson 03's learning rate for AdamW, which grows with the root of the batch size."""
-    return budget(quick=8e-3, full=4e-3) * (batch / budget(quick=128, full=512)) ** 0.5
+    return budget(quick=8e-3, full=4e-3) * (batch / budget(quick=128, full=512, smoke=128)) ** 0.5
 
 
 def lesson_crops() -> tuple[ImageSet, ImageSet]:
@@ -93,7 +93,7 @@ def lesson_encoder(work: Path, ship: Path) -> None:
     fresh = build_encoder(name, image_size=lesson_view(), **options)
     rows = {"raw pixels": judge(None, train, test), "random encoder": judge(fresh, train, test)}
     method = build_method("simclr", fresh, lesson_view(), **LESSON_SETTINGS)
-    steps, batch = budget(quick=3000, full=20_000), budget(quick=128, full=1024, smoke=64)
+    steps, batch = budget(quick=3000, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=64)
     history = pretrain(method, ImageSet(train.images), steps=steps, batch_size=batch, lr=lesson_rate(batch),
                        precision=convolution_precision(), out=work / "run")
     rows["trained encoder"] = judge(method.encoder.cpu(), train, test)
@@ -110,7 +110,7 @@ def detector_backbone(work: Path, ship: Path) -> None:
     scenes = ImageSet.road_scenes(n, 160, seed=100)
     runtime.seed_everything(0)
     method = build_method("simclr", build_encoder("yolo12n", image_size=DETECTOR_VIEW), DETECTOR_VIEW, scale=(0.2, 1.0))
-    steps, batch = budget(quick=500, full=20_000), budget(quick=128, full=1024, smoke=32)
+    steps, batch = budget(quick=500, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=32)
     history = pretrain(method, ImageSet(scenes.images), steps=steps, batch_size=batch, lr=1e-3,
                        precision=convolution_precision(), out=work / "run")
     export_encoder(work / "run", ship / "checkpoints" / "simclr_yolo12n_road_scenes.safetensors")
@@ -122,7 +122,7 @@ def detector_backbone(work: Path, ship: Path) -> None:
 def ablations(work: Path, ship: Path) -> None:
     """What each augmentation, the temperature, the batch size and the head do: equal budgets, three seeds, one run."""
     train, test = lesson_crops()
-    seen = budget(quick=25_600, full=2_000_000, smoke=512)  # images seen by each run, whatever the batch size
+    seen = budget(quick=25_600, full=2_000_000, smoke=128)  # images seen by each run, whatever the batch size
     rows = []
     for seed in range(budget(quick=3, full=3, smoke=1)):
         for group, variants in VARIANTS.items():
@@ -175,18 +175,52 @@ def ablation_run(work: Path, changes: dict, seed: int, seen: int, train: ImageSe
     return row
 
 
+def scene_backbone() -> Encoder:
+    """What `detector-backbone` made here, else what ships."""
+    run = runtime.home() / "recipes" / "detector-backbone" / "run"
+    return load_encoder(run if run.is_dir() else runtime.shipped("checkpoints", "simclr_yolo12n_road_scenes.safetensors"))
+
+
+def scene_detector(work: Path, ship: Path) -> None:
+    """YOLO12n from the SSL backbone on drawn scenes alone: the detector that lesson 11 looks through at the end.
+
+    The one recipe that does not go on where it was stopped: Ultralytics trains it in one piece.
+    """
+    from coursekit.data import road_objects
+    from coursekit.detection.portable import export_detector
+    from coursekit.detection.weights import load_detector
+    from coursekit.detection.yolo12 import train
+
+    n, imgsz = budget(quick=3000, full=20_000, smoke=16), budget(quick=192, full=640, smoke=64)
+    data = road_objects.build(runtime.home() / "datasets" / "recipes_scene_detector", train=n, size=budget(quick=320, full=640, smoke=64),
+                              val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), seed=9)
+    epochs = budget(quick=24, full=60, smoke=1)
+    settings = {"epochs": epochs, "freeze_epochs": budget(quick=1, full=2, smoke=0), "unfreeze_lr_factor": 1.0, "imgsz": imgsz,
+                "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.002, "mosaic": budget(quick=0.0, full=1.0), "warmup_epochs": 1}
+    with torch.autocast("cpu", torch.bfloat16, enabled=convolution_precision() is not None):
+        run = train(data, "n", scene_backbone(), weights="yaml", project=work, name="run", val=False, plots=False, verbose=False,
+                    **settings)
+    export_detector(load_detector(run.last), ship / "checkpoints" / "yolo12n_road_scenes.safetensors", "n", imgsz)
+    rows = {name: {"AP50": run.metrics.ap50[name], "AP50-95": run.metrics.ap50_95[name]} for name in run.metrics.ap50}
+    rows["mean"] = {"AP50": run.metrics.map50, "AP50-95": run.metrics.map50_95}
+    write_card(ship / "checkpoints" / "yolo12n_road_scenes.md", "YOLO12n on drawn road scenes",
+               f"yolo12n from the backbone simclr_yolo12n_road_scenes, {n} drawn and labelled road scenes, images of {imgsz} px, {epochs} "
+               "epochs (the backbone frozen in the first), AdamW. It has never seen a photograph.", rows,
+               f"{budget(quick=200, full=1000, smoke=8)} other drawn scenes", provenance(),
+               terms="Trained with Ultralytics' code, which is AGPL-3.0; Ultralytics holds that such weights are, too.")
+
+
 def label_efficiency(work: Path, ship: Path) -> None:
     """Does it pay? YOLO12n from the SSL backbone against random weights at few labels, three seeds."""
     from coursekit.data import road_objects
     from coursekit.detection.label_efficiency import Settings, run_experiment
 
-    run = runtime.home() / "recipes" / "detector-backbone" / "run"
-    backbone = load_encoder(run if run.is_dir() else runtime.shipped("checkpoints", "simclr_yolo12n_road_scenes.safetensors"))
     data = road_objects.build(runtime.home() / "datasets" / "recipes_road_objects", train=budget(quick=512, full=5000, smoke=16),
                               val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), size=320, seed=7)
-    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4))
+    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4),
+                        lr0=budget(quick=0.004, full=0.002))
     labels = budget(quick=(32, 128), full=(50, 500, 5000), smoke=(8,))
-    summary = run_experiment(data, backbone, work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)),
+    summary = run_experiment(data, scene_backbone(), work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)),
                              settings=settings)
     print(summary)
     write_json(ship / "results" / "label_efficiency.json", {
@@ -194,16 +228,17 @@ def label_efficiency(work: Path, ship: Path) -> None:
         **summary.as_json(), "provenance": provenance()})
 
 
-def write_card(path: Path, title: str, text: str, rows: dict[str, dict[str, float]], judged: str, origin: dict) -> None:
-    """The card that goes with shipped weights: what it is, how it was made, what it scores."""
+def write_card(path: Path, title: str, text: str, rows: dict[str, dict[str, float]], judged: str, origin: dict,
+               terms: str = "The weights are under the course's MIT licence.") -> None:
+    """The card that goes with shipped weights: what it is, how it was made, what it scores, and on what terms."""
     lines = [f"# {title}", "", text, ""]
     if rows:
         columns = list(next(iter(rows.values())))
-        lines += [f"Measured on {judged}:", "", "| features | " + " | ".join(c.replace("_", " ") for c in columns) + " |",
+        lines += [f"Measured on {judged}:", "", "| | " + " | ".join(c.replace("_", " ") for c in columns) + " |",
                   "|---|" + "---|" * len(columns)]
         lines += [f"| {name} | " + " | ".join(f"{row[c]:.1%}" for c in columns) + " |" for name, row in rows.items()] + [""]
     lines += ["Made by `coursekit recipes`: " + ", ".join(f"{k} {v}" for k, v in origin.items()) + ".",
-              "Stored as float16. The weights are under the course's MIT licence.", ""]
+              f"Stored as float16. {terms}", ""]
     write_atomically(path, lambda file: file.write("\n".join(lines).encode()))
 
 
@@ -213,6 +248,8 @@ RECIPES = {
     "ablations": Recipe(("results/simclr_ablations.json",), "lesson 03: augmentations, temperature, batch size, head", ablations),
     "detector-backbone": Recipe(("checkpoints/simclr_yolo12n_road_scenes.safetensors", "checkpoints/simclr_yolo12n_road_scenes.md"),
                                 "lesson 11's backbone: SimCLR with YOLO12n's layers", detector_backbone),
+    "scene-detector": Recipe(("checkpoints/yolo12n_road_scenes.safetensors", "checkpoints/yolo12n_road_scenes.md"),
+                             "lesson 11's detector: YOLO12n on drawn scenes alone", scene_detector),
     "label-efficiency": Recipe(("results/label_efficiency.json",), "SSL against random initialisation at few labels", label_efficiency),
 }
 

@@ -57,6 +57,15 @@ def test_ablations_share_their_baseline_and_go_on(tiny, capsys):
     assert set(found) == {"32", "128"} and all(0 <= mean <= 1 for mean, _ in found.values())
 
 
+def test_scene_detector_ships_weights_that_predict(tiny):
+    from coursekit.detection.predictions import predict
+
+    weights, card = recipes.make("scene-detector", tiny / "data")
+    (found,) = predict(weights, torch.zeros(3, 64, 64, dtype=torch.uint8), conf=0.0, imgsz=64, device="cpu")
+    assert found.names == ("person", "bicycle", "car", "bus") and len(found)
+    assert "| mean |" in card.read_text() and "AGPL-3.0" in card.read_text()
+
+
 def test_an_unknown_recipe_names_those_that_exist():
     with pytest.raises(CourseError, match="no recipe 'cake'.*lesson-encoder"):
         recipes.make("cake")

@@ -49,14 +49,15 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
             device: str | None = None, max_det: int = 300) -> list[Detections]:
     """Detect objects in pictures.
 
-    weights: a checkpoint, a run folder or what `train` returned. source: a picture file, a folder of them, a uint8 RGB
-    array (H, W, 3), a uint8 tensor (3, H, W) or (N, 3, H, W), or a list of any of these. conf: leave out boxes with
+    weights: a checkpoint (.pt, or .safetensors of `portable.export_detector`), a run folder or what `train` returned.
+    source: a picture file, a folder of them, a uint8 RGB array (H, W, 3), a uint8 tensor (3, H, W) or (N, 3, H, W), or
+    a list of any of these. conf: leave out boxes with
     less confidence. iou: of two boxes of one class that overlap more, the less confident goes. imgsz: the longer side
     that the network sees, in px; boxes are in px of the picture as given. max_det: at most so many boxes in a picture,
     the most confident ones.
     Raises CourseError for weights that are none and for pictures that cannot be read.
     """
-    from ultralytics import YOLO
+    from ultralytics.models.yolo.detect import DetectionPredictor
 
     check_image_size(imgsz)
     for name, value in (("conf", conf), ("iou", iou)):
@@ -65,15 +66,17 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
     if max_det < 1:
         raise CourseError(f"max_det is {max_det}: ask for at least one box in a picture.")
     path = weights.best if isinstance(weights, DetectionRun) else weights
-    file = load_detector(path).pt_path  # refuses what is no detector, with a reason
+    detector = load_detector(path)  # refuses what is no detector, with a reason
     pictures = _pictures(source)
     found = []
     with session():
-        model = YOLO(file)
+        predictor = DetectionPredictor(overrides={
+            "conf": conf, "iou": iou, "imgsz": imgsz, "max_det": max_det, "device": device_name(device), "batch": CHUNK,
+            "mode": "predict", "save": False, "verbose": False})
+        predictor.setup_model(detector, verbose=False)
         while chunk := list(islice(pictures, CHUNK)):
             bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
-            results = model.predict(bgr, conf=conf, iou=iou, imgsz=imgsz, max_det=max_det, save=False,
-                                    device=device_name(device), verbose=False)
+            results = predictor(bgr)
             for (image, origin), result in zip(chunk, results, strict=True):
                 boxes = result.boxes.cpu().numpy()
                 found.append(Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),

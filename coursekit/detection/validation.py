@@ -47,7 +47,8 @@ def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz
 
     check_image_size(imgsz)
     yaml, path = check_dataset(data, split), checkpoint_path(weights)
-    theirs, ours = list(load_detector(path).names.values()), class_names(yaml)
+    detector = load_detector(path)
+    theirs, ours = list(detector.names.values()), class_names(yaml)
     if theirs != ours:
         raise CourseError(f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
                           f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first.")
@@ -56,7 +57,7 @@ def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz
             "model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "mode": "val",
             "device": device or runtime.device(), "plots": out is not None, "verbose": verbose, "workers": 0,
             "save_dir": str(out or nowhere)})
-        validator(model=str(path))
+        validator(model=detector)
     return metrics_of(validator.metrics)
 
 

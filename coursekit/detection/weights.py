@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from coursekit import runtime
+from coursekit.detection.portable import import_detector
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.yolo_backbone import check_size
 from coursekit.runtime import CourseError
@@ -65,7 +66,7 @@ def _download(name: str) -> tuple[Path | None, str]:
 
 
 def checkpoint_path(weights: str | Path) -> Path:
-    """The checkpoint that `weights` means: a .pt file, or a run folder's weights/best.pt (else last.pt).
+    """The checkpoint that `weights` means: a .pt or .safetensors file, or a run folder's weights/best.pt (else last.pt).
 
     Raises CourseError where there is none.
     """
@@ -78,20 +79,23 @@ def checkpoint_path(weights: str | Path) -> Path:
                           "Name the folder that `coursekit detect` printed, or a .pt file.")
     if not path.is_file():
         raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
-    if path.suffix != ".pt":
-        raise CourseError(f"{path} is not a YOLO checkpoint: those end in .pt.")
+    if path.suffix not in (".pt", ".safetensors"):
+        raise CourseError(f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors where coursekit exported them.")
     return path.resolve()
 
 
 def load_detector(weights: str | Path) -> nn.Module:
     """The DetectionModel in a checkpoint (see `checkpoint_path`), float32, on the CPU, in eval mode.
 
-    Only known Ultralytics and torch classes are unpickled, so a stranger's file cannot run code.
+    Only known Ultralytics and torch classes are unpickled, so a stranger's file cannot run code. A .safetensors file is
+    one of `portable.export_detector`.
     Raises CourseError for a file that is no checkpoint, or one of another task.
     """
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
     path = checkpoint_path(weights)
+    if path.suffix == ".safetensors":
+        return import_detector(path)
     wrong = f"{path} is not a YOLO detection checkpoint"
     try:
         with session():

@@ -65,7 +65,7 @@ def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
     """
     path = Path(source)
     if path.suffix == ".safetensors":
-        state, spec = _read_safetensors(path)
+        state, spec = read_safetensors(path, "encoder")
     else:
         run = load_run(path)
         spec = run["encoder"]
@@ -106,12 +106,16 @@ def export_encoder(run: str | Path, to: str | Path, half: bool = True) -> Path:
     return to
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict | None]:
+def read_safetensors(path: Path, about: str) -> tuple[dict[str, Tensor], dict | None]:
+    """Tensors of a .safetensors file, half precision as float32, and what its header tells under `about`, else None.
+
+    Raises CourseError for a file that is missing, cut or of another kind.
+    """
     if not path.is_file():
         raise CourseError(f"There is no file {path}.")
     try:
         with safe_open(path, framework="pt") as file:
-            spec = json.loads((file.metadata() or {}).get("encoder", "null"))
+            spec = json.loads((file.metadata() or {}).get(about, "null"))
             state = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, OSError) as error:
         raise CourseError(f"{path} cannot be read as safetensors: {error}. Fetch or export it again.") from error
