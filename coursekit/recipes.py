@@ -217,8 +217,7 @@ def label_efficiency(work: Path, ship: Path) -> None:
 
     data = road_objects.build(runtime.home() / "datasets" / "recipes_road_objects", train=budget(quick=512, full=5000, smoke=16),
                               val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), size=320, seed=7)
-    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4),
-                        lr0=budget(quick=0.004, full=0.002))
+    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4))
     labels = budget(quick=(32, 128), full=(50, 500, 5000), smoke=(8,))
     summary = run_experiment(data, scene_backbone(), work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)),
                              settings=settings)
