@@ -40,12 +40,12 @@ def import_detector(path: Path) -> nn.Module:
     from ultralytics.nn.tasks import DetectionModel
 
     state, told = read_safetensors(path, "detector")
-    if not isinstance(told, dict) or told.get("size") not in SIZES or not told.get("names"):
-        raise CourseError(f"{path} holds no detector: its header names no size and classes. An encoder's file goes to "
+    if not isinstance(told, dict) or told.get("size") not in SIZES or not told.get("names") or not told.get("imgsz"):
+        raise CourseError(f"{path} holds no detector: its header names no size, classes and image size. An encoder's file goes to "
                           "`load_backbone`; a detector's comes from `export_detector`.")
     with session():
         detector = DetectionModel(f"yolo12{told['size']}.yaml", nc=len(told["names"]), verbose=False)
     fit_state(detector, state, str(path))
     detector.names = dict(enumerate(told["names"]))
-    detector.task = "detect"
+    detector.task, detector.args = "detect", {"imgsz": told["imgsz"]}  # as Ultralytics' own checkpoints tell it
     return detector.float().eval()

@@ -45,21 +45,22 @@ class Detections:
         return f"{self.path.name if self.path else 'image'}: {', '.join(found) or 'nothing'}"
 
 
-def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640,
+def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7, imgsz: int | None = None,
             device: str | None = None, max_det: int = 300) -> list[Detections]:
     """Detect objects in pictures.
 
     weights: a checkpoint (.pt, or .safetensors of `portable.export_detector`), a run folder or what `train` returned.
     source: a picture file, a folder of them, a uint8 RGB array (H, W, 3), a uint8 tensor (3, H, W) or (N, 3, H, W), or
-    a list of any of these. conf: leave out boxes with
-    less confidence. iou: of two boxes of one class that overlap more, the less confident goes. imgsz: the longer side
-    that the network sees, in px; boxes are in px of the picture as given. max_det: at most so many boxes in a picture,
-    the most confident ones.
+    a list of any of these. conf: leave out boxes with less confidence. iou: of two boxes of one class that overlap
+    more, the less confident goes. imgsz: the longer side that the network sees, in px, by default the one that it was
+    trained with; boxes are in px of the picture as given. max_det: at most so many boxes in a picture, the most
+    confident ones.
     Raises CourseError for weights that are none and for pictures that cannot be read.
     """
     from ultralytics.models.yolo.detect import DetectionPredictor
 
-    check_image_size(imgsz)
+    if imgsz is not None:
+        check_image_size(imgsz)
     for name, value in (("conf", conf), ("iou", iou)):
         if not 0 <= value <= 1:
             raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
@@ -67,6 +68,7 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
         raise CourseError(f"max_det is {max_det}: ask for at least one box in a picture.")
     path = weights.best if isinstance(weights, DetectionRun) else weights
     detector = load_detector(path)  # refuses what is no detector, with a reason
+    imgsz = imgsz or detector.args["imgsz"]
     pictures = _pictures(source)
     found = []
     with session():
