@@ -194,7 +194,7 @@ def scene_detector(work: Path, ship: Path) -> None:
     n, imgsz = budget(quick=3000, full=20_000, smoke=16), budget(quick=192, full=640, smoke=64)
     data = road_objects.build(runtime.home() / "datasets" / "recipes_scene_detector", train=n, size=budget(quick=320, full=640, smoke=64),
                               val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), seed=9)
-    epochs = budget(quick=16, full=60, smoke=1)
+    epochs = budget(quick=10, full=60, smoke=1)
     settings = {"epochs": epochs, "freeze_epochs": budget(quick=1, full=2, smoke=0), "unfreeze_lr_factor": 1.0, "imgsz": imgsz,
                 "batch": 16, "nbs": 16, "optimizer": "AdamW", "lr0": 0.002, "mosaic": budget(quick=0.0, full=1.0), "warmup_epochs": 1}
     with torch.autocast("cpu", torch.bfloat16, enabled=convolution_precision() is not None):
