@@ -129,10 +129,14 @@ def ablations(work: Path, ship: Path) -> None:
             for variant, changes in variants.items():
                 row = ablation_run(work, changes, seed, seen, train, test)
                 rows.append({"group": group, "variant": variant, **row})
+    runtime.seed_everything(0)
+    name, options = LESSON_ENCODER
+    levels = {"random encoder": judge(build_encoder(name, image_size=lesson_view(), **options), train, test)["knn"],
+              "raw pixels": judge(None, train, test)["knn"]}
     write_json(ship / "results" / "simclr_ablations.json", {
         "about": f"k-NN accuracy after SimCLR on {len(train)} road objects, {seen} images seen, by what was changed; "
                  f"views of {lesson_view()} px",
-        "rows": rows, "provenance": provenance(encoder=LESSON_ENCODER[0], settings=LESSON_SETTINGS)})
+        "rows": rows, "levels": levels, "provenance": provenance(encoder=LESSON_ENCODER[0], settings=LESSON_SETTINGS)})
 
 
 VARIANTS: dict[str, dict[str, dict]] = {

@@ -91,7 +91,7 @@ def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0
         ax.plot(s, 100 * ((s - 1) / t).exp(), label=f"{t:g}", color=PALETTE[k % len(PALETTE)],
                 marker=MARKERS[k % len(MARKERS)], markevery=(8 * k, 40), markersize=6)
     ax.set_xlabel("cosine similarity of the negative to the anchor")
-    ax.set_ylabel("push, % of that at s = 1")
+    ax.set_ylabel("push, % of that on a negative at s = 1")
     ax.set_xlim(-1, 1)
     ax.set_ylim(0, 102)
     ax.set_title("A low temperature pushes only the nearest negatives")

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from coursekit.figures.style import MUTED, PALETTE, describe, styled
 
 UNITS = {"loss": "loss, nats", "lr": "learning rate", "images_per_second": "images a second", "seconds": "time, s",
-         "uniformity": "uniformity, log scale", "grad_norm": "gradient norm"}
+         "uniformity": "uniformity, log of a mean", "grad_norm": "gradient norm"}
 DASHES = ("-", "--", "-.", ":")
 NOT_PLOTTED = {"step", "chance"}
 
@@ -95,12 +95,14 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
 
 @styled
 def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals=None, chance: float | None = None,
-                        label: str = "accuracy, %", title: str | None = None) -> Figure:
+                        label: str = "accuracy, %", title: str | None = None, levels: Mapping[str, float] | None = None) -> Figure:
     """Compare encoders, or anything with a name: horizontal bars with error bars and the numbers beside them.
 
     values: in the unit that `label` names. intervals: (n, 2) low and high ends, or (n,) half widths; None: no error
-    bars. chance: a dashed line at the level of guessing.
+    bars. chance: a dashed line at the level of guessing. levels: more such lines, by name: what the bars are to be
+    compared with.
     """
+    levels = {**({} if chance is None else {"guessing": chance}), **(levels or {})}
     values = np.asarray(values, dtype=float)
     if len(names) != len(values) or not len(values):
         raise ValueError(f"{len(names)} names for {len(values)} values.")
@@ -117,21 +119,21 @@ def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals
         ax.errorbar(values, at, xerr=[values - ends[:, 0], ends[:, 1] - values], fmt="none", ecolor="black", capsize=4,
                     lw=1.5)
     reach = ends[:, 1] if ends is not None else values
-    span = max(reach.max(), chance or 0.0) - min(0.0, values.min())
+    most = max(reach.max(), *levels.values(), 0.0)
+    span = most - min(0.0, values.min())
     for y, value, end in zip(at, values, reach, strict=True):
         ax.text(max(end, 0) + 0.015 * span, y, f"{value:.1f}", va="center", fontsize=10)
-    ax.set_xlim(right=max(reach.max(), chance or 0.0) + 0.12 * span)
+    ax.set_xlim(right=most + 0.12 * span)
     ax.set_yticks(at, names)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(label)
-    if chance is not None:
-        ax.axvline(chance, color=MUTED, linestyle="--", linewidth=1.5)
-        ax.text(chance, len(values) - 0.45, f" guessing {chance:.1f}", color=MUTED, fontsize=9, va="bottom", ha="left")
+    for name, level in levels.items():
+        ax.axvline(level, color=MUTED, linestyle="--", linewidth=1.5)
+        ax.text(level, len(values) - 0.45, f" {name} {level:.1f}", color=MUTED, fontsize=9, va="bottom", ha="left")
     if title:
-        ax.set_title(title, pad=16 if chance is not None else 6)
+        ax.set_title(title, pad=16 if levels else 6)
     told = [f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)]
     if ends is not None:
         told = [f"{text} ({low:.1f} to {high:.1f})" for text, (low, high) in zip(told, ends, strict=True)]
-    if chance is not None:
-        told.append(f"guessing gives {chance:.1f}")
+    told += [f"{name} gives {level:.1f}" for name, level in levels.items()]
     return describe(fig, f"Bars of {label}: {'; '.join(told)}.")

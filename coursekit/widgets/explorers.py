@@ -15,13 +15,14 @@ STRENGTHS = (  # name in RandomView, label, first value, largest value; probabil
     ("blur", "blur (prob.)", 0.5, 1.0), ("solarize", "solarize (prob.)", 0.0, 1.0))
 
 
-def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: int = 0) -> Explorer:
+def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: int = 0, **start) -> Explorer:
     """Random views of one image, with a slider for each transform and the crops' boxes on the original.
 
     image: uint8 (3, H, W). image_size: side of a view, px. views: how many. seed: of the first draw; the button draws
     again. Moving a slider keeps the draw: only the effect of that transform changes. Colour jitter is applied to every
-    view here, so that its sliders always show; in training it is applied to 80 % of them. Raises CourseError for
-    anything but one uint8 image.
+    view here, so that its sliders always show; in training it is applied to 80 % of them. start: where sliders stand at
+    first, by the names of `RandomView`: scale, brightness, ... Raises CourseError for anything but one uint8 image, and
+    for a name without a slider.
     """
     image = torch.as_tensor(image)
     if image.ndim != 3 or image.shape[0] != 3 or image.dtype != torch.uint8:
@@ -35,8 +36,11 @@ def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: in
         return view_pairs(image[None], *each, columns=1, names=[f"view {k + 1}" for k in range(views)], cell=1.8)
 
     first = {"scale": (0.08, 1.0), **{name: value for name, _, value, _ in STRENGTHS}, "seed": seed}
+    if unknown := [name for name in start if name not in first]:
+        raise CourseError(f"views_explorer has no slider for {', '.join(unknown)}. There are: {', '.join(list(first)[:-1])}.")
+    first.update(start)
     controls = {"scale": slider("crop (area)", first["scale"], 0.05, 1.0, 0.01, "FloatRangeSlider"),
-                **{name: slider(label, value, 0.0, high) for name, label, value, high in STRENGTHS},
+                **{name: slider(label, first[name], 0.0, high) for name, label, _, high in STRENGTHS},
                 "seed": button("new draw")}
     return Explorer(draw, first, only_made(controls), "Views explorer")
 

@@ -151,6 +151,13 @@ def test_a_temperature_curve_is_the_gradient_that_a_negative_gets():
         assert push[120] == pytest.approx(100 * float(similar.grad[1] / similar.grad[2]), rel=1e-4)
 
 
+def test_bars_are_compared_with_named_levels():
+    fig = figures.bars_with_intervals(["a", "b"], [15.0, 18.0], chance=6.7, levels={"raw pixels": 21.3})
+    (ax,) = fig.axes
+    assert {round(line.get_xdata()[0], 1) for line in ax.lines} == {6.7, 21.3} and ax.get_xlim()[1] > 21.3
+    assert "raw pixels gives 21.3" in fig.alt_text and "guessing gives 6.7" in fig.alt_text
+
+
 def test_training_curves_draw_the_logged_numbers_and_the_chance_level():
     fig = figures.training_curves(HISTORY)
     loss = fig.axes[0]

@@ -55,6 +55,13 @@ def test_the_picture_is_a_png_and_no_figure_stays_open(image):
     assert plt.get_fignums() == []
 
 
+def test_sliders_start_where_the_lesson_says(image):
+    seen = views_explorer(image, image_size=16, views=1, scale=(0.4, 1.0), hue=0.1)
+    assert tuple(seen.controls["scale"].value) == (0.4, 1.0) and seen.controls["hue"].value == pytest.approx(0.1)
+    with pytest.raises(CourseError, match="no slider for zoom. There are: scale, flip"):
+        views_explorer(image, zoom=2)
+
+
 def test_every_slider_of_the_views_has_its_effect_and_no_other(image, unrasterised):
     seen = views_explorer(image, image_size=16, views=2)
     for name, _, first, high in STRENGTHS:
