@@ -55,8 +55,8 @@ def hint(name: str, n: int = 1) -> None:
     hints = find_exercise(name).hints
     k = min(max(int(n), 1), len(hints))
     print(wrap(f"Hint {k} of {len(hints)}: {hints[k - 1]}", indent=""))
-    print(f'Next: hint("{name}", {k + 1})' if k < len(hints) else "That was the last hint. The solution is folded in "
-                                                                  "below.")
+    print(f'Next: exercises.hint("{name}", {k + 1})' if k < len(hints) else
+          "That was the last hint. The solution is folded in below.")
 
 
 def quiz(lesson: str) -> Quiz:

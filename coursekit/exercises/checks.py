@@ -57,12 +57,10 @@ def examine(exercise: Exercise, answer: Callable) -> Verdict:
 def _examine(exercise: Exercise, answer: Callable) -> Verdict:
     if not callable(answer):
         raise Stopped(f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
-                      f"without "
-                      f"parentheses: "
-                      f'check("{exercise.name}", my_function)')
+                      f'without parentheses: exercises.check("{exercise.name}", my_function)')
     if is_untouched(answer):
-        raise Stopped(f'Replace the ... by your code and run the cell again. A first hint: hint("{exercise.name}")',
-                      state=UNTOUCHED)
+        raise Stopped("Replace the ... by your code and run the cell again. A first hint: "
+                      f'exercises.hint("{exercise.name}")', state=UNTOUCHED)
     cases = exercise.cases()
     strict = [case for case in cases if case.strict]
     told = wrong_call(answer, exercise.call, cases[0].args)
@@ -105,7 +103,7 @@ def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = F
         waiting = holes(answer)
         if isinstance(error, NotImplementedError) or waiting:
             raise Stopped(_where(waiting), state=UNTOUCHED) from None
-        lines = [f"On {case.says}:", *explain_error(error, answer)]
+        lines = [f"On {case.says}:", *explain_error(error, answer, exercise.errors)]
         forget(error)
         raise Stopped(*lines) from None
     for given, now in zip(case.args, args, strict=True):
@@ -134,16 +132,29 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
     if len(values) != len(names) or isinstance(value, (tuple, list)) != (len(names) > 1):
         many = isinstance(value, (tuple, list))
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
-        raise Stopped(f"It returns {what}. It should return {exercise.returns}.")
+        end = f" End with: return {', '.join(names)}" if len(names) > 1 else ""
+        raise Stopped(f"It returns {what}. It should return {exercise.returns}.{end}")
+    told = []
     for name, part, want in zip(names, values, pack(exercise.reference(*case.args)), strict=True):
-        if not isinstance(part, Tensor):
-            called = "The result" if len(names) == 1 else name
-            why = "A plain number carries no gradient, so nothing could be trained with it."
-            if _close(part, want):
-                why = f"The value is right. {why}"
-            raise Stopped(f"{called} is of type {_kind(part)}, not a tensor. {why}",
-                          "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions.")
+        called = "The result" if len(names) == 1 else name
+        if part is None or part is Ellipsis:
+            told.append(f"{called} is {'None' if part is None else '...'}: not written yet?")
+        elif not isinstance(part, Tensor):
+            right = " The value is right." if _close(part, want) else ""
+            told.append(f"{called} is of type {_kind(part)}, not a tensor.{right}")
+    if any("of type" in line for line in told):
+        inputs = [name for name, arg in zip(_parameters(exercise), case.args, strict=True) if isinstance(arg, Tensor)]
+        told += [f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
+                 f"could be trained with it.",
+                 "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions."]
+    if told:
+        raise Stopped(*told)
     return values
+
+
+def _parameters(exercise: Exercise) -> list[str]:
+    """The names of an answer's parameters, from how it is called."""
+    return [name.strip() for name in exercise.call.partition("(")[2].rstrip(")").split(",")]
 
 
 def _kind(value) -> str:
@@ -191,7 +202,7 @@ def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, 
                 return Verdict(exercise.name, WRONG, [f"On {case.says}: {lines[0]}", *lines[1:]])
     lines = behaviour(exercise, lambda case: _try(exercise, answer, case), cases, results, expected)
     lines += example(exercise, cases, results, expected)
-    return Verdict(exercise.name, WRONG, [*lines, f'Stuck? hint("{exercise.name}")'])
+    return Verdict(exercise.name, WRONG, [*lines, f'Stuck? exercises.hint("{exercise.name}")'])
 
 
 # --- the gradient -----------------------------------------------------------------------------------------------------
@@ -212,12 +223,17 @@ def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
         except Stopped:
             raise
         except Exception as error:
-            lines = ["The value is right, but with inputs that need a gradient:", *explain_error(error, answer)]
+            lines = ["The value is right, but with inputs that need a gradient:",
+                     *explain_error(error, answer, exercise.errors)]
             forget(error)
             raise Stopped(*lines) from None
     want, got = grads
-    names = [name.strip() for name in exercise.call.partition("(")[2].rstrip(")").split(",")]
-    for name, right, mine in zip(names, want, got, strict=False):
+    for name, right, mine in zip(_parameters(exercise), want, got, strict=False):
+        if mine is not None and not mine.isfinite().all():
+            found = "NaN" if mine.isnan().any() else "infinite"
+            raise Stopped(f"The value is right, but the gradient that reaches {name} is {found}.",
+                          "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
+                          "is too late: 0 * inf is NaN.", *filter(None, [exercise.nan]))
         if mine is None or not torch.allclose(mine, right, rtol=1e-3, atol=1e-5):
             missing = mine is None or not mine.any()
             raise Stopped(f"The value is right, but {'no' if missing else 'the wrong'} gradient reaches {name}.",

@@ -7,6 +7,14 @@ from torch import Tensor
 from coursekit.exercises.model import Case, Exercise, Mistake, Probe, draw
 from coursekit.methods.simclr import info_nce
 
+# Only a row's columns right of the removed entry move, so the answer differs for the two halves of the rows.
+CUT = Mistake("With the diagonal removed, columns right of it move by one, and only those. The positives do not follow.",
+              "Row i has 2N - 1 columns left. Print in which of them its positive stands for N = 3: for the first N rows, "
+              "then for the last N.")
+EVERY = Mistake("The mean runs over all entries of the log-softmax, 2N x 2N (or 2N - 1) of them, not only over the "
+                "positives.",
+                "Each row counts with one entry: the log-probability of its positive.")
+
 NCE_MISTAKES = {
     "itself": Mistake(
         "Each view is also compared with itself.",
@@ -22,6 +30,9 @@ NCE_MISTAKES = {
         "The similarities are multiplied by the temperature instead of divided by it.",
         "A small temperature makes differences larger. Look at what stands inside exp(...)."),
     "no_temperature": Mistake("The temperature has no effect.", "It divides every similarity before the exponential."),
+    "fixed_temperature": Mistake(
+        "The loss does not change with the temperature: it is always computed at 0.1.",
+        "Use the argument `temperature`. 0.1 is only what it is where the caller names none."),
     "not_normalised": Mistake(
         "The similarity is a plain dot product, so long vectors count more than short ones.",
         "s(a, b) is the cosine: both vectors have length 1 first."),
@@ -47,6 +58,11 @@ NCE_MISTAKES = {
     "itself_as_positive": Mistake(
         "The positive of view i is view i itself.",
         "The positive is the OTHER view of the same image. Which column of row i holds it?"),
+    "cut_and_clamped": CUT, "cut_and_wrapped": CUT, "cut_and_all_moved": CUT,
+    "all_entries": EVERY, "all_candidates": EVERY,
+    "zeros_in_mean": Mistake(
+        "The sum over the 2N positives is divided by (2N)^2, the number of all entries.",
+        "Where a mask has set the other entries to 0, .mean() still counts them."),
     "no_logarithm": Mistake("The logarithm is missing: this is the mean probability.",
                             "L_i is minus the log of the share."),
     "no_exponential": Mistake(
@@ -80,11 +96,14 @@ def nce_with(flaws: frozenset[str]):
         z = torch.cat([z_a, z_b])
         if "not_normalised" not in flaws:
             z = F.normalize(z, dim=0 if "normalised_over_images" in flaws else 1)
-        s = -(z[:, None] - z).square().sum(-1) if "squared_distance" in flaws else z @ z.T
+        s = z @ z.T
+        # at a fixed temperature, squared distances cannot be told from a fixed temperature of half the size
+        if "squared_distance" in flaws and not flaws & {"no_temperature", "fixed_temperature"}:
+            s = -(z[:, None] - z).square().sum(-1)
         if "times_temperature" in flaws:
             s = s * temperature
         elif "no_temperature" not in flaws:
-            s = s / temperature
+            s = s / (0.1 if "fixed_temperature" in flaws else temperature)
         i = torch.arange(2 * n)
         positive = i.roll(n)
         if "interleaved" in flaws:
@@ -93,6 +112,11 @@ def nce_with(flaws: frozenset[str]):
             positive = i.roll(-1)
         elif "itself_as_positive" in flaws:
             positive = i
+        last = 2 * n - 1  # as many columns are left where the diagonal is cut out
+        columns = {"cut_and_clamped": positive.clamp(max=last - 1), "cut_and_wrapped": positive % last,
+                   "cut_and_all_moved": (positive - 1) % last}
+        for column in (columns[key] for key in columns if key in flaws):
+            positive = column + (column >= i)  # where this column of the cut matrix stood before
         own = i[:, None] == i
         out = own.clone() if not flaws & {"itself", "itself_as_positive", "masked_with_zero"} else own & False
         if "masked_with_zero" in flaws:
@@ -106,7 +130,10 @@ def nce_with(flaws: frozenset[str]):
         logits = s.masked_fill(out, -torch.inf)
         if "softmax_twice" in flaws:
             s = logits = logits.softmax(dim=1)
-        top = s[i, positive]
+        if "all_candidates" in flaws:
+            top = s.masked_fill(out, 0.0).sum(dim=1) / (~out).sum(dim=1)
+        else:
+            top = s.mean(dim=1) if "all_entries" in flaws else s[i, positive]
         below = logits.logsumexp(dim=1)
         if "no_exponential" in flaws:
             top, below = top.log(), s.masked_fill(out, 0.0).sum(dim=1).log()
@@ -122,8 +149,10 @@ def nce_with(flaws: frozenset[str]):
         each = each / torch.log(torch.tensor(2.0)) if "base_2" in flaws else each
         if "per_view" in flaws:
             return each
-        total = each.sum()
-        return total if "sum" in flaws else total / (len(z_a) if "divided_by_n" in flaws else len(each))
+        if "sum" in flaws:
+            return each.sum()
+        mean = each.sum() / (n if "divided_by_n" in flaws else len(each))
+        return mean / (2 * n) if "zeros_in_mean" in flaws else mean
 
     return wrong
 
@@ -143,24 +172,23 @@ def nce_cases() -> list[Case]:
 
 
 INFO_NCE = Exercise(
-    name="info_nce", call="info_nce(z_a, z_b, temperature)", returns="the mean loss over the 2N views, a tensor with "
-                                                                     "one number",
+    name="info_nce", call="info_nce(z_a, z_b, temperature)",
+    returns="the mean loss over the 2N views, a tensor with one number",
     reference=info_nce, cases=nce_cases, mistakes=NCE_MISTAKES, flawed=nce_with,
     hints=(
-        "In words: every one of the 2N views must pick its partner out of the 2N - 1 other views. That is a "
-        "classification with "
-        "2N - 1 classes, and its loss is one you know.",
+        "The plan has three parts: one matrix with the similarities of all 2N views to each other, one mask that takes "
+        "from each view the choice of itself, and one cross-entropy, in which each row has to pick its partner. Each of "
+        "the next hints is about one part.",
         "Put both views into one tensor z of shape (2N, D), make its rows unit length, and get all similarities with "
-        "one matrix "
-        "product, (2N, 2N).",
+        "one matrix product, (2N, 2N).",
         "A view may not pick itself: make that choice impossible BEFORE the softmax. What must a logit be for its "
-        "probability to "
-        "be 0?",
+        "probability to be 0?",
         "The right class of row i is i + N in the first half, i - N in the second. F.cross_entropy(logits, classes) "
-        "does softmax, "
-        "log, minus and mean.",
+        "does softmax, log, minus and mean.",
     ),
     probes=(
+        Probe(lambda a: (*a[:2], 2 * a[2]), same=False,
+              says="Your loss does not change with the temperature. Does a number stand where `temperature` belongs?"),
         Probe(lambda a: (3 * a[0], a[1], *a[2:]),
               "Making z_a three times as long changes your loss; a cosine does not notice it."),
         Probe(lambda a: (a[1], a[0], *a[2:]),
@@ -168,10 +196,13 @@ INFO_NCE = Exercise(
         Probe(lambda a: (a[0].flip(0), a[1].flip(0), *a[2:]),
               "Taking the images in reverse order changes your loss; the loss should not depend on the order."),
     ),
-    not_finite="An infinite loss means that the right choice has probability 0: is the positive itself masked out, or "
-               "is the "
-               "positive of view i the masked view i?",
+    infinite="An infinite or huge loss means that a choice of probability 0 is taken for right. Is the positive itself "
+             "masked out, is the positive of view i the masked view i, or does the mean run over all entries of the "
+             "log-softmax, the masked ones too?",
+    # on the first case, where 2N - 1 = 15: the first positive without a column, or one that was moved too far
+    errors=((r"Target (15|-1) is out of bounds|with size 15\b",
+             "Did you cut the diagonal out? With the diagonal removed, columns right of it move by one, so row i has "
+             "2N - 1 columns: in which of them does its positive stand now?"),),
     remark="At temperature 0.01 yours is not finite: exp(1 / 0.01) is too large for float32 (half precision overflows "
-           "at 0.09). "
-           "F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
+           "at 0.09). F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
 )

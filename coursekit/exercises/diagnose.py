@@ -43,19 +43,23 @@ def recognise(exercise: Exercise, cases: list[Case], results: Results) -> tuple[
 
 
 def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
-    """What is wrong with a result that is no number at all; [] where it is one."""
+    """What is wrong with a result that is no number, or none of a sensible size; [] where it is one."""
     if got.shape != want.shape:
         return [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
                 f"It should return {exercise.returns}. Over what is the mean still missing?"]
     if got.isnan().any():
         lines = [f"the {name} is NaN (not a number).",
-                 "NaN comes from 0 / 0, inf - inf, or the log or root of a negative number."]
+                 "NaN comes from 0 / 0, inf - inf, the log or root of a negative number, or 0 * inf: a mask multiplied "
+                 "by infinity; use masked_fill.", exercise.nan]
     elif got.isinf().any():
         lines = [f"the {name} is infinite.",
-                 "Infinity comes from log(0), a division by 0, or an exp that is too large."]
+                 "Infinity comes from log(0), a division by 0, or an exp that is too large.", exercise.infinite]
+    elif (got.double().abs() > 1000 * (1 + want.abs())).any():  # -1e9 stands for -inf in many masks
+        lines = [f"the {name} is more than 1000 times too large.",
+                 "So large are an exp, and the number that a mask puts in place of -inf.", exercise.infinite]
     else:
         return []
-    return [*lines, exercise.not_finite] if exercise.not_finite else lines
+    return [line for line in lines if line]
 
 
 def behaviour(exercise: Exercise, run: Callable, cases: list[Case], results: Results, expected: Results) -> list[str]:
@@ -75,7 +79,7 @@ def behaviour(exercise: Exercise, run: Callable, cases: list[Case], results: Res
             lines.append(f"The {name} differs from the right value by {gap[0].item():+.3f} on every input.")
     for probe in exercise.probes:
         again = run(Case("changed inputs", probe.change(cases[0].args)))
-        if again is not None and not equal(again, results[0], 1e-3):
+        if again is not None and equal(again, results[0], 1e-3) != probe.same:
             lines.append(probe.says)
     right = [case.says for case, got, want in zip(cases, results, expected, strict=True) if equal(got, want)]
     if right:

@@ -5,6 +5,7 @@ import difflib
 import dis
 import inspect
 import linecache
+import re
 import sys
 import sysconfig
 import textwrap
@@ -17,7 +18,7 @@ import torch
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), PACKAGE})
 
-USUALLY = (  # (part of the error's message or type, what it usually means)
+USUALLY = (  # (pattern in the error's type and message, what it usually means)
     ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
     ("must match the size of tensor",
      "Two tensors are combined whose shapes do not fit: print both shapes just before."),
@@ -91,8 +92,11 @@ def _did_you_mean(error: Exception, own) -> str:
     return f". Did you mean {near[0]}?" if near else ""
 
 
-def explain_error(error: Exception, candidate: Callable) -> list[str]:
-    """Lines for the student: which line stopped, the message, the shapes there, and what it usually means."""
+def explain_error(error: Exception, candidate: Callable, known: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    """Lines for the student: which line stopped, the message, the shapes there, and what it usually means.
+
+    known: (pattern, meaning) that an exercise itself knows; they come before what is usually meant.
+    """
     message = str(error).split("\n")[0].strip() or "no message"
     kind = type(error).__name__
     own = _own_frame(error, candidate)
@@ -106,7 +110,7 @@ def explain_error(error: Exception, candidate: Callable) -> list[str]:
         if shapes:
             told.append(f"Shapes there: {shapes}")
     text = f"{kind} {message}"
-    told += [usual for part, usual in USUALLY if part in text][:1]
+    told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
     return told
 
 

@@ -41,16 +41,17 @@ QUIZ = Quiz("03", (
     Question(
         "After pretraining, the projector g is thrown away and the encoder's output h = f(x) is used. Why?",
         {
-            "a": ("z = g(h) must not change with colour, crop or direction; h keeps more of what the objective makes "
-                  "z forget.",
-                  "A detector needs colour, place and direction. In the SimCLR paper a linear probe on h is more than "
-                  "10 points better "
-                  "than one on z."),
-            "b": ("g is only there to make the vectors shorter, so that the similarity matrix fits into memory.",
-                  "The matrix is 2N by 2N whatever the length of a vector. g matters even where it keeps the length."),
-            "c": ("g was trained with labels and would leak them.",
-                  "Nothing in SimCLR sees a label; g and f are trained together by the same loss."),
-            "d": ("h and z hold the same information, so the shorter computation is taken.",
-                  "g is not invertible, and the objective asks it to forget: probes on z do worse than probes on h."),
+            "a": ("z may forget what two views differ in, such as colour and place; h keeps more of it.",
+                  "A detector needs colour and place. In the SimCLR paper a linear probe on h is more than 10 points "
+                  "better than one on z."),
+            "b": ("z has fewer numbers than h, and so less fits into it; a wider g would be worth keeping.",
+                  "Width is not the cause: the loss rewards z for forgetting what two views differ in, however many "
+                  "numbers z has."),
+            "c": ("g overfits the images of the pretraining; f, further from the loss, stays general.",
+                  "f and g saw the same images, under the same loss. z would forget colour and place on new images as "
+                  "well, because agreeing views ask for it, not because images were too few."),
+            "d": ("z and h hold the same information in other coordinates, and h is quicker to compute.",
+                  "g need not keep everything, and the objective asks it to forget: probes on z do worse than probes "
+                  "on h."),
         }, "a"),
 ))

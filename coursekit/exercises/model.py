@@ -30,13 +30,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Probe:
-    """A property of every right answer: `change(args)` gives other args with the same result.
+    """A property of every right answer: `change(args)` gives other args with the same result, or with another one.
 
-    says: what follows where the result differs.
+    says: what an answer does that lacks the property. same: False where the result has to change with the args.
     """
 
     change: Callable[[tuple], tuple]
     says: str
+    same: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class Exercise:
     returns, in words. reference: the tested implementation; its value is compared, and its gradient. cases: makes the
     inputs, the most ordinary first. mistakes: known wrong answers by key. flawed(keys): the reference with these
     mistakes built in; two at once are recognised too. hints: the first says least. remark: what to say where a case
-    that is not strict fails.
+    that is not strict fails. infinite, nan: what to do where a result is infinite or far too large, or where a result
+    or its gradient is NaN. errors: (pattern of an error's message, what it means in this exercise), before the general
+    ones.
     """
 
     name: str
@@ -60,7 +63,9 @@ class Exercise:
     hints: tuple[str, ...]
     probes: tuple[Probe, ...] = ()
     remark: str = ""
-    not_finite: str = ""
+    infinite: str = ""
+    nan: str = ""
+    errors: tuple[tuple[str, str], ...] = ()
     outputs: tuple[str, ...] = field(default=("result",))
 
     @property

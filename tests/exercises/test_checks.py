@@ -44,7 +44,7 @@ def test_two_mistakes_at_once_never_cancel_out_and_most_are_told_apart(exercise)
     pairs = [pair for pair in combinations(exercise.mistakes, 2) if pair not in right_after_all]
     for pair in pairs:
         assert differs(exercise, exercise.flawed(frozenset(pair))), pair
-    sample = pairs[::7]
+    sample = pairs[::11]
     named = [set(examine(exercise, exercise.flawed(frozenset(pair))).mistakes) & set(pair) for pair in sample]
     assert sum(map(bool, named)) / len(sample) > 0.9
 
@@ -60,96 +60,7 @@ def test_every_right_answer_has_the_probed_properties(exercise):
     for case in exercise.cases():
         for probe in exercise.probes:
             got, want = (pack(exercise.reference(*args)) for args in (probe.change(case.args), case.args))
-            assert equal(got, want), probe.says
-
-
-# --- as students write them ---------------------------------------------------------------------------------------
-
-
-def logits_of(z_a, z_b, temperature):
-    z = F.normalize(torch.cat([z_a, z_b]), dim=1)
-    return z @ z.T / temperature
-
-
-def forgot_the_mask(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature)
-    return F.cross_entropy(logits, torch.arange(len(logits)).roll(len(z_a)))
-
-
-def masked_by_product(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature)
-    logits = logits * (1 - torch.eye(len(logits)))
-    return F.cross_entropy(logits, torch.arange(len(logits)).roll(len(z_a)))
-
-
-def probabilities_into_cross_entropy(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
-    return F.cross_entropy(logits.softmax(dim=1), torch.arange(len(logits)).roll(len(z_a)))
-
-
-def like_clip(z_a, z_b, temperature=0.1):
-    logits = F.normalize(z_a, dim=1) @ F.normalize(z_b, dim=1).T / temperature
-    target = torch.arange(len(logits))
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-
-
-def like_moco(z_a, z_b, temperature=0.1):
-    logits = F.normalize(z_a, dim=1) @ F.normalize(z_b, dim=1).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(logits)))
-
-
-def neighbours_in_the_list(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
-    return F.cross_entropy(logits, torch.arange(len(logits)).view(-1, 2).flip(1).flatten())
-
-
-def nll_of_probabilities(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
-    return F.nll_loss(logits.softmax(dim=1), torch.arange(len(logits)).roll(len(z_a)))
-
-
-def no_lengths(z_a, z_b, temperature=0.1):
-    z = torch.cat([z_a, z_b])
-    return F.cross_entropy((z @ z.T / temperature).fill_diagonal_(-torch.inf), torch.arange(len(z)).roll(len(z_a)))
-
-
-def no_lengths_plainly(z_a, z_b, temperature=0.1):
-    z = torch.cat([z_a, z_b])
-    every = torch.exp(z @ z.T / temperature) * (1 - torch.eye(len(z)))
-    views = torch.arange(len(z))
-    return -torch.log(every[views, views.roll(len(z_a))] / every.sum(dim=1)).mean()
-
-
-def summed(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
-    return F.cross_entropy(logits, torch.arange(len(logits)).roll(len(z_a)), reduction="sum")
-
-
-@pytest.mark.parametrize("answer, keys", [
-    (forgot_the_mask, {"itself"}), (masked_by_product, {"masked_with_zero"}), (like_clip, {"other_view_only"}),
-    (probabilities_into_cross_entropy, {"softmax_twice"}), (like_moco, {"one_direction", "other_view_only"}),
-    (neighbours_in_the_list, {"interleaved"}), (nll_of_probabilities, {"no_logarithm"}), (summed, {"sum"}),
-    (no_lengths, {"not_normalised"}), (no_lengths_plainly, {"not_normalised"}),
-    (lambda a, b, t: forgot_the_mask(a, b, t) / np.log(2), {"itself", "base_2"}),
-])
-def test_mistakes_as_students_write_them(answer, keys):
-    assert set(examine(NCE, answer).mistakes) == keys
-
-
-def double_loop(z_a, z_b, temperature=0.1):
-    z = [v / v.norm() for v in (*z_a, *z_b)]
-    n, total = len(z_a), 0.0
-    for i in range(2 * n):
-        partner = (i + n) % (2 * n)
-        candidates = sum(torch.exp(z[i] @ z[k] / temperature) for k in range(2 * n) if k != i)
-        total = total - torch.log(torch.exp(z[i] @ z[partner] / temperature) / candidates)
-    return total / (2 * n)
-
-
-def test_a_slow_plain_answer_is_right_and_learns_about_overflow():
-    verdict = examine(NCE, double_loop)
-    assert verdict.state == RIGHT and "logsumexp" in str(verdict)
-    assert "Remark" not in str(examine(NCE, info_nce))
+            assert equal(got, want) == probe.same, probe.says
 
 
 # --- whatever else may come ---------------------------------------------------------------------------------------
@@ -177,11 +88,6 @@ def random_answer(z_a, z_b, temperature=0.1):
     return info_nce(z_a, z_b, temperature) + torch.rand(())
 
 
-def positive_masked_out(z_a, z_b, temperature=0.1):
-    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
-    return F.cross_entropy(logits, torch.arange(len(logits)))
-
-
 @pytest.mark.parametrize("answer, told", [
     (fails_in_a_line, ["RuntimeError", "In line 3 of fails_in_a_line: return z @ z", "z (16, 12)", ".T"]),
     (helped, ["AttributeError", "Did you mean normalize?"]),
@@ -189,8 +95,6 @@ def positive_masked_out(z_a, z_b, temperature=0.1):
     (in_place, ["in place", "/="]),
     (forgets_to_return, ["None", "`return`"]),
     (random_answer, ["another result"]),
-    (positive_masked_out, ["infinite", "probability 0"]),
-    (lambda a, b, t: info_nce(a, b, t) * torch.nan, ["NaN"]),
     (lambda a, b, t: info_nce(a, b, t).item(), ["of type float", "The value is right"]),
     (lambda a, b, t: info_nce(a, b, t).numpy(), ["NumPy ndarray", "gradient"]),
     (lambda a, b, t: np.float32(3), ["NumPy float32"]),
@@ -206,7 +110,8 @@ def positive_masked_out(z_a, z_b, temperature=0.1):
     (lambda a, b, t: info_nce(a.float(), b.float(), t), ["float64"]),
     (lambda a, b, t: (a * b).sum(), ["three times as long", "yours"]),
     (lambda a, b: info_nce(a, b), ["info_nce(z_a, z_b, temperature)", "(a, b)"]),
-    (3.14, ["without parentheses"]),
+    (3.14, ["without parentheses: exercises.check("]),
+    (lambda a, b, t: (a.sum() > 9), ["yours"]),
 ])
 def test_every_other_wrong_answer_gets_help(answer, told):
     verdict = examine(NCE, answer)
@@ -282,10 +187,15 @@ def test_check_prints_and_returns_nothing(capsys):
     assert capsys.readouterr().out.startswith("✔ info_nce: right\n")
 
 
+@pytest.mark.parametrize("answer", [dots, lambda a, b, t: 1.7 * info_nce(a, b, t)])
+def test_a_hint_is_named_as_a_notebook_calls_it(answer):
+    assert 'exercises.hint("info_nce")' in str(examine(NCE, answer))
+
+
 def test_lines_fit_a_slide_and_prints_of_the_student_show_once(capsys):
     def talks(z_a, z_b, temperature=0.1):
         print("hello")
-        return forgot_the_mask(z_a, z_b, temperature)
+        return info_nce(z_a, z_b, temperature) / 3
 
     check("info_nce", talks)
     out = capsys.readouterr().out
@@ -306,7 +216,7 @@ def test_hints_go_on_to_the_last(capsys):
         hint("info_nce", n)
     out = capsys.readouterr().out
     assert "Hint 1 of" in out and out.count("last hint") == 2
-    assert 'hint("info_nce", 2)' in out
+    assert 'Next: exercises.hint("info_nce", 2)' in out
 
 
 def test_an_unknown_exercise_is_answered_with_the_nearest_name():

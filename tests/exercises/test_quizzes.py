@@ -21,6 +21,15 @@ def test_every_choice_is_explained_and_exactly_one_is_right(lesson):
         assert all(max(map(len, text.split("\n"))) <= 96 for text in verdicts.values())
 
 
+def test_why_the_head_is_thrown_away_cannot_be_guessed_from_the_lengths():
+    question = quiz("03")[3]
+    lengths = {letter: len(choice) for letter, (choice, _) in question.choices.items()}
+    assert max(lengths.values()) < 1.15 * min(lengths.values())
+    assert lengths[question.right] < max(lengths.values())
+    everything = " ".join(text for pair in question.choices.values() for text in pair)
+    assert "colour and place" in everything and "direction" not in everything
+
+
 @pytest.mark.parametrize("choice", ["?", "", " ", None, ...])
 def test_an_open_question_is_not_wrong(choice, capsys):
     assert answer("03", 1, choice) is None
