@@ -131,7 +131,7 @@ def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals
         ax.axvline(level, color=MUTED, linestyle="--", linewidth=1.5)
         ax.text(level, len(values) - 0.45, f" {name} {level:.1f}", color=MUTED, fontsize=9, va="bottom", ha="left")
     if title:
-        ax.set_title(title, pad=16 if levels else 6)
+        ax.set_title(title, pad=20 if levels else 6)
     told = [f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)]
     if ends is not None:
         told = [f"{text} ({low:.1f} to {high:.1f})" for text, (low, high) in zip(told, ends, strict=True)]
