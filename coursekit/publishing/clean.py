@@ -21,12 +21,16 @@ LANGUAGE = {
 
 
 def final_lines(text: str) -> str:
-    """Text as a terminal would leave it: of a line that was overwritten with carriage returns, its last state."""
-    lines = []
-    for line in text.split("\n"):
-        states = [state for state in line.split("\r") if state.strip()]
-        lines.append(states[-1].rstrip() if "\r" in line and states else line.replace("\r", ""))
-    return "\n".join(lines)
+    """Text as a terminal would leave it: what was overwritten after a carriage return is gone, and so is a progress bar
+    that removed itself."""
+    return "\n".join(_overwritten(line) if "\r" in line else line for line in text.split("\n"))
+
+
+def _overwritten(line: str) -> str:
+    shown = ""
+    for state in line.split("\r"):
+        shown = state + shown[len(state):]
+    return shown.rstrip()
 
 
 def clean_outputs(outputs: list[dict]) -> list[dict]:

@@ -106,7 +106,7 @@ def test_slides_show_what_was_saved(ran, tmp_path):
 
 @pytest.mark.parametrize(("text", "left"), [
     ("a\rb", "b"), ("a\rb\r", "b"), ("a\r\nb", "a\nb"), ("1%\r2%\r3%\ndone\n", "3%\ndone\n"), ("plain\n", "plain\n"),
-    ("\r", ""),
+    ("\r", ""), ("bar 85%\r       \rdone\n", "done\n"), ("bar 85%\r       \r", ""),
 ])
 def test_progress_bars_end_at_their_last_line(text, left):
     assert clean.final_lines(text) == left
