@@ -12,12 +12,14 @@ from coursekit.figures.style import GREEN, INK, MUTED, RED, bare, describe, styl
 
 
 @styled
-def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], cell: float = 1.1) -> Figure:
+def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], cell: float = 1.1,
+                  show: int | None = None) -> Figure:
     """Each first view of N images, below it its partner, and below that what was picked for the partner.
 
     view_a, view_b: pixels (N, 3, S, S), uint8 or normalised; row i of both comes from image i. picks: for each name, as
     "before" or "after", (N,) indices into the 2N views, first all of view_a, then all of view_b. A right pick, N + i,
-    is ticked and framed green; another is crossed and framed red. cell: side of a view, inches.
+    is ticked and framed green; another is crossed and framed red. cell: side of a view, inches. show: draw only so
+    many of the N, first those that the last of `picks` found; all are counted.
     Raises ValueError where the numbers of views and picks differ, and for a pick that is no view or the view itself.
     """
     n = len(view_a)
@@ -31,17 +33,20 @@ def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], c
                              f"given: {mine}.")
     views = [to_rgb(view) for view in (*view_a, *view_b)]
     rows = {"view": range(n), "its partner": range(n, 2 * n), **chosen}
-    fig, axes = plt.subplots(len(rows), n, squeeze=False, figsize=(n * cell + 0.9, len(rows) * (cell + 0.2)))
+    columns = min(show or n, n)
+    last = list(chosen.values())[-1]
+    order = list(range(n)) if columns == n else sorted(range(n), key=lambda i: last[i] != n + i)[:columns]
+    fig, axes = plt.subplots(len(rows), columns, squeeze=False, figsize=(columns * cell + 0.9, len(rows) * (cell + 0.2)))
     told = []
     for row, (name, mine) in enumerate(rows.items()):
         right = sum(pick == n + i for i, pick in enumerate(mine))
         found = f"\n{right} of {n} right" if name in chosen else ""
         told += [f"{name}: {right} of {n} partners found"] if name in chosen else []
-        for i, pick in enumerate(mine):
-            ax = bare(axes[row, i])
-            ax.imshow(views[pick])
+        for column, i in enumerate(order):
+            ax = bare(axes[row, column])
+            ax.imshow(views[mine[i]])
             if name in chosen:
-                same = pick == n + i
+                same = mine[i] == n + i
                 for spine in ax.spines.values():
                     spine.set(visible=True, color=GREEN if same else RED, linewidth=3)
                 ax.set_xlabel("✓" if same else "✗", fontsize=10, labelpad=1, color=GREEN if same else RED)
