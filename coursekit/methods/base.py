@@ -1,5 +1,7 @@
 """What every self-supervised method offers to the one training loop."""
 
+import inspect
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -32,6 +34,12 @@ class _GatherSum(torch.autograd.Function):
         return gradient[first : first + ctx.rows]
 
 
+def _plain(values: dict) -> dict:
+    """The entries that a checkpoint can hold and compare, those of `**settings` among them: no networks, no functions."""
+    kept = {k: v for k, v in values.items() if isinstance(v, (bool, int, float, str, tuple, list, type(None)))}
+    return kept | {k: v for inner in values.values() if isinstance(inner, dict) for k, v in _plain(inner).items()}
+
+
 class SSLMethod(nn.Module):
     """A self-supervised method: it owns its `encoder`, and the loop calls its five verbs, in the order below, at every
     step.
@@ -44,6 +52,17 @@ class SSLMethod(nn.Module):
     """
 
     needs_tokens = False
+
+    def __new__(cls, *args, **settings):
+        """Remember the plain settings that the method is made with: a run in a folder is gone on with only where they agree."""
+        method = super().__new__(cls)
+        try:
+            given = inspect.signature(cls.__init__).bind_partial(method, *args, **settings)
+        except TypeError:  # `__init__` says better what is wrong
+            return method
+        given.apply_defaults()
+        object.__setattr__(method, "settings", _plain(given.arguments))
+        return method
 
     def __init__(self, encoder: Encoder, views: ViewMaker):
         super().__init__()

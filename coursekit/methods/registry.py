@@ -21,8 +21,6 @@ def build_method(name: str, encoder: Encoder, image_size: int, **options) -> SSL
     if name not in METHODS:
         raise CourseError(f"There is no method {name!r}. Choose one of: {', '.join(METHODS)}.")
     try:
-        method = METHODS[name](encoder, image_size, **options)
+        return METHODS[name](encoder, image_size, **options)
     except TypeError as error:
         raise CourseError(f"Method {name!r} cannot be built with {options}: {error}.") from error
-    method.spec = {"name": name, "image_size": image_size, "options": options}
-    return method

@@ -57,8 +57,8 @@ def pretrain(method: SSLMethod, images: ImageSet | Tensor, *, steps: int, batch_
     log_every = log_every or max(1, steps // 100)
     check_settings(pixels, steps, batch_size, fabric.world_size)
     recipe = {"steps": steps, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "warmup": warmup, "seed": seed,
-              "method": type(method).__name__, "options": getattr(method, "spec", {}).get("options", {}),
-              "images": fingerprint(pixels)}
+              "method": type(method).__name__, "images": fingerprint(pixels),
+              **{f"{type(method).__name__}.{name}": value for name, value in method.settings.items()}}
 
     optimizer = torch.optim.AdamW(parameter_groups(method, weight_decay), lr=lr)
     wrapped, optimizer = fabric.setup(method, optimizer)
@@ -191,7 +191,8 @@ def resume(out, method: SSLMethod, optimizer, fabric: Fabric, recipe: dict) -> t
         return 0, History()
     saved = load_run(out)
     fit_state(method, saved["state"], str(Path(out) / CHECKPOINT), saved["encoder"])
-    differ = [f"{k}: there {saved['recipe'].get(k)}, now {v}" for k, v in recipe.items() if saved["recipe"].get(k) != v]
+    differ = [f"{k}: there {saved['recipe'].get(k)}, now {recipe.get(k)}" for k in {**recipe, **saved["recipe"]}
+              if saved["recipe"].get(k) != recipe.get(k)]
     if differ:
         raise CourseError(f"{out} holds a run with other settings ({'; '.join(differ)}). Use the same settings to go on, or another "
                           "folder to start anew. Nothing was changed.")

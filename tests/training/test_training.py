@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from coursekit.data.images import ImageSet
+from coursekit.methods import SimCLR
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import History, export_encoder, load_encoder, load_run, pretrain
@@ -110,6 +111,22 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
     assert one["gradients"].keys() == two["gradients"].keys() and len(one["gradients"]) > 10
     for name, gradient in one["gradients"].items():
         torch.testing.assert_close(two["gradients"][name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_a_run_of_other_method_settings_is_no_finished_run_of_this_one(tmp_path):
+    """A student changes the temperature, or a view, runs the cell again, and must not be shown the old run."""
+    def made(**settings):
+        torch.manual_seed(0)
+        return SimCLR(tiny_encoder(), 16, **settings)
+
+    pretrain(made(temperature=0.2), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)
+    pretrain(made(temperature=0.2), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)  # the same: nothing to say
+    stamp = (tmp_path / "checkpoint.pt").stat().st_mtime_ns
+    for changed, words in (({"temperature": 0.5}, "SimCLR.temperature: there 0.2, now 0.5"),
+                           ({"temperature": 0.2, "scale": (0.9, 1.0)}, "SimCLR.scale: there None")):
+        with pytest.raises(CourseError, match=f"other settings.*{words}.*another folder"):
+            pretrain(made(**changed), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)
+    assert (tmp_path / "checkpoint.pt").stat().st_mtime_ns == stamp
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, capsys):
