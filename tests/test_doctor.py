@@ -35,7 +35,8 @@ def test_it_starts_without_any_package_installed():
 
 
 def test_it_parses_with_an_old_python():
-    ast.parse((ROOT / "coursekit" / "doctor.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+    # Newer grammar raises SyntaxError here
+    assert ast.parse((ROOT / "coursekit" / "doctor.py").read_text(encoding="utf-8"), feature_version=(3, 8)).body
 
 
 def test_an_old_python_is_a_problem(monkeypatch):

@@ -33,10 +33,10 @@ def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], c
                              f"given: {mine}.")
     views = [to_rgb(view) for view in (*view_a, *view_b)]
     rows = {"view": range(n), "its partner": range(n, 2 * n), **chosen}
-    columns = min(show or n, n)
-    last = list(chosen.values())[-1]
-    order = list(range(n)) if columns == n else sorted(range(n), key=lambda i: last[i] != n + i)[:columns]
-    fig, axes = plt.subplots(len(rows), columns, squeeze=False, figsize=(columns * cell + 0.9, len(rows) * (cell + 0.2)))
+    last, order = list(chosen.values())[-1], range(n)
+    if show is not None:
+        order = sorted(order, key=lambda i: last[i] != n + i)[:show]
+    fig, axes = plt.subplots(len(rows), len(order), squeeze=False, figsize=(len(order) * cell + 0.9, len(rows) * (cell + 0.2)))
     told = []
     for row, (name, mine) in enumerate(rows.items()):
         right = sum(pick == n + i for i, pick in enumerate(mine))
