@@ -1,15 +1,17 @@
 """Random views of a batch, made on the device that trains, every image with its own draw.
 
 The recipe is SimCLR's (Chen et al., ICML 2020, appendix A): random resized crop, horizontal flip, colour jitter,
-grayscale, Gaussian blur, solarize (BYOL, Grill et al., NeurIPS 2020), normalisation. Two facts make it fast without a
-worker process:
+grayscale, Gaussian blur, solarize (BYOL, Grill et al., NeurIPS 2020), normalisation. Three facts make it fast without
+a worker process:
 
-- crop, flip, resize and blur are all linear along rows and along columns, so together they are `rows @ image @
-columns.T`; - brightness, contrast, saturation, hue and grayscale are affine maps of RGB, so together they are one 3 x 3
-matrix and an offset.
+- crop, flip, resize and blur are all linear along rows and along columns, so together they are
+  `rows @ image @ columns.T`;
+- brightness, contrast, saturation, hue and grayscale are affine maps of RGB, so together they are one 3 x 3 matrix and
+  an offset;
+- bfloat16 holds every level of a pixel (0 ... 255) exactly, so a CPU that multiplies it natively may.
 
-Two details differ from a chain of PIL transforms: jitter is applied in one fixed order, and values are clamped to [0,
-1] once at the end instead of after each step. Hue is a rotation about the grey axis in YIQ instead of a shift in HSV.
+Three details differ from a chain of PIL transforms: jitter is applied in one fixed order, values are clamped to [0, 1]
+once at the end instead of after each step, and hue is a rotation about the grey axis in YIQ instead of a shift in HSV.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from coursekit import runtime
 from coursekit.runtime import CourseError
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB in [0, 1]; the usual choice, also for other photographs
@@ -91,8 +94,7 @@ def check_images(images: Tensor) -> None:
                           "One image: images[i : i + 1].")
 
 
-# --- where: crop, flip, resize and blur
-# --------------------------------------------------------------------------------------
+# --- where: crop, flip, resize and blur -------------------------------------------------------------------------
 
 
 def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5) -> Tensor:
@@ -117,7 +119,8 @@ def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0),
     return theta
 
 
-def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: Tensor | None) -> Tensor:
+def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: Tensor | None,
+                   dtype: torch.dtype) -> Tensor:
     """(B, n_out, n_in): each row holds the weights with which one output pixel averages the input's pixels.
 
     A triangle as wide as an output pixel, never narrower than an input pixel: antialiased bilinear, as in PIL. sigma:
@@ -130,33 +133,33 @@ def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: 
     weight = (at - center[:, :, None]).abs_().div_(-reach[:, None, None]).add_(1).clamp_(min=0)  # in place: memory is the cost
     weight.div_(weight.sum(dim=2, keepdim=True))                                                # also mends the border
     if sigma is not None:
-        gap = torch.arange(n_out, device=scale.device)
-        gap = (gap[:, None] - gap).square()
-        blur = -gap / (2 * sigma.clamp(min=0.05)[:, None, None].square())                       # 0.05 px: the identity
-        blur = blur.clamp(min=-40.0).exp()  # denormals are 10 x slower
-        weight = (blur / blur.sum(dim=2, keepdim=True)) @ weight
-    return weight
+        far = torch.arange(1 - n_out, n_out, device=scale.device).square()                      # (2 * n_out - 1,)
+        bell = -far / (2 * sigma.clamp(min=0.05)[:, None].square())                             # 0.05 px: the identity
+        bell = bell.clamp(min=-40.0).exp()  # denormals are 10 x slower
+        blur = bell.unfold(1, n_out, 1).flip(1)  # row i: the bell around pixel i, (B, n_out, n_out)
+        weight = (blur / blur.sum(dim=2, keepdim=True)).to(dtype) @ weight.to(dtype)
+    return weight.to(dtype)
 
 
-def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None) -> Tensor:
-    """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float (B,
-    3, S, S).
+def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None,
+             dtype: torch.dtype = torch.float32) -> Tensor:
+    """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float32
+    (B, 3, S, S).
 
     Values keep their scale. sigma: (B,) Gaussian blur in pixels of the view. Agrees with affine_grid + grid_sample
-    where the view enlarges, and antialiases where it shrinks.
+    where the view enlarges, and antialiases where it shrinks. dtype: the format of the two products; in bfloat16 the
+    result is rounded about as coarsely as an 8-bit pixel is.
     """
     b, c, height, width = images.shape
     theta = theta.to(images.device)
     sigma = None if sigma is None else sigma.to(images.device)
-    rows = _resize_matrix(theta[:, 1, 1], theta[:, 1, 2], height, size, sigma)                  # (B, S, H)
-    columns = _resize_matrix(theta[:, 0, 0], theta[:, 0, 2], width, size, sigma)                # (B, S, W)
-    x = images.float().reshape(b, c * height, width) @ columns.mT                               # (B, 3*H, S)
-    x = x.view(b, c, height, size)
-    return torch.stack([rows @ x[:, channel] for channel in range(c)], dim=1)                   # (B, 3, S, S)
+    rows = _resize_matrix(theta[:, 1, 1], theta[:, 1, 2], height, size, sigma, dtype)           # (B, S, H)
+    columns = _resize_matrix(theta[:, 0, 0], theta[:, 0, 2], width, size, sigma, dtype)         # (B, S, W)
+    x = images.to(dtype).reshape(b, c * height, width) @ columns.mT                             # (B, 3*H, S)
+    return (rows[:, None] @ x.view(b, c, height, size)).float()                                 # (B, 3, S, S)
 
 
-# --- what colour: one affine map of RGB
-# --------------------------------------------------------------------------------------
+# --- what colour: one affine map of RGB -------------------------------------------------------------------------
 
 
 def color_matrix(mean: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor,
@@ -226,7 +229,8 @@ class RandomView:
         spread = draws.uniform(n, 4, low=-1.0, high=1.0) * jittered[:, None]
         gray, solarized = draws.uniform(n) < self.grayscale, draws.uniform(n) < self.solarize
 
-        x = resample(images, theta, self.size, blurred if self.blur else None).div_(255)
+        dtype = torch.bfloat16 if runtime.native_bfloat16(device.type) else torch.float32
+        x = resample(images, theta, self.size, blurred if self.blur else None, dtype).div_(255)
         b, c, s = (1 + strength * spread[:, i] for i, strength in enumerate((self.brightness, self.contrast, self.saturation)))
         values = (v.to(device) for v in (b.clamp(min=0), c.clamp(min=0), s.clamp(min=0), self.hue * spread[:, 3], gray))
         x = recolor(x, *values)

@@ -1,6 +1,9 @@
 """runtime: settings from the environment, and a random state that is given back."""
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,3 +69,23 @@ def test_seeds_beyond_32_bits_are_taken():
     first = torch.rand(1)
     runtime.seed_everything(2**40 + 2)
     assert first != torch.rand(1)
+
+
+def test_bfloat16_is_asked_of_a_cpu_alone():
+    assert runtime.native_bfloat16("cuda") is False
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    assert runtime.native_bfloat16() is ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux' C library is asked")
+def test_freed_memory_is_kept_for_the_next_tensor():
+    code = ("import resource, torch; from coursekit import runtime; {}\n"
+            "for step in range(12):\n"
+            "    if step == 4: start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+            "    a = torch.ones(4, 2 ** 20); b = a + 1; del a, b\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)")
+    faults = [int(subprocess.run([sys.executable, "-c", code.format(line)], capture_output=True, text=True, check=True).stdout)
+              for line in ("", "runtime.keep_freed_memory()")]
+    if faults[0] < 1000:
+        pytest.skip(f"this C library keeps freed memory anyhow: {faults[0]} page faults")
+    assert faults[1] < faults[0] / 10

@@ -185,3 +185,11 @@ def test_wrong_images_are_explained(bad):
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(CourseError, match="scale"):
         RandomView(8, scale=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("size", [24, 48])
+def test_bfloat16_is_as_exact_as_a_pixel(images, size):
+    theta, sigma = crop_theta(6, 48, 48, Draws(2)), torch.tensor([0.0, 0.0, 0.5, 1.0, 1.5, 2.0])
+    gap = resample(images, theta, size, sigma, torch.bfloat16) - resample(images, theta, size, sigma)
+    assert gap.dtype == torch.float32
+    assert 0 < gap.square().mean().sqrt() < 0.5 and gap.abs().max() < 4, "in levels of 0 ... 255"

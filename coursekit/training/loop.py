@@ -115,6 +115,8 @@ def pretrain(method: SSLMethod, images: ImageSet | Tensor, *, steps: int, batch_
 def launch(device: str, precision: str | None) -> Fabric:
     """Fabric for this process; under torchrun it joins the others. The precision plugin is ours, so that its scaler is saved."""
     precision = precision or runtime.precision(device)
+    if device == "cpu":
+        runtime.keep_freed_memory()
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     scaler = torch.amp.GradScaler(device) if precision == "16-mixed" else None
     plugins = [MixedPrecision(precision, device, scaler)] if precision.endswith("mixed") else None
