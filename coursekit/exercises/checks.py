@@ -75,7 +75,7 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
         if got[0].dtype != want[0].dtype:
             raise Stopped(f"The value is right, but on {case.says} the result is {got[0].dtype} instead of "
                           f"{want[0].dtype}.",
-                          "Make new tensors with dtype=z_a.dtype, and do not convert the inputs.")
+                          f"Make new tensors with dtype={_parameters(exercise)[0]}.dtype, and do not convert the inputs.")
     _gradient(exercise, answer, strict[0])
     lines = [f"Equal to {exercise.tested} on {len(strict)} inputs, and so is the gradient."]
     for case in cases:

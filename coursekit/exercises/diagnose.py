@@ -46,7 +46,7 @@ def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[
     """What is wrong with a result that is no number, or none of a sensible size; [] where it is one."""
     if got.shape != want.shape:
         return [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
-                f"It should return {exercise.returns}. Over what is the mean still missing?"]
+                f"It should return {exercise.returns}. {exercise.shape}"]
     if got.isnan().any():
         lines = [f"the {name} is NaN (not a number).",
                  "NaN comes from 0 / 0, inf - inf, the log or root of a negative number, or 0 * inf: a mask multiplied "
@@ -70,10 +70,11 @@ def behaviour(exercise: Exercise, run: Callable, cases: list[Case], results: Res
     lines = []
     for k, name in enumerate(exercise.outputs):
         got, want = (torch.stack([r[k].detach().double() for r in column]) for column in (results, expected))
-        ratio, gap = got / want, got - want
+        nonzero, gap = want != 0, got - want
+        ratio = got[nonzero] / want[nonzero]
         if gap.abs().max() < 1e-4:
             continue
-        if (ratio - ratio[0]).abs().max() < 1e-4:
+        if (got[~nonzero].abs() < 1e-4).all() and (ratio - ratio[0]).abs().max() < 1e-4:  # a factor leaves 0 at 0
             lines.append(f"The {name} is {ratio[0].item():.3f} times the right value on every input.")
         elif (gap - gap[0]).abs().max() < 1e-4:
             lines.append(f"The {name} differs from the right value by {gap[0].item():+.3f} on every input.")

@@ -29,8 +29,8 @@ USUALLY = (  # (pattern in the error's type and message, what it usually means)
     ("can't convert np", "Stay with torch: torch.log, torch.exp, torch.mean."),
     ("numpy", "Stay with torch: torch.log, torch.exp, torch.mean. NumPy knows no gradients."),
     ("expected scalar type Long", "Class indices are whole numbers: torch.arange gives them as int64."),
-    ("same dtype", "One tensor is float32 and another float64: make new tensors with dtype=z_a.dtype."),
-    ("found dtype", "One tensor is float32 and another float64: make new tensors with dtype=z_a.dtype."),
+    ("same dtype", "One tensor is float32 and another float64: make new tensors with the dtype of the inputs."),
+    ("found dtype", "One tensor is float32 and another float64: make new tensors with the dtype of the inputs."),
     ("in-place operation", "The input belongs to the caller: write z = z / length instead of z /= length."),
     ("RecursionError", "The function calls itself without end."),
 )

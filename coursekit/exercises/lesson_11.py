@@ -1,8 +1,9 @@
-"""Lesson 11, YOLO12 on road objects: a quiz. Its exercises are done on files and pictures, not on functions."""
+"""Lesson 11, YOLO12 on road objects: its exercise and its quiz."""
 
+from coursekit.exercises.boxes import IOU
 from coursekit.exercises.quizzes import Question, Quiz
 
-EXERCISES = ()
+EXERCISES = (IOU,)
 
 QUIZ = Quiz("11", (
     Question(

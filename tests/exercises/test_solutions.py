@@ -10,7 +10,7 @@ from coursekit.exercises.solutions import exercises_in, extract, run_solutions
 from coursekit.runtime import CourseError
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-AT_LEAST = {"03_instance_discrimination": 2}  # lessons that must not lose their exercises unnoticed
+AT_LEAST = {"03_instance_discrimination": 2, "11_yolo12_road_objects": 1}  # lessons that must not lose their exercises unnoticed
 
 STUB = "from coursekit.exercises import check\n\ndef my_info_nce(z_a, z_b, temperature=0.1):\n    ..."
 GOOD = ("from coursekit.methods import simclr\n\ndef my_info_nce(z_a, z_b, temperature=0.1):\n"
