@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from coursekit.exercises.diagnose import behaviour, equal, example, malformed, pack, recognise
-from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, wrong_call
+from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, loops, wrong_call
 from coursekit.exercises.model import Case, Exercise, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
@@ -81,6 +81,8 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
     for case in cases:
         if not case.strict and not _fine(exercise, answer, case):
             lines.append(f"Remark: {exercise.remark}")
+    if exercise.no_loops and loops(answer):
+        lines.append(f"Remark: {exercise.no_loops}")
     return Verdict(exercise.name, RIGHT, lines)
 
 

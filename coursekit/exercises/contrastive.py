@@ -33,6 +33,12 @@ NCE_MISTAKES = {
     "fixed_temperature": Mistake(
         "The loss does not change with the temperature: it is always computed at 0.1.",
         "Use the argument `temperature`. 0.1 is only what it is where the caller names none."),
+    "temperature_twice": Mistake(
+        "The similarities are divided by the temperature twice.",
+        "Dividing z by it divides both factors of every product. Divide the similarities instead, once."),
+    "temperature_outside": Mistake(
+        "The loss is divided by the temperature, not the similarities.",
+        "In the formula the temperature stands inside exp(...)."),
     "not_normalised": Mistake(
         "The similarity is a plain dot product, so long vectors count more than short ones.",
         "s(a, b) is the cosine: both vectors have length 1 first."),
@@ -52,6 +58,9 @@ NCE_MISTAKES = {
     "interleaved": Mistake(
         "The positive of view i is taken to be its neighbour in the list: (0, 1), (2, 3), ...",
         "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
+    "stacked": Mistake(
+        "The rows stand in the order a_0, b_0, a_1, b_1, ..., but the positive of row i is looked for N rows further.",
+        "Order and positives must fit. torch.cat([z_a, z_b]) puts all b behind all a; print both orders for N = 3."),
     "next_image": Mistake(
         "The positive of view i is taken to be view i + 1.",
         "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
@@ -76,6 +85,9 @@ NCE_MISTAKES = {
     "softmax_twice": Mistake(
         "The softmax is applied twice.",
         "F.cross_entropy takes similarities (logits), not probabilities: it contains the softmax and the log."),
+    "exp_as_logits": Mistake(
+        "The exponential is taken twice.",
+        "F.cross_entropy and torch.logsumexp take the similarities themselves (logits): the exp is inside them."),
     "log_of_mean": Mistake("The logarithm of a mean, where a mean of logarithms belongs.",
                            "First L_i of each view, then the mean."),
     "sign": Mistake("The sign is wrong: training would push positives apart.",
@@ -93,7 +105,7 @@ def nce_with(flaws: frozenset[str]):
 
     def wrong(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
         n = len(z_a)
-        z = torch.cat([z_a, z_b])
+        z = torch.stack([z_a, z_b], dim=1).flatten(0, 1) if "stacked" in flaws else torch.cat([z_a, z_b])
         if "not_normalised" not in flaws:
             z = F.normalize(z, dim=0 if "normalised_over_images" in flaws else 1)
         s = z @ z.T
@@ -102,7 +114,9 @@ def nce_with(flaws: frozenset[str]):
             s = -(z[:, None] - z).square().sum(-1)
         if "times_temperature" in flaws:
             s = s * temperature
-        elif "no_temperature" not in flaws:
+        elif "temperature_twice" in flaws:
+            s = s / temperature**2
+        elif "temperature_outside" not in flaws and "no_temperature" not in flaws:
             s = s / (0.1 if "fixed_temperature" in flaws else temperature)
         i = torch.arange(2 * n)
         positive = i.roll(n)
@@ -130,6 +144,8 @@ def nce_with(flaws: frozenset[str]):
         logits = s.masked_fill(out, -torch.inf)
         if "softmax_twice" in flaws:
             s = logits = logits.softmax(dim=1)
+        elif "exp_as_logits" in flaws:
+            s = logits = logits.exp()
         if "all_candidates" in flaws:
             top = s.masked_fill(out, 0.0).sum(dim=1) / (~out).sum(dim=1)
         else:
@@ -145,6 +161,7 @@ def nce_with(flaws: frozenset[str]):
             each = -log_share.exp()
         elif "log_of_mean" in flaws:
             each = -log_share.exp().mean().log().expand(len(i))
+        each = each / temperature if "temperature_outside" in flaws else each
         each = -each if "sign" in flaws else each
         each = each / torch.log(torch.tensor(2.0)) if "base_2" in flaws else each
         if "per_view" in flaws:
@@ -202,7 +219,16 @@ INFO_NCE = Exercise(
     # on the first case, where 2N - 1 = 15: the first positive without a column, or one that was moved too far
     errors=((r"Target (15|-1) is out of bounds|with size 15\b",
              "Did you cut the diagonal out? With the diagonal removed, columns right of it move by one, so row i has "
-             "2N - 1 columns: in which of them does its positive stand now?"),),
+             "2N - 1 columns: in which of them does its positive stand now?"),
+            (r"Target (1[6-9]|2\d) is out of bounds",
+             "For the views of the second half, the partner stands N rows earlier, not later: i - N."),
+            (r"class probabilities, got Long|[Dd]imension out of range",
+             "F.cross_entropy wants a matrix of logits: one row of similarities, (2N,), for each of the 2N views."),
+            (r"only supports boolean masks",
+             "Make the mask of True and False: torch.eye(..., dtype=torch.bool).")),
+    nan="Or F.cross_entropy was given a one-hot target: it multiplies -inf by 0. Give it the positives' indices.",
+    no_loops="It is right, and it loops over views in Python. One matrix product and one F.cross_entropy do the same, far "
+             "faster for a large batch: can you write it without a loop?",
     remark="At temperature 0.01 yours is not finite: exp(1 / 0.01) is too large for float32 (half precision overflows "
            "at 0.09). F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
 )

@@ -49,14 +49,23 @@ def is_untouched(candidate: Callable) -> bool:
                                                                                                            Ellipsis}
 
 
-def holes(candidate: Callable) -> list[int]:
-    """The lines, counted from `def`, where a `...` waits for code; [] where the source is unknown."""
+def _nodes(candidate: Callable) -> list[ast.AST]:
+    """All parts of the function's source; [] where that is unknown."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(candidate)))
+        return list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(candidate)))))
     except (OSError, TypeError, SyntaxError, IndentationError):
         return []
+
+
+def loops(candidate: Callable) -> bool:
+    """Does the function loop in Python, by a statement or a comprehension? False where its source is unknown."""
+    return any(isinstance(node, (ast.For, ast.While, ast.comprehension)) for node in _nodes(candidate))
+
+
+def holes(candidate: Callable) -> list[int]:
+    """The lines, counted from `def`, where a `...` waits for code; [] where the source is unknown."""
     waiting = []
-    for node in ast.walk(tree):
+    for node in _nodes(candidate):
         value = getattr(node, "value", None) if isinstance(node,
                                                            (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign)) else None
         if isinstance(value, ast.Constant) and value.value is Ellipsis:

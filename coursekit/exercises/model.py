@@ -50,7 +50,8 @@ class Exercise:
     mistakes built in; two at once are recognised too. hints: the first says least. remark: what to say where a case
     that is not strict fails. infinite, nan: what to do where a result is infinite or far too large, or where a result
     or its gradient is NaN. errors: (pattern of an error's message, what it means in this exercise), before the general
-    ones. shape: what to ask where a result has the wrong shape.
+    ones. shape: what to ask where a result has the wrong shape. no_loops: a remark on
+    a right answer that loops in Python, where the task is to do without.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Exercise:
     nan: str = ""
     errors: tuple[tuple[str, str], ...] = ()
     outputs: tuple[str, ...] = field(default=("result",))
+    no_loops: str = ""
     shape: str = "Over what is the mean still missing?"
 
     @property

@@ -43,6 +43,8 @@ SPHERE_MISTAKES = {
     "alignment_cosine": Mistake(
         "Alignment is the mean cosine similarity.",
         "It is a squared distance: 0 where the two views agree. (On the unit sphere |a - b|^2 = 2 - 2 s(a, b).)"),
+    "alignment_one_minus_cosine": Mistake(
+        "Alignment is the mean of 1 - cosine.", "On the unit sphere |a - b|^2 = 2 - 2 s(a, b): twice as much."),
     "uniformity_with_itself": Mistake(
         "Uniformity counts each point's distance to itself, which is 0.",
         "Pairs are two different points. torch.pdist gives each pair once; of a (N, N) matrix the diagonal must go."),
@@ -77,6 +79,12 @@ SPHERE_MISTAKES = {
     "uniformity_zero_diagonal": Mistake(
         "The zeros of the masked diagonal are counted into the mean of uniformity: it divides by N^2.",
         "N (N - 1) pairs are left without the diagonal. Select them, or divide the sum by their number."),
+    "uniformity_itself_in_sum": Mistake(
+        "The distances of points to themselves are in the sum of uniformity, though it is divided by N (N - 1).",
+        "A distance that is set to 0 is not gone: exp(-2 * 0) is 1. Remove the diagonal AFTER exp, or use torch.pdist."),
+    "uniformity_half": Mistake(
+        "Uniformity sums each pair once and divides by N (N - 1), the number of pairs counted twice.",
+        "torch.pdist and triu give N (N - 1) / 2 pairs. Then .mean() divides by the right number."),
     "swapped": Mistake("The two results come in the wrong order.", "Return alignment first, then uniformity."),
 }
 
@@ -101,7 +109,9 @@ def _alignment(z_a: Tensor, z_b: Tensor, flaws: frozenset[str]) -> Tensor:
     a = _rows(z_a, flaws, "alignment")
     if "alignment_all_pairs" in flaws:
         a = a[:, None]
-    if "alignment_cosine" in flaws:
+    if "alignment_one_minus_cosine" in flaws:
+        apart = (a - b).square() / 2
+    elif "alignment_cosine" in flaws:
         apart = a * b
     else:
         apart = (a - b).square()
@@ -131,6 +141,10 @@ def _uniformity(z_a: Tensor, z_b: Tensor, flaws: frozenset[str]) -> Tensor:
     else:
         each = each[torch.ones_like(alike).triu(1)]  # each pair once
     spread = each.sum() if "uniformity_sum" in flaws else each.mean()
+    if "uniformity_half" in flaws:
+        spread = spread / 2
+    elif "uniformity_itself_in_sum" in flaws:
+        spread = spread + 1 / (len(d) - 1)
     return spread if flaws & {"uniformity_log_inside", "uniformity_no_logarithm"} else spread.log()
 
 

@@ -24,6 +24,11 @@ def all_but_the_diagonal(matrix):
     return matrix[~torch.eye(len(matrix), dtype=torch.bool)]
 
 
+def masked_before_exp(z):
+    d, n = squares(z) * (1 - torch.eye(len(z))), len(z)
+    return (torch.exp(-2 * d).sum() / (n * (n - 1))).log()
+
+
 # --- known mistakes -----------------------------------------------------------------------------------------------
 
 
@@ -41,6 +46,10 @@ def all_but_the_diagonal(matrix):
     (lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().triu(diagonal=1).mean().log()), {"uniformity_zeros_in_mean"}),
     (lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().fill_diagonal_(0).mean().log()), {"uniformity_zero_diagonal"}),
     (lambda a, b: (alignment(a, b), uniformity(b)), {"uniformity_of_z_b"}),
+    (lambda a, b: ((1 - F.cosine_similarity(a, b)).mean(), uniformity(a)), {"alignment_one_minus_cosine"}),
+    (lambda a, b: (alignment(a, b), masked_before_exp(a)), {"uniformity_itself_in_sum"}),
+    (lambda a, b: (alignment(a, b), ((-2 * torch.pdist(F.normalize(a)) ** 2).exp().sum() / (len(a) * (len(a) - 1))).log()),
+     {"uniformity_half"}),
     (lambda a, b: (alignment(a, b), uniformity(torch.cat([a, b]))), {"uniformity_of_both"}),
     (lambda a, b: (alignment(a, b), (uniformity(a) + uniformity(b)) / 2), {"uniformity_mean_of_both"}),
     (lambda a, b: (F.cosine_similarity(a, b).mean(), uniformity(b)), {"alignment_cosine", "uniformity_of_z_b"}),

@@ -119,6 +119,21 @@ def cut_and_indexed(z_a, z_b, temperature=0.1):
     return -shares[i, i.roll(len(z_a))].mean()
 
 
+def exponentials_into_cross_entropy(z_a, z_b, temperature=0.1):
+    e = torch.exp(logits_of(z_a, z_b, temperature)).fill_diagonal_(0)
+    return F.cross_entropy(e, torch.arange(len(e)).roll(len(z_a)))
+
+
+def views_divided_by_temperature(z_a, z_b, temperature=0.1):
+    z = F.normalize(torch.cat([z_a, z_b]), dim=1) / temperature
+    return F.cross_entropy((z @ z.T).fill_diagonal_(-torch.inf), torch.arange(len(z)).roll(len(z_a)))
+
+
+def in_turns_with_far_targets(z_a, z_b, temperature=0.1):
+    z = F.normalize(torch.stack([z_a, z_b], dim=1).reshape(-1, z_a.shape[1]), dim=1)
+    return F.cross_entropy((z @ z.T / temperature).fill_diagonal_(-torch.inf), torch.arange(len(z)).roll(len(z_a)))
+
+
 @pytest.mark.parametrize("answer, keys", [
     (forgot_the_mask, {"itself"}), (masked_by_product, {"masked_with_zero"}), (like_clip, {"other_view_only"}),
     (probabilities_into_cross_entropy, {"softmax_twice"}), (like_moco, {"one_direction", "other_view_only"}),
@@ -131,6 +146,8 @@ def cut_and_indexed(z_a, z_b, temperature=0.1):
     (lambda a, b, t: cut(a, b, t, lambda i, n: i.roll(n) % (2 * n - 1)), {"cut_and_wrapped"}),
     (lambda a, b, t: cut(a, b, t, lambda i, n: (i.roll(n) - 1) % (2 * n - 1)), {"cut_and_all_moved"}),
     (lambda a, b, t: forgot_the_mask(a, b), {"itself", "fixed_temperature"}),
+    (exponentials_into_cross_entropy, {"exp_as_logits"}), (views_divided_by_temperature, {"temperature_twice"}),
+    (lambda a, b, t: info_nce(a, b, 1.0) / t, {"temperature_outside"}), (in_turns_with_far_targets, {"stacked"}),
 ])
 def test_mistakes_as_students_write_them(answer, keys):
     assert set(examine(NCE, answer).mistakes) == keys
@@ -178,6 +195,22 @@ def test_nan_from_a_mask_is_not_called_infinite():
     assert "infinite" not in text and "probability 0" not in text
 
 
+def one_hot_targets(z_a, z_b, temperature=0.1):
+    logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(logits, torch.eye(len(logits)).roll(len(z_a), dims=1))
+
+
+@pytest.mark.parametrize("answer, says", [
+    (one_hot_targets, "one-hot target"),
+    (lambda a, b, t: F.cross_entropy(logits_of(a, b, t), torch.arange(16) + 8), "i - N"),
+    (lambda a, b, t: F.cross_entropy(F.cosine_similarity(torch.cat([a, b]), torch.cat([a, b])), torch.arange(16)),
+     "a matrix of logits"),
+    (lambda a, b, t: logits_of(a, b, t).masked_fill(torch.eye(16), -torch.inf), "dtype=torch.bool"),
+])
+def test_errors_that_are_easily_made_here_are_explained(answer, says):
+    assert says in told(answer)
+
+
 @pytest.mark.parametrize("value, says", [(-torch.inf, "the result is infinite"), (-1e9, "1000 times too large")])
 @pytest.mark.parametrize("loss", [lambda logits: F.cross_entropy(logits, torch.arange(len(logits))),
                                   lambda logits: -F.log_softmax(logits, dim=1).mean()])
@@ -208,7 +241,7 @@ def double_loop(z_a, z_b, temperature=0.1):
 
 def test_a_slow_plain_answer_is_right_and_learns_about_overflow():
     verdict = examine(NCE, double_loop)
-    assert verdict.state == RIGHT and "logsumexp" in str(verdict)
+    assert verdict.state == RIGHT and "logsumexp" in str(verdict) and "without a loop" in " ".join(str(verdict).split())
     assert "Remark" not in str(examine(NCE, info_nce))
 
 
