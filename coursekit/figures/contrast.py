@@ -4,13 +4,15 @@ import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from coursekit.figures.style import INK, PALETTE, describe, styled
+from coursekit.figures.images import to_rgb
+from coursekit.figures.style import INK, PALETTE, bare, describe, styled
 
 MARKERS = "osD^vP*X"
 
@@ -26,16 +28,27 @@ def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
     """Write each value into its cell. bright(value): does white ink read better there?"""
     for (row, column) in torch.isfinite(values).nonzero().tolist():
         value = values[row, column].item()
-        ax.text(column, row, format(value, form).replace("-0.0", "0.0"), ha="center", va="center", fontsize=8,
+        ax.text(column, row, format(value, form).replace("-0.0", "0.0"), ha="center", va="center", fontsize=7.5,
                 color="white" if bright(value) else INK).set_in_layout(False)
 
 
+def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
+    """Put one picture between each row of a matrix and its name. side: of the matrix, about, inches."""
+    cell = 1 / len(pictures)
+    column = bare(ax.inset_axes((-cell - 0.015, 0, cell, 1)))
+    column.imshow(np.concatenate(pictures), aspect="auto", extent=(0, 1, len(pictures), 0), interpolation="antialiased")
+    for row in range(1, len(pictures)):
+        column.axhline(row, color="white", lw=1.5)
+    ax.tick_params(axis="y", length=0, pad=72 * side * (cell + 0.03))
+
+
 @styled
-def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Figure:
+def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views: Sequence[Tensor] | None = None) -> Figure:
     """Left: the cosine similarities of all 2N views. Right: each row's softmax at the temperature, itself left out.
 
     z_a, z_b: (N, D), row i of both from image i; N up to about 16 can be read, up to 6 with numbers. Framed: the
     positive of each row. The title gives the InfoNCE loss of these views, in nats, and its chance level log(2N - 1).
+    views: the pixels of the first and of the second views, (N, 3, S, S) each, to be shown beside their rows.
     """
     n = len(z_a)
     if z_a.shape != z_b.shape or z_a.ndim != 2 or n == 0:
@@ -47,9 +60,14 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Fig
     positive = torch.arange(2 * n).roll(n)                                                      # i <-> i + N
     loss = -log_share[torch.arange(2 * n), positive].mean().item()
 
-    fig, axes = plt.subplots(1, 2, figsize=(9.0, 4.0))
+    pictures = [to_rgb(pixels) for part in views or () for pixels in part]
+    if pictures and len(pictures) != 2 * n:
+        raise ValueError(f"views are the pixels of z_a's and z_b's views, {2 * n} pictures, not {len(pictures)}.")
+    fig, axes = plt.subplots(1, 2, figsize=(9.6 if pictures else 9.0, 4.1))
+    if pictures:
+        _beside_rows(axes[0], pictures, side=3.2)
     share = (100 * log_share.exp()).masked_fill(itself, torch.nan)
-    panels = ((axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".1f", lambda v: abs(v) > 0.6),
+    panels = ((axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".2f", lambda v: abs(v) > 0.6),
               (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55))
     names = [f"{view}{i}" for view in "ab" for i in range(n)]
     every = -(-n // 8)

@@ -70,8 +70,8 @@ def _pairs(d: Drawing, x: float, y: float) -> None:
             itself, positive = row == column, abs(row - column) == n
             fill = "#8C959F" if itself else TINTS["orange"][1] if positive else PAPER
             d.rect(left + cell * column, top + cell * row, cell, cell, fill, FAINT, 1, radius=0)
-        d.text(left - 6, top + cell * row + 15, f"{'ab'[row // n]}{row % n + 1}", 10, color=MUTED, anchor="end")
-        d.text(left + cell * row + cell / 2, top - 4, f"{'ab'[row // n]}{row % n + 1}", 10, color=MUTED)
+        d.text(left - 6, top + cell * row + 15, f"{'ab'[row // n]}{row % n}", 10, color=MUTED, anchor="end")
+        d.text(left + cell * row + cell / 2, top - 4, f"{'ab'[row // n]}{row % n}", 10, color=MUTED)
     legend = ((TINTS["orange"][1], "positive"), (PAPER, "negative"), ("#8C959F", "itself, out"))
     for k, (fill, name) in enumerate(legend):
         d.rect(x + 172, y + 74 + 32 * k, 14, 14, fill, MUTED, 1, radius=2)

@@ -28,7 +28,7 @@ def add_commands(verbs) -> None:
     check = actions.add_parser("check", help="list what lessons break of the house rules",
                                epilog="example: coursekit lessons check")
     slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
-    slides.add_argument("--reveal", metavar="PREFIX", help="a local reveal.js; default: from the network when shown")
+    slides.add_argument("--reveal", metavar="PREFIX", help="address or folder of reveal.js; default: the network's")
     for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
         action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
         action.set_defaults(run=function)

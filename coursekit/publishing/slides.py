@@ -15,8 +15,8 @@ def slides(lesson: Path, out: Path | None = None, reveal: str | None = None) -> 
     """Write a lesson's slides as one HTML file and return its path.
 
     out: the file; default NAME.slides.html beside the lesson's folder, in outputs/slides.
-    reveal: address or folder of reveal.js. By default the page loads reveal.js from the network when it is shown; name
-    a local copy where the lecture hall has none.
+    reveal: address or folder of reveal.js. By default the page loads it from the network when it is shown, as it does
+    with jQuery, RequireJS and MathJax, whatever `reveal` is: nbconvert's page needs them to start and to set formulas.
     Raises CourseError where the lesson was never run: slides show the outputs that its file holds.
     """
     notebook = nbformat.read(str(lesson), as_version=4)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from coursekit import figures
 from coursekit.figures.boxes import CLASS_COLORS
+from coursekit.figures.images import to_rgb
 from coursekit.figures.style import SETTINGS, alt_text, describe, png
 from coursekit.methods.simclr import info_nce
 from coursekit.runtime import CourseError
@@ -268,3 +269,14 @@ def test_box_sizes_and_class_counts_count():
 def test_a_misuse_is_a_value_error(draw):
     with pytest.raises(ValueError):
         draw()
+
+
+def test_the_similarity_matrix_shows_the_views_beside_their_rows():
+    views = torch.rand(2, 3, 3, 8, 8)
+    fig = figures.similarity_matrix(tensors(0, 3, 4), tensors(1, 3, 4), views=tuple(views))
+    (column,) = fig.axes[0].child_axes
+    shown = column.images[0].get_array()
+    assert shown.shape == (6 * 8, 8, 3)
+    assert (shown[4 * 8 : 5 * 8] == to_rgb(views[1, 1])).all(), "row 4 is b1"
+    with pytest.raises(ValueError, match="6 pictures, not 3"):
+        figures.similarity_matrix(tensors(0, 3, 4), tensors(1, 3, 4), views=views[:1])
