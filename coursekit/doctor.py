@@ -221,7 +221,7 @@ def shipped() -> Finding:
     from coursekit import runtime
 
     try:
-        names = sorted(path.name for path in runtime.shipped("checkpoints").iterdir() if path.is_dir())
+        names = sorted(path.stem for path in runtime.shipped("checkpoints").glob("*.safetensors"))
     except runtime.CourseError:
         names = []
     return Finding("checkpoints", "ok", f"shipped: {', '.join(names)}" if names else "none ship with this copy")

@@ -76,7 +76,7 @@ def lesson_crops() -> tuple[ImageSet, ImageSet]:
 
     As with ImageNet, pretraining sees the training set without its labels, and probes see it with them.
     """
-    return (ImageSet.road_crops(budget(quick=4000, full=60_000, smoke=160), CROP, seed=1),
+    return (ImageSet.road_crops(budget(quick=12_000, full=60_000, smoke=160), CROP, seed=1),
             ImageSet.road_crops(budget(quick=1200, full=6000, smoke=64), CROP, seed=2))
 
 
@@ -93,7 +93,7 @@ def lesson_encoder(work: Path, ship: Path) -> None:
     fresh = build_encoder(name, image_size=lesson_view(), **options)
     rows = {"raw pixels": judge(None, train, test), "random encoder": judge(fresh, train, test)}
     method = build_method("simclr", fresh, lesson_view(), **LESSON_SETTINGS)
-    steps, batch = budget(quick=3000, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=64)
+    steps, batch = budget(quick=10_000, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=64)
     history = pretrain(method, ImageSet(train.images), steps=steps, batch_size=batch, lr=lesson_rate(batch),
                        precision=convolution_precision(), out=work / "run")
     rows["trained encoder"] = judge(method.encoder.cpu(), train, test)
@@ -106,11 +106,11 @@ def lesson_encoder(work: Path, ship: Path) -> None:
 
 def detector_backbone(work: Path, ship: Path) -> None:
     """SimCLR on whole road scenes with YOLO12n's backbone: what lesson 11 fine-tunes."""
-    n = budget(quick=4000, full=50_000)
+    n = budget(quick=8000, full=50_000)
     scenes = ImageSet.road_scenes(n, 160, seed=100)
     runtime.seed_everything(0)
     method = build_method("simclr", build_encoder("yolo12n", image_size=DETECTOR_VIEW), DETECTOR_VIEW, scale=(0.2, 1.0))
-    steps, batch = budget(quick=500, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=32)
+    steps, batch = budget(quick=3000, full=20_000, smoke=4), budget(quick=128, full=1024, smoke=32)
     history = pretrain(method, ImageSet(scenes.images), steps=steps, batch_size=batch, lr=1e-3,
                        precision=convolution_precision(), out=work / "run")
     export_encoder(work / "run", ship / "checkpoints" / "simclr_yolo12n_road_scenes.safetensors")
@@ -122,7 +122,7 @@ def detector_backbone(work: Path, ship: Path) -> None:
 def ablations(work: Path, ship: Path) -> None:
     """What each augmentation, the temperature, the batch size and the head do: equal budgets, three seeds, one run."""
     train, test = lesson_crops()
-    seen = budget(quick=25_600, full=2_000_000, smoke=128)  # images seen by each run, whatever the batch size
+    seen = budget(quick=102_400, full=2_000_000, smoke=128)  # images seen by each run, whatever the batch size
     rows = []
     for seed in range(budget(quick=3, full=3, smoke=1)):
         for group, variants in VARIANTS.items():
@@ -221,7 +221,7 @@ def label_efficiency(work: Path, ship: Path) -> None:
 
     data = road_objects.build(runtime.home() / "datasets" / "recipes_road_objects", train=budget(quick=512, full=5000, smoke=16),
                               val=budget(quick=200, full=1000, smoke=8), test=budget(quick=8, full=1000, smoke=8), size=320, seed=7)
-    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=300, full=3000, smoke=4))
+    settings = Settings(imgsz=budget(quick=160, full=320, smoke=64), steps=budget(quick=400, full=3000, smoke=4), lr0=0.004)
     labels = budget(quick=(32, 128), full=(50, 500, 5000), smoke=(8,))
     summary = run_experiment(data, scene_backbone(), work / "experiment", labels=labels, seeds=budget((0, 1, 2), (0, 1, 2), smoke=(0,)),
                              settings=settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from coursekit import doctor
+from coursekit import doctor, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 Usage = namedtuple("Usage", "total used free")
@@ -181,3 +181,8 @@ def test_exit_status_and_remedies_follow_the_findings(monkeypatch, capsys):
     findings.append(doctor.Finding("torch", "problem", "missing", "Run: pip install torch"))
     assert doctor.main([]) == 1
     assert "-> Run: pip install torch" in capsys.readouterr().out
+
+
+def test_the_weights_that_ship_are_named():
+    text = doctor.shipped().text
+    assert all(path.stem in text for path in runtime.shipped("checkpoints").glob("*.safetensors")) and "simclr" in text

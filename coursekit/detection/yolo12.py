@@ -103,6 +103,7 @@ def train(
         check_fit(new_detector(size), backbone)  # before a folder is made for the run
     path, start = starting_weights(size, weights)
     detector = load_detector(path) if path else None
+    start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
     print(f"yolo12{size} {start}")
     folder = _claim(Path(project), name or f"yolo12{size}_objects")
     common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay,

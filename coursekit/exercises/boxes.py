@@ -21,6 +21,9 @@ IOU_MISTAKES = {
     "clamped_product": Mistake(
         "Boxes that lie apart both ways, beside and above each other, get an intersection: two negative sides multiply to "
         "something positive.", "Negative sides have to go before width and height are multiplied."),
+    "clamped_result": Mistake(
+        "Boxes that lie apart both ways get an IoU: two negative sides multiply to something positive, and only the end "
+        "result is clamped.", "Negative sides have to go before width and height are multiplied."),
     "absolute": Mistake("Boxes that lie apart get an intersection as large as the gap between them.",
                         "abs() turns a gap into an overlap. What is the width of nothing?"),
     "outer_as_shared": Mistake(
@@ -31,6 +34,8 @@ IOU_MISTAKES = {
     "outer_as_union": Mistake(
         "The union is taken to be the smallest box around both.",
         "Corners that belong to neither box do not count. The union is an area, not a box."),
+    "intersection_alone": Mistake("This is the intersection, in px\u00b2.",
+                                  "IoU is a share: the intersection, divided by what either box covers."),
     "over_a": Mistake("The intersection is divided by the area of a.", "The denominator is what either box covers."),
     "over_b": Mistake("The intersection is divided by the area of b.", "The denominator is what either box covers."),
     "over_smaller": Mistake("The intersection is divided by the smaller area: a small box inside a large one would score 1.",
@@ -74,7 +79,7 @@ def iou_with(flaws: frozenset[str]):
         side = (outer if "outer_as_shared" in flaws else shared) + more
         if "absolute" in flaws:
             side = side.abs()
-        elif not flaws & {"unclamped", "clamped_product"}:
+        elif not flaws & {"unclamped", "clamped_product", "clamped_result"}:
             side = side.clamp(min=0)
         both = area(side)
         both = both.clamp(min=0) if "clamped_product" in flaws else both
@@ -82,7 +87,10 @@ def iou_with(flaws: frozenset[str]):
         below = {"union_sum": area_a + area_b, "outer_as_union": area(outer), "over_a": area_a, "over_b": area_b,
                  "over_smaller": torch.minimum(area_a, area_b), "over_larger": torch.maximum(area_a, area_b),
                  "dice": (area_a + area_b) / 2}
+        if "intersection_alone" in flaws:
+            return both
         share = both / next((value for key, value in below.items() if key in flaws), area_a + area_b - both)
+        share = share.clamp(min=0) if "clamped_result" in flaws else share
         share = 1 - share if "distance" in flaws else share
         return 100 * share if "percent" in flaws else share
 
@@ -100,7 +108,10 @@ def iou_cases() -> list[Case]:
         pair("a small box inside a large one", (10.0, 12.0, 90.0, 80.0), (30.0, 31.0, 52.0, 60.0)),
         pair("a large box around a small one", (3.0, 20.0, 9.0, 31.0), (1.0, 10.0, 40.0, 55.0)),
         pair("two boxes side by side, apart", (10.0, 20.0, 40.0, 62.0), (50.0, 25.0, 81.0, 70.0)),
-        pair("two boxes apart both ways", (5.0, 6.0, 20.0, 24.0), (60.0, 70.0, 91.0, 99.0)),
+        pair("two boxes one below the other, apart", (12.0, 40.0, 30.0, 61.0), (10.0, 5.0, 33.0, 31.0)),
+        pair("two boxes one above the other, apart", (10.0, 5.0, 33.0, 31.0), (14.0, 38.0, 31.0, 60.0)),
+        pair("two boxes apart both ways, by little", (50.0, 49.0, 80.0, 90.0), (10.0, 20.0, 47.0, 44.0)),
+        pair("two boxes apart both ways, far", (5.0, 6.0, 20.0, 24.0), (60.0, 70.0, 91.0, 99.0)),
         pair("equal boxes", (4.0, 7.0, 16.0, 25.0), (4.0, 7.0, 16.0, 25.0)),
         pair("boxes as shares of the image, in float64", (0.1, 0.2, 0.5, 0.65), (0.3, 0.25, 0.8, 0.7), torch.float64),
     ]
@@ -112,10 +123,10 @@ IOU = Exercise(
     shape="Two boxes have one IoU: is a width and a height left where their product belongs?",
     hints=(
         "Two steps: the box that both share, and then areas. Sketch two boxes that overlap, and two that do not.",
+        "The union is area of a + area of b - intersection, as in step 5. So what is left to write is the intersection.",
         "The shared box begins at the larger of the two left sides and ends at the smaller of the two right sides; the "
         "same for top and bottom. torch.maximum and torch.minimum take both directions at once: a[:2] is left and top.",
         "Where boxes lie apart, that shared box has negative sides. Make them 0 before you multiply: .clamp(min=0).",
-        "The union is area of a + area of b - intersection.",
     ),
     probes=(
         Probe(lambda args: (args[1], args[0]), "Swapping a and b changes your result; what they share does not change."),

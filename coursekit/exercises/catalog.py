@@ -50,12 +50,16 @@ def check(name: str, answer: Callable) -> None:
     print(examine(find_exercise(name), answer))
 
 
-def hint(name: str, n: int = 1) -> None:
-    """Print the n-th hint of an exercise; the first says least."""
+_shown: dict[str, int] = {}  # exercise -> the last hint that this session has seen
+
+
+def hint(name: str, n: int | None = None) -> None:
+    """Print the n-th hint of an exercise; the first says least. Without a number: the one after the last shown."""
     hints = find_exercise(name).hints
-    k = min(max(int(n), 1), len(hints))
+    k = min(max(_shown.get(name, 0) + 1 if n is None else int(n), 1), len(hints))
+    _shown[name] = k
     print(wrap(f"Hint {k} of {len(hints)}: {hints[k - 1]}", indent=""))
-    print(f'Next: exercises.hint("{name}", {k + 1})' if k < len(hints) else
+    print(f'Next: exercises.hint("{name}") again, or exercises.hint("{name}", {k + 1})' if k < len(hints) else
           "That was the last hint. The solution is folded in below.")
 
 

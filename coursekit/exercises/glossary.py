@@ -60,12 +60,16 @@ TERMS = {
     "mAP50-95": "AP, averaged over the classes and over IoU limits from 0.50 to 0.95.",
     "non-maximum suppression": "Of boxes that overlap a lot, only the most confident one is kept.",
     "GFLOPs": "Billions of multiplications and additions for one image: the cost of a network, whatever the machine.",
+    "warm-up": "The first epochs of a training, in which the learning rate rises to its full size.",
+    "mosaic": "Four training images put together into one, so that objects come in other sizes and places.",
+    "domain shift": "The images that a model is used on differ from those that it was trained on.",
+    "envelope": "Of precision against recall: for each recall the best precision at that recall or a higher one.",
     "epoch": "One pass over all training images.",
     "stride": "How many pixels of the image one place of a feature map stands for.",
 }
 ALSO = {"ssl": "self-supervised learning", "nt-xent": "InfoNCE", "tau": "temperature", "projection head": "projector",
         "nms": "non-maximum suppression", "knn": "k-NN", "map": "mAP50-95", "average precision": "AP",
-        "box": "bounding box"}
+        "box": "bounding box", "nats": "nat", "embedding": "features", "warmup": "warm-up"}
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,9 @@ def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=Non
         ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=2, ec=color))
         text = names[classes[i]] + (f" {float(scores[i]):.2f}" if scores is not None else "")
         above = y0 > 0.06 * height                                              # else there is no room: write inside
-        ax.text(max(x0, 0), y0 if above else max(y0, 0), text, fontsize=size, clip_on=True,
-                va="bottom" if above else "top",
+        right = x0 > 0.7 * width                                                # else the words would be cut
+        ax.text(min(x1, width) if right else max(x0, 0), y0 if above else max(y0, 0), text, fontsize=size, clip_on=True,
+                va="bottom" if above else "top", ha="right" if right else "left",
                 color=BLACK if color in PALE else "white", bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0})
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
@@ -69,15 +70,20 @@ def detections(image, boxes=None, classes=None, scores=None, names: Sequence[str
 
 
 @styled
-def detection_grid(found: Sequence, columns: int = 3, titles: Sequence[str] | None = None, cell: float = 2.6) -> Figure:
-    """Images with what a detector found in each. found: objects with image, boxes, classes, scores and names."""
+def detection_grid(found: Sequence, columns: int = 3, titles: Sequence[str] | None = None, cell: float = 2.6,
+                   truth: Sequence | None = None) -> Figure:
+    """Images with what a detector found in each. found: objects with image, boxes, classes, scores and names.
+
+    truth: the true boxes of each image, (m, 4) px, dashed white.
+    """
     if not len(found):
         raise ValueError("detection_grid was given no image.")
     fig, axes = _grid([to_rgb(one.image) for one in found], columns, cell, titles)
-    for ax, one in zip(axes, found, strict=False):
-        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, size=8)
+    for k, (ax, one) in enumerate(zip(axes, found, strict=False)):
+        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, None if truth is None else truth[k], size=8)
     told = "; ".join(_counted(one.classes, one.names) for one in found)
-    return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.")
+    true = f" Dashed: the true boxes, {', '.join(str(len(boxes)) for boxes in truth)}." if truth is not None else ""
+    return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.{true}")
 
 
 @styled

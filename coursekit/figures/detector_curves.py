@@ -113,7 +113,8 @@ def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | P
         ax.set_ylabel(label)
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.set_ylim(bottom=0)
+        least = 1 if label.endswith("%") else 0  # a detector that finds nothing: 0 on a scale up to 1 %
+        ax.set_ylim(0, max(1.06 * ax.get_ylim()[1], least))
         ax.set_xlim(0.5, longest + 0.5)
         if any(not text.startswith("_") for text in ax.get_legend_handles_labels()[1] if text):
             ax.legend(fontsize=8)

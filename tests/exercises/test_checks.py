@@ -217,7 +217,15 @@ def test_hints_go_on_to_the_last(capsys):
         hint("info_nce", n)
     out = capsys.readouterr().out
     assert "Hint 1 of" in out and out.count("last hint") == 2
-    assert 'Next: exercises.hint("info_nce", 2)' in out
+    assert 'exercises.hint("info_nce", 2)' in out
+
+
+def test_a_hint_without_a_number_is_the_next_one(capsys):
+    hint("iou", 1)
+    hint("iou")
+    hint("iou")
+    out = capsys.readouterr().out
+    assert [f"Hint {n} of" in out for n in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 def test_an_unknown_exercise_is_answered_with_the_nearest_name():

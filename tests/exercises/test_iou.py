@@ -35,6 +35,9 @@ def as_label_files(a, b):
     (the_lesson_by_hand, "unclamped"),
     (clamped_too_late, "clamped_product"),
     (as_label_files, "centre_and_size"),
+    (lambda a, b: the_lesson_by_hand(a, b).clamp(min=0), "clamped_result"),
+    (lambda a, b: torch.relu(the_lesson_by_hand(a, b)), "clamped_result"),
+    (lambda a, b: (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod(), "intersection_alone"),
     (lambda a, b: 1 - iou(a, b), "distance"),
     (lambda a, b: 2 * iou(a, b) / (1 + iou(a, b)), "dice"),
 ])
@@ -60,6 +63,18 @@ def test_the_way_out_of_the_lesson_by_hand_is_named():
 def test_everything_else_is_answered_with_help(answer, says):
     verdict = examine(IOU, answer)
     assert verdict.state == WRONG and says in " ".join(str(verdict).split())
+
+
+def apart_only(a, b, *sides):
+    """0 where one of the named sides tells that the boxes are apart, else the calculation by hand."""
+    gaps = {"left": a[2] <= b[0], "right": b[2] <= a[0], "above": a[3] <= b[1], "below": b[3] <= a[1]}
+    return 0 * a.sum() if any(gaps[side] for side in sides) else the_lesson_by_hand(a, b)
+
+
+@pytest.mark.parametrize("sides", [("left", "right"), ("above", "below"), ("left", "above"), ("right", "below"),
+                                   ("left", "right", "above"), ("left", "right", "below")])
+def test_an_early_return_that_forgets_a_side_is_not_right(sides):
+    assert examine(IOU, lambda a, b: apart_only(a, b, *sides)).state == WRONG
 
 
 def with_scalars(a, b):
