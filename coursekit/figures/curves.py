@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from coursekit.figures.style import MUTED, PALETTE, describe, styled
 
 UNITS = {"loss": "loss, nats", "lr": "learning rate", "images_per_second": "images a second", "seconds": "time, s",
-         "uniformity": "uniformity, lower is more even", "grad_norm": "gradient norm"}
+         "uniformity": "uniformity, low is even", "grad_norm": "gradient norm"}
 DASHES = ("-", "--", "-.", ":")
 NOT_PLOTTED = {"step", "chance"}
 

@@ -94,7 +94,7 @@ def neighbours(images: Tensor, query_ids: Sequence[int], neighbour_ids, labels: 
                 for spine in ax.spines.values():
                     spine.set(visible=True, color=GREEN if same else RED, linewidth=3)
                 name = names[bank_labels[other]] if names else f"class {bank_labels[other]}"
-                ax.set_xlabel(f"{'✓' if same else '✗'} {name}", fontsize=9, labelpad=2)
+                ax.set_xlabel(f"{'✓' if same else '✗'} {name}", fontsize=8, labelpad=2)
     axes[0, 0].set_title("query", fontsize=11)
     axes[0, 2].set_title("nearest", fontsize=11)
     told = f" {right} of {len(found) * k} neighbours are of the query's class." if labels is not None else ""
