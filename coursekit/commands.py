@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from coursekit.runtime import CourseError
@@ -13,8 +14,10 @@ def add_commands(verbs) -> None:
         "pretrain", help="train an encoder without labels",
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
                     "it holds an unfinished run of the same settings, training goes on from there.")
-    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method, such as simclr")
-    pretrain.add_argument("--encoder", required=True, metavar="NAME", help="the network to train, such as yolo12n")
+    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr")
+    pretrain.add_argument("--encoder", required=True, metavar="NAME",
+                          help="the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, "
+                               "resnet18, vit_micro, vit_small, vit_b_16 and others; a wrong name lists all")
     _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
     pretrain.add_argument("--limit", type=_count, metavar="N", help="take at most N images of the folder")
     pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
@@ -22,11 +25,12 @@ def add_commands(verbs) -> None:
     length = pretrain.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps")
     length.add_argument("--epochs", type=_count, default=20, metavar="N", help="rounds over the images (default: 20)")
-    pretrain.add_argument("--batch-size", type=_count, metavar="N", help="images in a step (default: 256, or all)")
+    pretrain.add_argument("--batch-size", type=_count, metavar="N",
+                          help="images in a step (default: 256, or all); fewer need less memory")
     pretrain.add_argument("--lr", type=float, metavar="RATE", help="peak learning rate (default: batch size * 4e-6)")
     pretrain.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="AdamW's (default: 0.05)")
     pretrain.add_argument("--warmup", type=_count, metavar="STEPS", help="of the learning rate (default: a tenth)")
-    pretrain.add_argument("--seed", type=int, default=0, metavar="N", help="decides every random draw (default: 0)")
+    pretrain.add_argument("--seed", type=_seed, default=0, metavar="N", help="decides every random draw (default: 0)")
     pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
     pretrain.set_defaults(run=run_pretrain)
 
@@ -36,9 +40,10 @@ def add_commands(verbs) -> None:
                     "pixels and the same network with random weights score on the same images.")
     evaluate.add_argument("encoder", metavar="RUN", help="folder of a run, or an exported .safetensors encoder")
     _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
+    evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
     evaluate.add_argument("--crops", type=_count, default=2500, metavar="N", help="number of crops (default: 2500)")
     evaluate.add_argument("--k", type=_count, default=20, metavar="K", help="neighbours that vote (default: 20)")
-    evaluate.add_argument("--seed", type=int, default=0, metavar="N", help="of crops, split and random weights")
+    evaluate.add_argument("--seed", type=_seed, default=0, metavar="N", help="of crops, split and random weights")
     evaluate.set_defaults(run=run_evaluate)
 
     recipes = verbs.add_parser(
@@ -74,6 +79,17 @@ def _count(text: str) -> int:
     return number
 
 
+def _seed(text: str) -> int:
+    """argparse's type for a seed: a whole number from 0 to 2^31 - 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**31 - 1}")
+    return number
+
+
 def run_doctor(args: argparse.Namespace) -> int:
     """`coursekit doctor`."""
     from coursekit import doctor
@@ -102,11 +118,15 @@ def run_pretrain(args: argparse.Namespace) -> int:
     from coursekit.methods import build_method
     from coursekit.models import build_encoder
     from coursekit.training import pretrain
+    from coursekit.training.loop import check_folder
 
     speaks = os.environ.get("RANK", "0") == "0"
+    if args.images is not None and not args.images.strip():
+        raise CourseError("--images is empty. Name the folder of your images; is a shell variable unset?")
     runtime.seed_everything(args.seed)  # the first weights
     method = build_method(args.method, build_encoder(args.encoder, image_size=args.image_size), args.image_size)
     size = args.image_size * 3 // 2  # room for crops that are sharper than the view
+    check_folder(args.out)  # before images are decoded
     if args.images:
         images = ImageSet.from_folder(args.images, size, args.limit, skip_unreadable=args.skip_unreadable)
     else:
@@ -122,7 +142,7 @@ def run_pretrain(args: argparse.Namespace) -> int:
     if speaks:
         last = history.rows[-1]
         chance = f" (chance: {last['chance']:.3f})" if last.get("chance") is not None else ""
-        print(f"Loss {last['loss']:.3f}{chance}. The encoder is in {args.out}: coursekit evaluate {args.out}")
+        print(f"Loss {last['loss']:.3f}{chance}. The encoder is in {args.out}: coursekit evaluate {shlex.quote(args.out)}")
     return 0
 
 
@@ -137,7 +157,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     spec = trained.spec
     runtime.seed_everything(args.seed)
     untrained = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"]).to(runtime.device())
-    train, test, what = labelled_images(args.images, args.crops, spec["image_size"], args.seed)
+    train, test, what = labelled_images(args.images, args.crops, spec["image_size"], args.seed, args.skip_unreadable)
     print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
     print(f"{'':<18}{'k-NN':>8}{'linear probe':>15}")
     rows = {"raw pixels": raw_pixels, "random encoder": lambda images: extract_features(untrained, images),
@@ -150,7 +170,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def labelled_images(folder: str | None, crops: int, size: int, seed: int):
+def labelled_images(folder: str | None, crops: int, size: int, seed: int, skip_unreadable: bool = False):
     """(train, test, what they are): four fifths and one fifth of a labelled folder, or of crops of drawn road scenes.
 
     folder: one subfolder for each class. crops: how many where no folder is named. size: px.
@@ -161,17 +181,21 @@ def labelled_images(folder: str | None, crops: int, size: int, seed: int):
     from coursekit.data.images import ImageSet
 
     if folder is None:
+        if crops < 50:
+            raise CourseError(f"{crops} crops say nothing about 15 subtypes. Ask for 50 or more.")
         test = max(1, crops // 5)
         # two seeds, two disjoint worlds: a scene never lends crops to both sides
         return (ImageSet.road_crops(crops - test, size, seed), ImageSet.road_crops(test, size, seed + 1),
                 "crops of drawn road scenes")
     root = Path(folder).expanduser()
-    classes = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    if not folder.strip() or not root.is_dir():
+        raise CourseError(f"There is no folder {folder!r}. Name a folder with one subfolder of images for each class.")
+    classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise CourseError(f"{folder} needs one subfolder for each class, two or more of them; it has {len(classes)}.")
     train, test = [], []
     for path in classes:
-        images = ImageSet.from_folder(path, size).images
+        images = ImageSet.from_folder(path, size, skip_unreadable=skip_unreadable).images
         if len(images) < 2:
             raise CourseError(f"{path} holds one image; a class needs two: one to learn from and one to be judged by.")
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))

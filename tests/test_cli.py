@@ -47,7 +47,8 @@ def test_every_verb_explains_itself_with_an_example(name, capsys):
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["pretrain"], ["doctor", "--what"],
-                                   ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "0", "--out", "x"]])
+                                   ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "0", "--out", "x"],
+                                   ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "9", "--seed", "-1", "--out", "x"]])
 def test_a_command_that_is_not_understood_is_status_2(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
@@ -180,6 +181,11 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
         (["evaluate", str(tmp_path / "weights.pt"), "--images", str(photos)], "weights.pt"),
         (["evaluate", str(tmp_path / "empty"), "--images", str(photos)], "empty"),
         (["evaluate", str(trained), "--images", str(photos / "down")], "down"),
+        (["evaluate", str(trained), "--images", str(tmp_path / "nowhere")], "no folder"),
+        (["evaluate", str(trained), "--crops", "1"], "1 crops"),
+        (pretrain(new, "--images", ""), "--images is empty"),
+        (pretrain(tmp_path / "weights.pt", "--images", str(photos)), "weights.pt"),
+        (pretrain(new, "--images", str(photos), "--lr", "-1"), "-1"),
     ]
     for words, named in cases:
         assert cli.main(words) == 1, words

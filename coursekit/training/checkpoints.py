@@ -23,6 +23,7 @@ from coursekit.training.history import History
 FORMAT = "coursekit-run-1"
 CHECKPOINT = "checkpoint.pt"
 ENCODER_KEY = "encoder."
+KEYS = ("step", "recipe", "encoder", "state", "optimizer", "scaler", "history")  # of every checkpoint
 
 
 def save_run(folder: str | Path, contents: dict) -> None:
@@ -47,13 +48,17 @@ def load_run(run: str | Path) -> dict:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles that torch did not write; the error below says it better
             contents = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
+    except PermissionError as error:
+        raise CourseError(f"{path} may not be read: {error.strerror}. Ask its owner, or `chmod u+r` it.") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError, TypeError) as error:
         raise CourseError(f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, "
                           f"and nothing in it was run ({type(error).__name__}). Point to a folder that `coursekit pretrain "
                           "--out` wrote.") from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise CourseError(f"{path} is a PyTorch file, but no run of coursekit. Point to a folder that `coursekit pretrain "
                           "--out` wrote, or to an exported .safetensors encoder.")
+    if lost := [key for key in KEYS if key not in contents]:
+        raise CourseError(f"{path} lacks {', '.join(lost)}: it was not written by this coursekit. Start a new run in another folder.")
     return contents
 
 
@@ -71,7 +76,7 @@ def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
         spec = run["encoder"]
         state = {name[len(ENCODER_KEY):]: value for name, value in run["state"].items() if name.startswith(ENCODER_KEY)}
     if encoder is None:
-        if not spec:
+        if not isinstance(spec, dict) or not {"name", "image_size", "options"} <= spec.keys():
             raise CourseError(f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
                               "Build the same network and pass it: load_encoder(path, encoder=...).")
         encoder = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"])

@@ -28,6 +28,7 @@ from coursekit.methods.base import SSLMethod
 from coursekit.methods.schedules import warmup_cosine
 from coursekit.runtime import CourseError
 from coursekit.training.checkpoints import CHECKPOINT, fit_state, load_run, save_run
+from coursekit.training.files import check_writable
 from coursekit.training.history import History
 from coursekit.training.interrupt import InterruptAfterStep
 from coursekit.views import Draws
@@ -56,6 +57,9 @@ def pretrain(method: SSLMethod, images: ImageSet | Tensor, *, steps: int, batch_
     warmup = max(1, steps // 10) if warmup is None else warmup
     log_every = log_every or max(1, steps // 100)
     check_settings(pixels, steps, batch_size, fabric.world_size)
+    check_rates(lr, weight_decay, warmup)
+    if out is not None and fabric.global_rank == 0:
+        check_folder(out)
     recipe = {"steps": steps, "batch_size": batch_size, "lr": lr, "weight_decay": weight_decay, "warmup": warmup, "seed": seed,
               "method": type(method).__name__, "images": fingerprint(pixels),
               **{f"{type(method).__name__}.{name}": value for name, value in method.settings.items()}}
@@ -133,13 +137,34 @@ def check_settings(pixels: Tensor, steps: int, batch_size: int, world: int) -> N
     """Raise CourseError for settings that cannot be trained with."""
     if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.dtype != torch.uint8:
         raise CourseError(f"pretrain wants uint8 images (N, 3, H, W), not {pixels.dtype} {tuple(pixels.shape)}.")
-    if steps < 1 or batch_size < 2:
-        raise CourseError(f"pretrain needs steps >= 1 and batch_size >= 2, not {steps} and {batch_size}.")
+    if steps < 1:
+        raise CourseError(f"pretrain needs at least one step, not {steps}.")
+    if batch_size < 2:
+        raise CourseError(f"A batch needs two images or more, and it has {batch_size} of the set's {len(pixels)}: a method compares "
+                          "images with one another. Take a larger batch size, or more images.")
     if batch_size > len(pixels):
         raise CourseError(f"The batch size, {batch_size}, is larger than the set: {len(pixels)} images. "
                           f"Take a batch size of {len(pixels)} or less, or more images.")
     if batch_size % world:
         raise CourseError(f"The batch size, {batch_size}, does not divide over {world} processes. Take a multiple of {world}.")
+
+
+def check_rates(lr: float, weight_decay: float, warmup: int) -> None:
+    """Raise CourseError for numbers that no optimizer can use."""
+    if not (math.isfinite(lr) and lr > 0):
+        raise CourseError(f"The learning rate is {lr}; it must be a number above 0, such as 0.001.")
+    if not (math.isfinite(weight_decay) and weight_decay >= 0):
+        raise CourseError(f"The weight decay is {weight_decay}; it must be 0 or a number above it, such as 0.05.")
+    if warmup < 0:
+        raise CourseError(f"The warm-up is {warmup} steps; it must be 0 or more.")
+
+
+def check_folder(out: str | Path) -> None:
+    """Raise CourseError, before anything is trained, where a run cannot be kept in `out` or would overwrite what is no run."""
+    check_writable(out)
+    if (Path(out) / "history.csv").exists() and not (Path(out) / CHECKPOINT).exists():
+        raise CourseError(f"{out} holds a history.csv and no checkpoint, so it is no run, and its file would be overwritten. "
+                          "Choose another folder.")
 
 
 def fingerprint(pixels: Tensor) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from coursekit.methods import SimCLR
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import History, export_encoder, load_encoder, load_run, pretrain
+from coursekit.training.files import write_atomically
 from coursekit.training.loop import parameter_groups
 from tests.training.worlds import Everything, images, method, tiny_encoder
 
@@ -181,10 +183,56 @@ def test_ctrl_c_ends_the_step_and_keeps_the_work(tmp_path, one_thread):
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"batch_size": 41}, "41, is larger than the set: 40 images"), ({"batch_size": 1}, "batch_size >= 2"), ({"steps": 0}, "steps >= 1")])
+    ({"batch_size": 41}, "41, is larger than the set: 40 images"), ({"batch_size": 1}, "two images or more"), ({"steps": 0}, "at least one step"),
+    ({"lr": -1.0}, "learning rate is -1"), ({"lr": float("nan")}, "learning rate is nan"), ({"weight_decay": -5.0}, "weight decay is -5"),
+    ({"warmup": -1}, "warm-up is -1")])
 def test_settings_that_cannot_work_are_explained(settings, words):
     with pytest.raises(CourseError, match=words):
         pretrain(method(), images(), **{"steps": 2, "batch_size": 8, **settings}, **QUIET)
+
+
+def test_where_a_run_cannot_be_kept_is_told_before_anything_is_trained(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "history.csv").write_text("mine")
+    trained = method()
+    trained.before_step = lambda at: pytest.fail("it was trained")
+    for out, words in (("file", "file"), ("file/below", "file"), ("loop", "loop"), ("csv", "history.csv")):
+        with pytest.raises(CourseError, match=words) as told:
+            pretrain(trained, images(), steps=2, batch_size=8, out=tmp_path / out, **QUIET)
+        assert ".part" not in str(told.value)
+    with pytest.raises(CourseError, match="empty"):
+        pretrain(trained, images(), steps=2, batch_size=8, out=" ", **QUIET)
+    assert (tmp_path / "file").read_text() == "mine" and (tmp_path / "csv" / "history.csv").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["csv", "file", "loop"]
+
+
+def test_a_disk_that_fills_up_leaves_the_file_of_before(tmp_path):
+    def full(file):
+        file.write(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0\nmore")  # as torch.save does
+
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(CourseError, match="Could not write .*unexpected pos"):
+        write_atomically(tmp_path / "a", full)
+    assert [p.name for p in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_a_checkpoint_that_lacks_a_part_names_it(tmp_path):
+    pretrain(method("simclr"), images(), steps=1, batch_size=8, out=tmp_path, **QUIET)
+    contents = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save({k: v for k, v in contents.items() if k not in ("encoder", "history")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(CourseError, match="lacks encoder, history"):
+        load_encoder(tmp_path)
+
+
+def test_no_random_file_gets_past_as_a_checkpoint(tmp_path):
+    numbers = np.random.default_rng(0)
+    for _ in range(300):
+        (tmp_path / "x.pt").write_bytes(numbers.integers(0, 256, 40, dtype=np.uint8).tobytes())
+        with pytest.raises(CourseError, match="x.pt"):
+            load_encoder(tmp_path / "x.pt")
 
 
 def test_float_images_are_explained():
