@@ -10,7 +10,9 @@ import numpy as np
 from coursekit.data.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
 from coursekit.data.dataset_folder import SPLITS, YAML_NAME, building, count, empty_counts, found, summary, write_labels
 from coursekit.data.decode import ORIENTATION, SWAPPED, open_image, orientation, read_rgb
+from coursekit.data.disk import shown
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.data.yolo_yaml import IMAGE_FORMATS
 from coursekit.runtime import CourseError, home
 
 SHARES = (0.7, 0.85, 1.0)  # train, val, test end here on the unit interval that ids are hashed to
@@ -41,7 +43,8 @@ def from_coco(annotations: list[str | Path] | str | Path = (), images: list[str 
     depends on its id alone. Photographs are hard-linked or copied unchanged, but for those whose EXIF block would turn
     them away from their boxes.
 
-    Raises CourseError for files that are missing, damaged or not COCO's, and where `out` holds anything else.
+    Raises CourseError for files that are missing, damaged or not COCO's, for photographs in a format that YOLO does not
+    read, and where `out` holds anything else.
     """
     files = [Path(f).expanduser().absolute() for f in _listed(annotations)]
     folders = [Path(f).expanduser().absolute() for f in _listed(images)]
@@ -64,6 +67,7 @@ def from_coco(annotations: list[str | Path] | str | Path = (), images: list[str 
     if not chosen:
         raise CourseError(f"No photograph in {', '.join(map(str, files)) or 'COCO'} shows a person, bicycle, car or "
                           "bus. --keep-empty keeps photographs without any.")
+    _refuse_what_yolo_cannot_read(chosen)
     places = _look_up(chosen, folders) if folders else fetch_photographs(chosen)
     with building(out, request) as (part, facts):
         counts = empty_counts()
@@ -81,6 +85,15 @@ def from_coco(annotations: list[str | Path] | str | Path = (), images: list[str 
     if any(left_out.values()):
         print("Left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items() if n) + ".")
     return out / YAML_NAME
+
+
+def _refuse_what_yolo_cannot_read(chosen: list[Photograph]) -> None:
+    """Raises CourseError for photographs that training would not see, by the ending of their names."""
+    bad = [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]
+    if bad:
+        names = ", ".join(repr(shown(p.name)) for p in bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
+        raise CourseError(f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images "
+                          f"do: {names}. Convert them to .jpg, there and in the folder.")
 
 
 def _listed(value) -> list:
@@ -120,7 +133,7 @@ def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
         if direct:
             places[photograph.id] = direct[0]
         else:
-            missing.append(photograph.name)
+            missing.append(shown(photograph.name))
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise CourseError(f"{len(missing)} of {len(chosen)} photographs are missing: {', '.join(missing[:5])}{more}. "

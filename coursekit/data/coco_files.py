@@ -22,6 +22,9 @@ MEMBER = "annotations/instances_val2017.json"
 ZIP_SIZE = 252_907_541  # bytes; COCO publishes no checksum, these are the ones that its users agree on
 ZIP_SHA256 = "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268"
 
+LARGEST = 1e9  # px: no photograph is as long
+LONGEST = 18  # digits of an id, which becomes a file name
+
 
 @dataclass
 class Photograph:
@@ -67,24 +70,55 @@ def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], dict[str
 
 def _load(file: Path) -> dict:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = _parsed(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CourseError(f"There is no annotation file {file}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(f"Cannot read {file}: {error}.") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise CourseError(f"{file}{line}: not valid JSON ({error}). Is the file whole? Fetch it again.") from error
     for key in ("images", "annotations"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise CourseError(f"{file} is not a COCO annotation file: it has no list {key!r}. The course needs "
                               "instances_*.json, not captions or keypoints.")
-    names = {c.get("id"): c.get("name") for c in data.get("categories", []) if isinstance(c, dict)}
+    names = _category_names(file, data.get("categories", []))
     for number, name in CATEGORY_NAMES.items():
         if names.get(number, name) != name:
-            raise CourseError(f"{file}: category {number} is {names[number]!r}, in COCO's numbering it is {name!r}. "
+            raise CourseError(f"{file}: category {number} is {_brief(names[number])}, in COCO's numbering it is {name!r}. "
                               "Only COCO's own category numbers can be read.")
     return data
+
+
+def _parsed(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number of thousands of digits: as infinity, it is refused where its entry is judged
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST else math.inf)
+
+
+def _category_names(file: Path, categories) -> dict:
+    """{id: name}. Raises CourseError for what cannot be a list of categories."""
+    if not isinstance(categories, list):
+        raise CourseError(f"{file}: categories is {_brief(categories)} instead of a list. The file is damaged or not "
+                          "in COCO's format.")
+    for i, category in enumerate(categories):
+        if isinstance(category, dict) and isinstance(category.get("id"), (list, dict)):
+            raise CourseError(f"{file}: categories[{i}] has the id {_brief(category['id'])} instead of a number. The "
+                              "file is damaged or not in COCO's format.")
+    return {c.get("id"): c.get("name") for c in categories if isinstance(c, dict)}
+
+
+def _brief(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_number(value) -> bool:
+    """True for a number that can be a length in px; without converting it: a whole number may be too long for that."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
 def _photograph(file: Path, i: int, entry: dict) -> Photograph:
@@ -93,14 +127,16 @@ def _photograph(file: Path, i: int, entry: dict) -> Photograph:
 
     if not isinstance(entry, dict) or isinstance(entry.get("id"), bool) or not isinstance(entry.get("id"), int):
         raise wrong("has no whole number as id")
+    if abs(entry["id"]) >= 10**LONGEST:
+        raise wrong(f"has an id of more than {LONGEST} digits")
     name, width, height = entry.get("file_name"), entry.get("width"), entry.get("height")
     if not isinstance(name, str) or not name.strip():
         raise wrong("has no file_name")
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts:
         raise wrong(f"has the file_name {name!r}, which leads out of the image folder")
-    if not all(isinstance(v, (int, float)) and math.isfinite(v) and v > 0 for v in (width, height)):
-        raise wrong(f"has width {width!r} and height {height!r}")
+    if not all(_is_number(v) and v > 0 for v in (width, height)):
+        raise wrong(f"has width {_brief(width)} and height {_brief(height)}")
     url = entry.get("coco_url")
     return Photograph(entry["id"], name, width, height, url if isinstance(url, str) else None, file)
 
@@ -112,12 +148,13 @@ def _box(file: Path, i: int, entry: dict) -> tuple[int, tuple[float, ...]] | Non
 
     if not isinstance(entry, dict) or "image_id" not in entry or not isinstance(entry.get("category_id"), int):
         raise wrong("has no image_id or no category_id")
+    if not isinstance(entry["image_id"], (int, float)):
+        raise wrong(f"has the image_id {_brief(entry['image_id'])} instead of a number")
     if entry["category_id"] not in CLASS_OF_CATEGORY:
         return None
     box = entry.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(
-            isinstance(v, (int, float)) and math.isfinite(v) for v in box):
-        raise wrong(f"has the bbox {box!r} instead of four numbers")
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) for v in box):
+        raise wrong(f"has the bbox {_brief(box)} instead of four numbers of pixels")
     return CLASS_OF_CATEGORY[entry["category_id"]], tuple(box)
 
 

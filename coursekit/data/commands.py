@@ -58,6 +58,7 @@ def _from_coco(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from coursekit.data.disk import shown
     from coursekit.data.road_objects import check
 
     problems = check(args.yaml)
@@ -67,5 +68,5 @@ def _check(args: argparse.Namespace) -> int:
         files = len({problem.file for problem in problems})
         print(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}.")
         return 1
-    print(f"{args.yaml}: no problems.")
+    print(f"{shown(args.yaml)}: no problems.")
     return 0

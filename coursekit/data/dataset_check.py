@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from coursekit.data.decode import open_image, to_rgb
+from coursekit.data.decode import open_image, to_rgb, too_large
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo_labels import parse_labels
 from coursekit.data.yolo_yaml import DatasetYaml, Problem, inside, label_file, listed_images, load_yaml
@@ -84,6 +84,9 @@ def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None
     if not image.exists():
         wrong(entry.named_in, entry.line, f"the image {image} is missing" if not image.is_symlink() else
               f"the image is missing: the link leads to {os.readlink(image)}, which is not there")
+    elif not image.is_file():
+        wrong(entry.named_in, entry.line, f"{image} is not a regular file" if image != entry.named_in else
+              "is not a regular file")
     else:
         if not inside(image, data.root):
             wrong(entry.named_in, entry.line, f"{image} leaves the dataset folder: it leads to "
@@ -95,6 +98,8 @@ def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None
     if label == image.with_suffix(".txt") and f"{os.sep}images{os.sep}" not in str(image):
         wrong(entry.named_in, entry.line, f"{image} is not below a folder named images, so that its labels cannot be "
                                           "found")
+    elif label.exists() and not label.is_file():
+        wrong(label, None, "is not a regular file")
     elif not label.is_file():
         wrong(image, None, f"the label file {label} is missing (an empty one says: nothing to find here)")
     else:
@@ -125,6 +130,8 @@ def _look(path: Path) -> tuple[str | None, str | None]:
             image.load()  # to the last row
             rgb = to_rgb(image)
             name = hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
+    except Image.DecompressionBombError as error:
+        return None, f"the image {too_large(error)}"
     except Exception as error:  # whatever a damaged file raises, the file is the cause
         unknown = isinstance(error, UnidentifiedImageError)
         return None, "not an image, whatever its name says" if unknown else f"the image is damaged or cut off: {error}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from coursekit import __version__
+from coursekit.data.disk import shown, sweep
 from coursekit.data.road_scenes import CLASS_NAMES
 from coursekit.runtime import CourseError, shipped
 
@@ -32,9 +33,13 @@ def yaml_text(folder: Path) -> str:
 def found(out: Path, request: dict) -> Path | None:
     """The YAML of the dataset in `out` if it was made by the same request; None if there is room for a new one.
 
-    Raises CourseError where `out` holds anything else.
+    Raises CourseError where `out` holds anything else, and where no dataset could move to in the end.
     """
+    if shown(out) != str(out):  # neither OpenCV nor a YAML in UTF-8 can name it
+        raise CourseError(f"The folder name {shown(out)} is not valid UTF-8. Nothing was written: name another folder "
+                          "with --out.")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        _refuse_what_cannot_be_replaced(out)
         return None
     if not out.is_dir():
         raise CourseError(f"{out} is a file. Name a folder for the dataset.")
@@ -52,6 +57,16 @@ def found(out: Path, request: dict) -> Path | None:
     return out / YAML_NAME
 
 
+def _refuse_what_cannot_be_replaced(out: Path) -> None:
+    """A finished dataset takes the place of `out` itself, which neither a link nor a mount point gives up."""
+    if out.is_symlink():
+        raise CourseError(f"{out} is a link to {os.path.realpath(out)}. Nothing was written: name that folder itself "
+                          "with --out.")
+    if os.path.ismount(out):
+        raise CourseError(f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
+                          f"Nothing was written: name a folder in it with --out, {out / 'road_objects'} say.")
+
+
 @contextmanager
 def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
     """Yields (a folder with images/ and labels/, a dict for what the record shall say); at the end it becomes `out`.
@@ -60,7 +75,7 @@ def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        _sweep(out)
+        sweep(out.parent, out.name)  # what builds that were killed have left
         for kind in ("images", "labels"):
             for split in SPLITS:
                 (part / kind / split).mkdir(parents=True)
@@ -77,24 +92,6 @@ def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
                           "write there?") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _sweep(out: Path) -> None:
-    """Remove what builds that were killed have left beside `out`."""
-    for old in out.parent.glob(f".{out.name}.*.part"):
-        pid = old.name.split(".")[-2]
-        if pid.isdigit() and not _runs(int(pid)):
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: float, height: float) -> None:

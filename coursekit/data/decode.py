@@ -5,12 +5,15 @@ square to `size` x `size` with an antialiased bicubic filter.
 """
 
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile
 
+from coursekit.data.disk import shown
 from coursekit.runtime import CourseError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
@@ -22,18 +25,25 @@ UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4:
 SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 
-def find_images(folder: str | Path) -> list[Path]:
-    """All picture files below `folder`, sorted by path; hidden files and folders are left out.
+# a photograph of 90 megapixels and more is unusual, not suspicious: from twice that on `too_large` says what to do
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-    Raises CourseError where the folder is missing, is a file, is empty or holds no picture.
+
+def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]:
+    """All picture files below `folder`, sorted by path; hidden files and folders are left out, links to folders too.
+
+    Raises CourseError where the folder is missing, is a file, is empty, holds no picture or cannot be read, and for
+    folders in it that cannot be read; with skip_unreadable these are left out, and listed.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise CourseError(f"{folder} {what}. Name the folder that holds the images.")
-    found, others = [], 0
-    for here, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    found, links, others, closed = [], [], 0, []
+    for here, folders, files in os.walk(folder, onerror=closed.append):
+        # lost+found is the file system's own, and root's alone
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "lost+found"]
+        links += [Path(here, name) for name in folders if Path(here, name).is_symlink()]
         for name in files:
             if name.startswith("."):
                 continue
@@ -41,16 +51,42 @@ def find_images(folder: str | Path) -> list[Path]:
                 found.append(Path(here, name))
             else:
                 others += 1
+    if closed:
+        _report_closed(folder, closed, skip_unreadable)
+    if not found and links:
+        raise CourseError(f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. Links are "
+                          f"not followed: name {os.path.realpath(links[0])} instead.")
     if not found:
         held = f"holds {others} files, none of them an image" if others else "is empty"
         raise CourseError(f"The folder {folder} {held}. Images end in {', '.join(EXTENSIONS)}.")
     return sorted(found)
 
 
+def _report_closed(folder: Path, errors: list[OSError], skip: bool) -> None:
+    """Say which folders are left out because they cannot be read, or stop because of them."""
+    if any(error.filename == str(folder) for error in errors):
+        raise CourseError(f"The folder {folder} cannot be read: {errors[0].strerror}. Ask for the right to read it, or "
+                          "name another folder.")
+    first = shown("".join(f"\n  {error.filename}: {error.strerror}" for error in errors[:10]))
+    more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
+    if not skip:
+        raise CourseError(f"{len(errors)} folders below {folder} cannot be read:{first}{more}\nAsk for the right to "
+                          "read them, or name a folder without them.")
+    print(f"Left out {len(errors)} folders:{first}{more}", flush=True)
+
+
 def open_image(source) -> Image.Image:
     """Pillow's own Image.open, also after Ultralytics has put another in its place: that one tries to install a package
     whenever a file is not an image."""
     return getattr(sys.modules.get("ultralytics.utils.patches"), "_image_open", Image.open)(source)
+
+
+def too_large(error: Image.DecompressionBombError) -> str:
+    """What to say of a picture that Pillow takes for an attack; only its message tells pixels and limit."""
+    numbers = [f"{int(number) / 1e6:.0f}" for number in re.findall(r"(\d+) pixels", str(error))]
+    if len(numbers) != 2:
+        return f"has too many pixels ({error}): shrink it"
+    return f"has {numbers[0]} megapixels, more than the limit of {numbers[1]}: shrink it"
 
 
 def orientation(image: Image.Image) -> int:
@@ -120,6 +156,8 @@ def _opened(path: str | Path) -> Image.Image:
         raise CourseError(f"Cannot read {path}: {reason}.") from error
     except CourseError:
         raise
+    except Image.DecompressionBombError as error:
+        raise CourseError(f"{path} {too_large(error)}.") from error
     except Exception as error:  # damaged headers raise anything; whatever it is, this file is the cause
         raise CourseError(f"Cannot read {path}: {error}.") from error
 
@@ -130,5 +168,7 @@ def _decoded(path: str | Path, image: Image.Image) -> Image.Image:
     try:
         image.load()
         return to_rgb(image)
+    except Image.DecompressionBombError as error:  # a frame can be larger than the file's header says
+        raise CourseError(f"{path} {too_large(error)}.") from error
     except Exception as error:
         raise CourseError(f"Cannot read {path}: {error}. The file is damaged or cut off: fetch it again.") from error

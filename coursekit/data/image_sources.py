@@ -14,6 +14,7 @@ from torch import Tensor
 
 from coursekit.data import image_store
 from coursekit.data.decode import find_images, read_square
+from coursekit.data.disk import shown
 from coursekit.data.downloads import download, extract
 from coursekit.data.drawn import draw_crops, draw_images, drawing_version
 from coursekit.data.parallel import map_threads, progress_bar
@@ -36,7 +37,7 @@ def folder(path: str | Path, size: int, limit: int | None, workers: int | None, 
     """All images below a folder: uint8 (N, 3, size, size), memory-mapped when large. See ImageSet.from_folder."""
     if size < 1 or (limit is not None and limit < 1):
         raise ValueError(f"size and limit must be at least 1, not {size} and {limit}")
-    files = find_images(path)
+    files = find_images(path, skip_unreadable)
     files = [files[i] for i in _spread(len(files), limit)]
     key = image_store.folder_key(Path(path).expanduser(), files, size)
     if (cached := image_store.cached(key)) is not None:
@@ -66,7 +67,7 @@ def _attempt(file: Path, size: int) -> tuple[np.ndarray | None, str | None]:
 
 def _report(problems: list[str], total: int, skip: bool) -> None:
     """Say which images are left out, or stop because of them."""
-    first = "".join(f"\n  {problem}" for problem in problems[:10])
+    first = shown("".join(f"\n  {problem}" for problem in problems[:10]))
     more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
     if not skip:
         raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "

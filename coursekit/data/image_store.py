@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from coursekit.data.disk import reserve, sweep
 from coursekit.runtime import CourseError, home
 
 LARGE = 64 * 2**20  # bytes: from here on decoded images are cached on disk and memory-mapped
@@ -45,28 +46,48 @@ def cached(key: str) -> np.ndarray | None:
 
 @contextmanager
 def filling(key: str, n: int, size: int) -> Iterator[np.ndarray]:
-    """Yields room for n images, uint8 (n, 3, size, size), to end in `finish`; an error leaves nothing on the disk."""
+    """Yields room for n images, uint8 (n, 3, size, size), to end in `finish`; an error leaves nothing on the disk.
+
+    Raises CourseError before anything is decoded where the disk has no room for all of them.
+    """
     pixels = _room(key, n, size)
     try:
         yield pixels
     except BaseException:
         if isinstance(pixels, np.memmap):
-            _part(_place(key)).unlink(missing_ok=True)
+            _discard(_place(key))
         raise
 
 
 def _room(key: str, n: int, size: int) -> np.ndarray:
-    """In memory when small, else in a temporary file beside its place in the cache."""
+    """In memory when small, else in a temporary file beside its place in the cache, its space reserved."""
     shape = (n, 3, size, size)
     if n * 3 * size * size < LARGE:
         return np.empty(shape, np.uint8)
     place = _place(key)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        return np.lib.format.open_memmap(_part(place), mode="w+", dtype=np.uint8, shape=shape)
-    except OSError as error:
-        raise CourseError(f"No room for the decoded images ({np.prod(shape) / 2**30:.1f} GiB) in {place.parent} "
-                          f"({error.strerror}). Free some space or set COURSEKIT_HOME to another disk.") from error
+        sweep(place.parent)
+        pixels = np.lib.format.open_memmap(_part(place), mode="w+", dtype=np.uint8, shape=shape)
+        reserve(_part(place), pixels.offset, pixels.offset + pixels.nbytes)
+        return pixels
+    except BaseException as error:
+        _discard(place)
+        if isinstance(error, OSError):
+            raise _no_room(place, n * 3 * size * size, error) from error
+        raise
+
+
+def _no_room(place: Path, needed: int, error: OSError) -> CourseError:
+    """needed: bytes."""
+    return CourseError(f"No room for the decoded images ({needed / 2**30:.1f} GiB) in {place.parent} "
+                       f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk.")
+
+
+def _discard(place: Path) -> None:
+    """Remove the temporary file; where it cannot even be looked for there is none."""
+    with suppress(OSError):
+        _part(place).unlink(missing_ok=True)
 
 
 def finish(key: str, pixels: np.ndarray, n: int, keep: bool) -> np.ndarray:
@@ -74,10 +95,13 @@ def finish(key: str, pixels: np.ndarray, n: int, keep: bool) -> np.ndarray:
     if not isinstance(pixels, np.memmap):
         return pixels[:n]
     place = _place(key)
-    pixels.flush()
     if keep:
-        os.replace(_part(place), place)
-        return np.load(place, mmap_mode="c", allow_pickle=False)
+        try:
+            pixels.flush()
+            os.replace(_part(place), place)
+            return np.load(place, mmap_mode="c", allow_pickle=False)
+        except OSError as error:
+            raise _no_room(place, pixels.nbytes, error) from error
     os.unlink(_part(place))  # the map stays valid until it is let go
     return pixels[:n]
 

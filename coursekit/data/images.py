@@ -73,8 +73,8 @@ class ImageSet:
         and 16-bit images become RGB. Sorted by path; `limit` takes that many, evenly spread over the sorted list, so
         that every subfolder is heard. Large sets are decoded once into a memory-mapped cache.
 
-        Raises CourseError for a missing, empty or imageless folder, and for images that cannot be read or are below 8
-        px, naming them; with skip_unreadable they are left out, and listed.
+        Raises CourseError for a missing, empty or imageless folder, for folders in it that cannot be read, and for
+        images that cannot be read or are below 8 px, naming them; with skip_unreadable they are left out, and listed.
         """
         return cls(torch.from_numpy(image_sources.folder(path, size, limit, workers, skip_unreadable)))
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from coursekit.data.decode import SWAPPED, open_image, orientation, read_rgb
+from coursekit.data.decode import SWAPPED, open_image, orientation, read_rgb, too_large
 from coursekit.data.yolo_labels import parse_labels
 from coursekit.data.yolo_yaml import label_file, listed_images, load_yaml
 from coursekit.runtime import CourseError
@@ -35,7 +36,7 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
     if split not in data.splits:
         raise CourseError(f"{path} has no split {split!r}; it has {', '.join(data.splits)}.")
     examples = []
-    for image, *_ in (entry for place in data.splits[split] for entry in listed_images(place)):
+    for image, *_ in (entry for place in data.splits[split] for entry in _listed(place)):
         label = label_file(image)
         text = label.read_text(encoding="utf-8-sig") if label.is_file() else ""
         rows, problems = parse_labels(text, len(data.names), data.keypoints)
@@ -45,11 +46,22 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
     return examples
 
 
+def _listed(place: Path) -> list[tuple[Path, Path, int | None]]:
+    try:
+        return listed_images(place)
+    except (UnicodeDecodeError, OSError) as error:
+        raise CourseError(f"{place} is neither a folder of images nor a list of images in UTF-8.") from error
+
+
 def _size(path: Path) -> tuple[int, int]:
     """Width and height of an image, upright, from its header."""
+    if path.exists() and not path.is_file():  # a named pipe would be waited for without end
+        raise CourseError(f"{path} is not a regular file.")
     try:
         with open_image(path) as image:
             return image.size[::-1] if orientation(image) in SWAPPED else image.size
+    except Image.DecompressionBombError as error:
+        raise CourseError(f"{path} {too_large(error)}.") from error
     except Exception as error:
         raise CourseError(f"Cannot read {path}: {error}.") from error
 

@@ -21,6 +21,10 @@ def parse_labels(text: str, classes: int, keypoints: tuple[int, int] | None = No
         if not words:
             continue
         kind = "box" if len(words) in (5, pose) else "polygon" if len(words) >= 7 and len(words) % 2 else None
+        if "," in line:
+            problems.append((number, f"commas in {line.strip()[:60]!r}: YOLO's columns are separated by spaces, not "
+                                     "commas, and decimals by a point"))
+            continue
         if kind is None:
             problems.append((number, f"{len(words)} columns: a line is `class x y w h`, or `class` and at least 3 "
                                      "points"))

@@ -1,5 +1,6 @@
 """The YAML of a dataset in YOLO's format, read as Ultralytics reads it, and what is wrong with it."""
 
+import errno
 import glob
 import os
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from coursekit.data.disk import shown
 from coursekit.runtime import CourseError
 
 SPLITS = ("train", "val", "test")
@@ -22,7 +24,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+        return shown(f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}")
 
 
 @dataclass
@@ -59,6 +61,9 @@ def load_yaml(path: str | Path) -> DatasetYaml:
         found.problems.append(Problem(found.file, mark.line + 1 if mark else None,
                                       f"not valid YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"))
         return found
+    except RecursionError:
+        found.wrong(None, "not valid YAML: brackets within brackets, too deep to be read")
+        return found
     except ValueError as error:  # an impossible date, say
         found.wrong(None, f"not valid YAML: {error}")
         return found
@@ -94,7 +99,7 @@ def _judge_names(found: DatasetYaml, data: dict) -> None:
         named = dict(enumerate(names)) if isinstance(names, list) else names
         try:
             found.names = {int(key): str(name) for key, name in named.items()}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # OverflowError: .inf
             found.wrong("names", f"the class numbers must be whole numbers, not {list(named)}")
             return
         if sorted(found.names) != list(range(len(named))):
@@ -131,13 +136,23 @@ def _judge_paths(found: DatasetYaml, data: dict) -> None:
         if not all(isinstance(v, str) for v in values):
             found.wrong(split, f"{split} must be a folder or file name, or a list of them, not {value!r}")
             continue
-        places = [Path(os.path.abspath(found.root / v)) for v in values]
+        places = [_place(found.root, v, alone=not isinstance(value, list)) for v in values]
         found.splits[split] = places
         for place in places:
             if not place.exists():
                 found.wrong(split, f"{split}: {place} does not exist")
             elif not inside(place, found.root):
                 found.wrong(split, f"{split}: {place} leaves the dataset folder {found.root}")
+
+
+def _place(root: Path, value: str, alone: bool) -> Path:
+    """Where a split lies. As Ultralytics reads it, `../train/images` of a YAML beside `train` (Roboflow writes it so)
+    means `train/images`, unless the former exists; not in a list."""
+    place = Path(os.path.abspath(root / value))
+    if alone and value.startswith("../") and not place.exists():
+        beside = Path(os.path.abspath(root / value[3:]))
+        return beside if beside.exists() else place
+    return place
 
 
 def inside(path: Path, root: Path) -> bool:
@@ -153,6 +168,8 @@ def listed_images(place: Path) -> list[tuple[Path, Path, int | None]]:
     if place.is_dir():
         names = glob.glob(os.path.join(glob.escape(str(place)), "**", "*.*"), recursive=True)
         return [(Path(n), Path(n), None) for n in sorted(names) if n.rpartition(".")[2].lower() in IMAGE_FORMATS]
+    if place.exists() and not place.is_file():  # a named pipe would be waited for without end
+        raise OSError(errno.EINVAL, "not a regular file", str(place))
     images = []
     for i, line in enumerate(place.read_text(encoding="utf-8-sig").splitlines(), 1):
         if line.strip() and line.rpartition(".")[2].lower().strip() in IMAGE_FORMATS:

@@ -60,7 +60,7 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views:
     positive = torch.arange(2 * n).roll(n)                                                      # i <-> i + N
     loss = -log_share[torch.arange(2 * n), positive].mean().item()
 
-    pictures = [to_rgb(pixels) for part in views or () for pixels in part]
+    pictures = [to_rgb(pixels) for part in (() if views is None else views) for pixels in part]
     if pictures and len(pictures) != 2 * n:
         raise ValueError(f"views are the pixels of z_a's and z_b's views, {2 * n} pictures, not {len(pictures)}.")
     fig, axes = plt.subplots(1, 2, figsize=(9.6 if pictures else 9.0, 4.1))

@@ -1,0 +1,117 @@
+"""YAMLs, labels and files that are odd: other programs write them, and none may stop or mislead the check."""
+
+import os
+
+import pytest
+from PIL import Image
+
+from coursekit.cli import main
+from coursekit.data.road_objects import build, check, from_coco, read
+from coursekit.runtime import CourseError
+
+GOOD = "0 0.5 0.5 0.2 0.3\n"
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A dataset as Roboflow lays it out, SPLIT/images and SPLIT/labels: the folder of its data.yaml."""
+    folder = tmp_path / "rf"
+    for i, split in enumerate(("train", "val")):
+        for kind in ("images", "labels"):
+            (folder / split / kind).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (i, i, i)).save(folder / split / "images" / "a.png")
+        (folder / split / "labels" / "a.txt").write_text(GOOD)
+    write(folder, "train: train/images\nval: val/images\nnc: 1\n")
+    return folder
+
+
+def write(folder, text: str) -> None:
+    (folder / "data.yaml").write_text(text)
+
+
+def problems(data) -> list[str]:
+    return [str(p).replace(f"{data}{os.sep}", "") for p in check(data / "data.yaml")]
+
+
+def test_roboflows_paths_are_read_as_ultralytics_reads_them(data):
+    from ultralytics.data.utils import check_det_dataset
+
+    write(data, "train: ../train/images\nval: ../val/images\nnc: 1\n")
+    assert problems(data) == [] and len(read(data / "data.yaml")) == 1
+    info = check_det_dataset(str(data / "data.yaml"), autodownload=False)
+    assert info["train"] == str((data / "train/images").resolve())
+    write(data, "train: ../train/images\nval: [../val/images]\nnc: 1\n")  # not in a list
+    assert len(problems(data)) == 1 and "does not exist" in problems(data)[0]
+    write(data, "train: ../train/images\nval: ../none/images\nnc: 1\n")
+    assert problems(data) == [f"data.yaml:2: val: {data.parent}/none/images does not exist"]
+    (data.parent / "val/images").mkdir(parents=True)  # what the words say comes first
+    write(data, "train: ../train/images\nval: ../val/images\nnc: 1\n")
+    assert any("leaves the dataset folder" in p for p in problems(data))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_not_waited_for(data):
+    os.mkfifo(data / "train/images/f.jpg")
+    (data / "train/labels/f.txt").write_text(GOOD)
+    os.mkfifo(data / "val/labels/b.txt")
+    Image.new("RGB", (32, 32), (9, 9, 9)).save(data / "val/images/b.png")
+    assert problems(data) == ["train/images/f.jpg: is not a regular file", "val/labels/b.txt: is not a regular file"]
+    with pytest.raises(CourseError, match="f.jpg is not a regular file"):
+        read(data / "data.yaml")
+    os.mkfifo(data / "list.txt")
+    write(data, "train: list.txt\nval: val/images\nnc: 1\n")
+    assert problems(data)[0].startswith("list.txt: neither a folder of images nor a list")
+    with pytest.raises(CourseError, match="list.txt is neither a folder of images nor a list"):
+        read(data / "data.yaml")
+
+
+@pytest.mark.parametrize("line", ["0,0.5,0.5,0.2,0.3", "0, 0.5, 0.5, 0.2, 0.3", "0 0,5 0,5 0,2 0,3"])
+def test_commas_are_named(data, line):
+    (data / "val/labels/a.txt").write_text(GOOD + line + "\n")
+    assert problems(data) == [f"val/labels/a.txt:2: commas in {line!r}: YOLO's columns are separated by spaces, not "
+                              "commas, and decimals by a point"]
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("train: train/images\nval: val/images\nnames:\n  .inf: a\n", ":3: the class numbers must be whole numbers"),
+    ("train: train/images\nval: val/images\nnc: 1\nx: " + "[" * 5000 + "]" * 5000, "not valid YAML: brackets within"),
+])
+def test_a_yaml_beyond_all_bounds_is_one_problem(data, text, wanted):
+    write(data, text)
+    found = problems(data)
+    assert len(found) == 1 and wanted in found[0]
+
+
+def test_a_name_that_is_no_text_can_be_printed(data, capsys):
+    image = os.path.join(os.fsencode(data), b"val", b"images", b"b\xff.png")
+    try:
+        with open(image, "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    assert main(["data", "check", str(data / "data.yaml")]) == 1
+    said = capsys.readouterr().out
+    said.encode("utf-8")  # what a strict stdout does
+    assert "b\\xff.png: the image is empty" in said and "b\\xff.txt is missing" in said
+    os.rename(data / "data.yaml", data / os.fsdecode(b"d\xff.yaml"))
+    os.unlink(image)
+    assert main(["data", "check", str(data / os.fsdecode(b"d\xff.yaml"))]) == 0
+    assert "d\\xff.yaml: no problems" in capsys.readouterr().out.encode("utf-8").decode()
+
+
+def test_a_folder_name_that_is_no_text_is_refused(tmp_path):
+    out = tmp_path / os.fsdecode(b"o\xff")
+    (tmp_path / "images").mkdir()
+    for make in (lambda: build(out, 1, 1, 1, 64), lambda: from_coco(tmp_path / "a.json", tmp_path / "images", out)):
+        with pytest.raises(CourseError, match=r"o\\xff is not valid UTF-8"):
+            make()
+    assert [p.name for p in tmp_path.iterdir()] == ["images"]
+
+
+def test_a_huge_image_is_said_to_be_huge(data, monkeypatch):
+    Image.new("RGB", (2000, 1500)).save(data / "val/images/a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
+    wanted = "a.png has 3 megapixels, more than the limit of 2: shrink it"
+    assert problems(data) == ["val/images/" + wanted.replace("a.png", "a.png: the image")]
+    with pytest.raises(CourseError, match=wanted):
+        read(data / "data.yaml", "val")
