@@ -37,7 +37,7 @@ def add_commands(verbs) -> None:
     detect.add_argument("--quiet", action="store_true", help="leave out what Ultralytics prints")
     detect.add_argument("--predict", nargs="+", metavar="PATH",
                         help="pictures or folders to detect in afterwards; drawn into the run's folder")
-    detect.add_argument("--conf", type=float, default=0.25, metavar="C", help="least confidence there (default: 0.25)")
+    detect.add_argument("--conf", type=float, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
 
     efficiency = verbs.add_parser(
@@ -100,6 +100,7 @@ def run_detect(args: argparse.Namespace) -> int:
     from coursekit.detection.validation import check_dataset
     from coursekit.detection.yolo12 import train
 
+    _check_predict(args)
     check_dataset(args.data)
     if not args.no_check and (problems := check(args.data)):
         listed = "\n".join(f"  {problem.file}{f':{problem.line}' if problem.line else ''}: {problem.message}"
@@ -118,17 +119,35 @@ def run_detect(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_predict(args: argparse.Namespace) -> None:
+    """What --predict will need, before hours of training: pictures that are there, and a confidence in [0, 1]."""
+    from coursekit.detection.predictions import check_pictures, check_share
+
+    if args.conf is not None:
+        check_share("conf (--conf)", args.conf)
+        if not args.predict:
+            raise CourseError("--conf is the least confidence of what --predict draws, and there is no --predict. Add "
+                              "--predict PATH, or leave --conf out.")
+    check_pictures(args.predict or [])
+
+
 def _predict(run, args: argparse.Namespace) -> None:
     from PIL import Image
 
-    from coursekit.detection.predictions import draw, predict
+    from coursekit.detection.predictions import draw, predict_each
 
-    folder = run.folder / "predictions"
+    folder, unreadable = run.folder / "predictions", []
     folder.mkdir()
-    for number, found in enumerate(predict(run, args.predict, conf=args.conf, imgsz=args.imgsz, device=args.device)):
+    conf = 0.25 if args.conf is None else args.conf
+    for number, found in enumerate(predict_each(run, args.predict, conf=conf, imgsz=args.imgsz, device=args.device,
+                                                unreadable=unreadable)):
         target = folder / f"{number:04d}_{Path(found.path).stem}.jpg"
         Image.fromarray(draw(found)).save(target, quality=92)
         print(f"{found} -> {target}")
+    if unreadable:
+        listed = "\n".join(f"  {error}" for error in unreadable)
+        raise CourseError(f"{len(unreadable)} picture(s) of --predict were left out:\n{listed}\nThe detector is "
+                          f"trained, and the other pictures are in {folder}.")
 
 
 def run_label_efficiency(args: argparse.Namespace) -> int:

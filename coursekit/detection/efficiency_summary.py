@@ -1,7 +1,9 @@
 """Reading the rows of a label-efficiency experiment: means, paired differences, a table."""
 
 import json
+import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +22,7 @@ class Arm(NamedTuple):
 ARMS = {"random": Arm(False, False), "ssl": Arm(True, False), "ssl_frozen_first": Arm(True, True)}
 BASELINE = "random"
 METRICS = ("map50_95", "map50")
+MEND = "Delete a damaged row and the same call trains it again; a damaged experiment.json needs another --out."
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,34 @@ class Summary:
                           for cell in self.cells], "experiment": self.experiment}
 
 
+def read_json(file: Path, keys: Iterable[str] = ()) -> dict:
+    """A JSON file's object. Raises CourseError, naming the file, where it is damaged or lacks one of the keys."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CourseError(f"{file} cannot be read as JSON: {error}. {MEND}") from error
+    lacking = list(keys) if not isinstance(content, dict) else [key for key in keys if key not in content]
+    if lacking or not isinstance(content, dict):
+        raise CourseError(f"{file} is damaged: it lacks {', '.join(lacking) or 'every entry'}. {MEND}")
+    return content
+
+
+def _row(file: Path) -> dict:
+    row = read_json(file, ("arm", "labels", "seed", *METRICS))
+    numbers = [row[key] for key in ("labels", "seed", *METRICS)]
+    if row["arm"] not in list(ARMS) or not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
+        raise CourseError(f"{file} is damaged: its arm is none of {', '.join(ARMS)}, or a number is none. {MEND}")
+    return row
+
+
+def finished_rows(out: str | Path) -> list[dict]:
+    """The finished runs of an experiment's folder, one dict each; none in a new one. Raises CourseError for damage."""
+    return [_row(file) for file in sorted(Path(out, "rows").glob("*.json"))]
+
+
 def read_rows(out: str | Path) -> list[dict]:
     """The finished runs of an experiment's folder, one dict each. Raises CourseError where there are none."""
-    rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(Path(out, "rows").glob("*.json"))]
+    rows = finished_rows(out)
     if not rows:
         raise CourseError(f"{out} holds no finished run of a label-efficiency experiment.")
     return rows
@@ -86,4 +114,4 @@ def summarise(out: str | Path) -> Summary:
         seeds = tuple(sorted(runs))
         cells.append(Cell(arm, labels, seeds, {m: tuple(runs[s][m] for s in seeds) for m in METRICS}, differences))
     file = Path(out, "experiment.json")
-    return Summary(tuple(cells), json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {})
+    return Summary(tuple(cells), read_json(file) if file.is_file() else {})

@@ -30,10 +30,12 @@ import yaml
 
 import coursekit
 from coursekit import runtime
-from coursekit.detection.efficiency_summary import ARMS, Summary, summarise
-from coursekit.detection.transfer import read_backbone
-from coursekit.detection.validation import check_dataset, dataset_images, read_dataset
-from coursekit.detection.yolo12 import train
+from coursekit.detection.efficiency_summary import ARMS, Summary, finished_rows, read_json, summarise
+from coursekit.detection.settings import check_device, check_numbers, check_seed
+from coursekit.detection.transfer import check_fit, read_backbone
+from coursekit.detection.validation import check_dataset, check_image_size, dataset_images, read_dataset
+from coursekit.detection.yolo12 import OPTIMIZERS, train
+from coursekit.detection.yolo_backbone import check_size, new_detector
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 
@@ -84,6 +86,7 @@ def run_experiment(
     Raises CourseError for a folder that holds another experiment and for data or a backbone that does not fit.
     """
     settings, out = settings or Settings(), Path(out).expanduser()
+    _check_settings(settings, seeds, device)
     source = check_dataset(data, settings.split)
     images = dataset_images(source, "train")
     counts = _label_counts(labels, len(images))
@@ -92,11 +95,15 @@ def run_experiment(
         raise CourseError(f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}. Give at least one of them, "
                           "and at least one seed.")
     encoders = _backbones(backbone, len(seeds))
+    if any(ARMS[arm].pretrained for arm in arms):
+        for encoder in encoders:
+            check_fit(new_detector(settings.size), encoder)  # else the random arm would train first, and in vain
     epoch_steps = max(math.ceil(max(counts) / settings.batch), settings.steps // 20, 1)
     epochs = max(2, math.ceil(settings.steps / epoch_steps))
     _claim(out, {"settings": dataclasses.asdict(settings), "epochs": epochs, "epoch_steps": epoch_steps,
                  "data": {"name": source.parent.name, **_fingerprint(images)},
                  "backbones": [_digest(encoder) for encoder in encoders], "device": device or runtime.device()})
+    finished_rows(out)  # a damaged one is told now, not after the missing ones have trained
     todo = [(n, position, arm) for position in range(len(seeds)) for n in counts for arm in arms]
     for done, (n, position, arm) in enumerate(todo, 1):
         seed = seeds[position]
@@ -134,9 +141,24 @@ def steps_of(settings: Settings, data: str | Path, labels: Sequence[float], epoc
     return dataclasses.replace(settings, steps=epochs * math.ceil(most / settings.batch))
 
 
+def _check_settings(settings: Settings, seeds: Sequence[int], device: str | None) -> None:
+    """What `train` would refuse in the first run, before there is an experiment. Raises CourseError."""
+    check_size(settings.size)
+    check_image_size(settings.imgsz)
+    for seed in seeds:
+        check_seed(seed)
+    check_numbers(lr0=settings.lr0, unfreeze_lr_factor=settings.unfreeze_lr_factor,
+                  weight_decay=settings.weight_decay, seed=0, batch=settings.batch)
+    if settings.optimizer not in OPTIMIZERS:
+        raise CourseError(f"optimizer is {settings.optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}.")
+    check_device(device)
+
+
 def _label_counts(labels: Sequence[float], available: int) -> list[int]:
     counts = []
     for wanted in labels:
+        if not math.isfinite(wanted):
+            raise CourseError(f"{wanted} is no number of labels. Give a whole number, or a share from above 0 to 1.0.")
         share = isinstance(wanted, float) and 0 < wanted <= 1
         n = max(1, round(wanted * available)) if share else int(wanted)
         if n < 1 or n != wanted and not share:
@@ -193,7 +215,7 @@ def _claim(out: Path, experiment: dict) -> None:
     """Make `out` the folder of this experiment, or make sure that it is."""
     file = out / "experiment.json"
     if file.exists():
-        recorded = json.loads(file.read_text(encoding="utf-8"))
+        recorded = read_json(file)
         changed = [key for key in experiment if recorded.get(key) != json.loads(json.dumps(experiment[key]))]
         if changed:
             raise CourseError(f"{out} holds another experiment: {', '.join(changed)} differ from what {file.name} "

@@ -39,13 +39,27 @@ def import_detector(path: Path) -> nn.Module:
     """
     from ultralytics.nn.tasks import DetectionModel
 
-    state, told = read_safetensors(path, "detector")
-    if not isinstance(told, dict) or told.get("size") not in SIZES or not told.get("names") or not told.get("imgsz"):
-        raise CourseError(f"{path} holds no detector: its header names no size, classes and image size. An encoder's file goes to "
-                          "`load_backbone`; a detector's comes from `export_detector`.")
+    state, told = _read(path)
+    if not _complete(told):
+        raise CourseError(f"{path} holds no detector: its header names no size, classes and image size. An encoder's "
+                          "file goes to `load_backbone` (--backbone); a detector's comes from `export_detector`.")
     with session():
         detector = DetectionModel(f"yolo12{told['size']}.yaml", nc=len(told["names"]), verbose=False)
     fit_state(detector, state, str(path))
     detector.names = dict(enumerate(told["names"]))
     detector.task, detector.args = "detect", {"imgsz": told["imgsz"]}  # as Ultralytics' own checkpoints tell it
     return detector.float().eval()
+
+
+def _read(path: Path) -> tuple[dict, object]:
+    try:
+        return read_safetensors(path, "detector")
+    except (AttributeError, LookupError, RuntimeError, TypeError) as error:  # a header lacks a key, ...
+        raise CourseError(f"{path} cannot be read as safetensors: {type(error).__name__}: {error}. "
+                          "Fetch or export it again.") from error
+
+
+def _complete(told) -> bool:
+    """Does a header tell what the network is built from, in the types that `export_detector` writes?"""
+    return (isinstance(told, dict) and told.get("size") in SIZES and isinstance(told.get("imgsz"), int)
+            and told["imgsz"] > 0 and isinstance(told.get("names"), list) and bool(told["names"]))

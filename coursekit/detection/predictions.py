@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from coursekit.data.decode import find_images, read_rgb
+from coursekit.data.decode import find_images, open_image, read_rgb
+from coursekit.detection.settings import device_name
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.validation import check_image_size
 from coursekit.detection.weights import load_detector
-from coursekit.detection.yolo12 import DetectionRun, device_name
+from coursekit.detection.yolo12 import DetectionRun
 from coursekit.runtime import CourseError
 
 CHUNK = 16  # images that go through the network together
@@ -57,40 +58,74 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
     confident ones.
     Raises CourseError for weights that are none and for pictures that cannot be read.
     """
+    return list(predict_each(weights, source, conf, iou, imgsz, device, max_det))
+
+
+def predict_each(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7,
+                 imgsz: int | None = None, device: str | None = None, max_det: int = 300,
+                 unreadable: list[CourseError] | None = None) -> Iterator[Detections]:
+    """As `predict`, one picture after the other, so that a large folder is never in memory as a whole.
+
+    unreadable: a list for the errors of picture files that cannot be read; without it the first one is raised.
+    """
     from ultralytics.models.yolo.detect import DetectionPredictor
 
     if imgsz is not None:
         check_image_size(imgsz)
-    for name, value in (("conf", conf), ("iou", iou)):
-        if not 0 <= value <= 1:
-            raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
+    check_share("conf", conf)
+    check_share("iou", iou)
     if max_det < 1:
         raise CourseError(f"max_det is {max_det}: ask for at least one box in a picture.")
     path = weights.best if isinstance(weights, DetectionRun) else weights
     detector = load_detector(path)  # refuses what is no detector, with a reason
     imgsz = imgsz or detector.args["imgsz"]
-    pictures = _pictures(source)
-    found = []
+    pictures = _pictures(source, unreadable)
     with session():
         predictor = DetectionPredictor(overrides={
             "conf": conf, "iou": iou, "imgsz": imgsz, "max_det": max_det, "device": device_name(device), "batch": CHUNK,
             "mode": "predict", "save": False, "verbose": False})
         predictor.setup_model(detector, verbose=False)
-        while chunk := list(islice(pictures, CHUNK)):
-            bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
+    while chunk := list(islice(pictures, CHUNK)):
+        bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
+        with session():  # not around the yield: what the caller does in between is none of Ultralytics' business
             results = predictor(bgr)
-            for (image, origin), result in zip(chunk, results, strict=True):
-                boxes = result.boxes.cpu().numpy()
-                found.append(Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),
-                                        boxes.conf.astype(np.float32), tuple(result.names.values()), origin))
-    return found
+        for (image, origin), result in zip(chunk, results, strict=True):
+            boxes = result.boxes.cpu().numpy()
+            yield Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),
+                             boxes.conf.astype(np.float32), tuple(result.names.values()), origin)
 
 
-def _pictures(source) -> Iterator[tuple[np.ndarray, Path | None]]:
+def check_share(name: str, value: float) -> None:
+    """Raises CourseError unless the value is a number in [0, 1]."""
+    if not 0 <= value <= 1:  # nan is refused here as well
+        raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
+
+
+def check_pictures(paths: Sequence[str | Path]) -> None:
+    """Raises CourseError for a file that is no picture, and for a folder without any. Nothing is decoded."""
+    for path in (Path(path).expanduser() for path in paths):
+        if path.is_dir():
+            find_images(path)
+            continue
+        try:
+            open_image(path).close()
+        except Exception as error:  # damaged headers raise anything; whatever it is, this file is the cause
+            reason = getattr(error, "strerror", None) or "it is no picture"
+            raise CourseError(f"Cannot detect in {path}: {reason}. Name a picture or a folder of pictures.") from error
+
+
+def _pictures(source, unreadable: list[CourseError] | None) -> Iterator[tuple[np.ndarray, Path | None]]:
     if isinstance(source, (str, Path)):
         path = Path(source).expanduser()
         for file in find_images(path) if path.is_dir() else [path]:
-            yield read_rgb(file), file
+            try:
+                image = read_rgb(file)
+            except CourseError as error:
+                if unreadable is None:
+                    raise
+                unreadable.append(error)
+            else:
+                yield image, file
     elif isinstance(source, Tensor):
         for image in source if source.ndim == 4 else [source]:
             yield _checked(image.detach().cpu().permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()), None
@@ -99,7 +134,7 @@ def _pictures(source) -> Iterator[tuple[np.ndarray, Path | None]]:
             yield _checked(image), None
     elif isinstance(source, Sequence):
         for one in source:
-            yield from _pictures(one)
+            yield from _pictures(one, unreadable)
     else:
         raise CourseError(f"Cannot detect in a {type(source).__name__}: give a file, a folder, an array or a tensor.")
 

@@ -7,6 +7,7 @@ Importing this module switches off, for this process only and without writing to
 - the network while importing: YOLO_OFFLINE holds during the import, so the package does not look up two DNS servers.
   After it the variable is as before (on, under COURSEKIT_OFFLINE): somebody online may still ask for yolo12n.pt;
 - the Arial download: labels are drawn with DejaVu Sans, which comes with matplotlib and looks the same everywhere;
+- its "repair" of photographs: a JPEG that does not end in its end marker would be encoded anew over the user's file;
 - the weights that the mixed-precision check on a GPU would fetch: the model to be trained is compared with itself;
 - one CPU thread: the import exports OMP_NUM_THREADS=1, and `select_device("cpu")` sets cores - 1, which may be 1;
 - pickles that run code: ULTRALYTICS_SAFE_LOAD=true, so that checkpoints load with `weights_only=True`;
@@ -21,7 +22,9 @@ import functools
 import logging
 import os
 import re
+import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +73,7 @@ def _import_quietly() -> None:
     logger, hide = logging.getLogger("ultralytics"), lambda record: False
     logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine: no lesson's output
     try:
+        import ultralytics.data.utils
         import ultralytics.utils.checks
         import ultralytics.utils.torch_utils  # noqa: F401
     finally:
@@ -115,6 +119,32 @@ def _local_font(check_font: Callable) -> Callable:
     return lambda font="Arial.ttf": matplotlib.font_manager.findfont("DejaVu Sans")
 
 
+def _check_of_a_copy(check_image: Callable) -> Callable:
+    """Ultralytics saves its version of a JPEG without an end marker at its end over the file: give it a copy for that.
+
+    Phones append data after the marker, and every decoder reads such a file. One that is cut off is refused as before.
+    """
+
+    def check(im_file: str) -> tuple[str, tuple[int, int]]:
+        if not _would_be_rewritten(im_file):
+            return check_image(im_file)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "image" + Path(im_file).suffix)
+            shutil.copyfile(im_file, copy)
+            shape = check_image(str(copy))[1]
+        return f"{im_file}: JPEG without an end marker at its end, used as it is", shape
+
+    return check
+
+
+def _would_be_rewritten(im_file: str) -> bool:
+    with open(im_file, "rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return False
+        file.seek(-2, os.SEEK_END)
+        return file.read() != b"\xff\xd9"
+
+
 def _own_amp_check(check_amp: Callable) -> Callable:
     """Does half precision work here? Ultralytics asks a downloaded yolo26n.pt; the model at hand can answer as well."""
 
@@ -142,7 +172,8 @@ def _boxes(output) -> torch.Tensor:
 
 
 def _switch_off() -> None:
-    """Analytics, installs, downloads and thread counts."""
+    """Analytics, installs, downloads, thread counts and rewritten photographs."""
+    from ultralytics.data import utils as data_utils
     from ultralytics.utils import checks, torch_utils
     from ultralytics.utils.events import events
 
@@ -153,6 +184,7 @@ def _switch_off() -> None:
     _replace(torch_utils, "select_device", _keeping_threads)
     _replace(checks, "check_font", _local_font)
     _replace(checks, "check_amp", _own_amp_check)
+    _replace(data_utils, "check_image", _check_of_a_copy)
     events.enabled = False
 
 

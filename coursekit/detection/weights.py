@@ -1,6 +1,6 @@
 """Which weights a detector starts from, and checkpoints that are refused with a reason."""
 
-import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from coursekit.detection.portable import import_detector
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.yolo_backbone import check_size
 from coursekit.runtime import CourseError
+
+# How Ultralytics' messages go on after the reason: "... or run a command with an official Ultralytics model, i.e. ..."
+ADVICE = re.compile(r",?\s*(?:or )?(?:use an official|run a command with an official)", re.IGNORECASE)
 
 
 def _places(name: str) -> Iterator[Path]:
@@ -43,7 +46,7 @@ def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str
         return path, f"starts from {name}, trained on COCO by Ultralytics, downloaded to {path}"
     if weights == "pt":
         raise CourseError(f"{name} is not at hand and {problem}. Put the file into {runtime.home() / 'weights'}, "
-                          "or start from random weights with weights='yaml'.")
+                          "or start from random weights: weights='yaml' (--weights yaml).")
     return None, f"starts from yolo12{size}.yaml: random weights, because {name} is not at hand and {problem}"
 
 
@@ -100,10 +103,16 @@ def load_detector(weights: str | Path) -> nn.Module:
     try:
         with session():
             model = load_checkpoint(path)[0]
-    except (TypeError, AttributeError, KeyError, RuntimeError, EOFError, ValueError, ImportError, OSError,
-            pickle.UnpicklingError) as error:
-        reason = (str(error).replace("ERROR ❌️ ", "").strip() or type(error).__name__).splitlines()[0]
-        raise CourseError(f"{wrong}: {reason} Name the best.pt or last.pt that Ultralytics wrote.") from error
+    except Exception as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
+        raise CourseError(f"{wrong}: {_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
     if not isinstance(model, DetectionModel) or getattr(model, "task", "detect") != "detect":
         raise CourseError(f"{wrong}: it holds a {type(model).__name__} for the task {getattr(model, 'task', '?')!r}.")
     return model
+
+
+def _reason(error: Exception) -> str:
+    """One sentence of an error out of Ultralytics or torch, without Ultralytics' advice to run a model of its own."""
+    text = (str(error).replace("ERROR ❌️ ", "").strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, (LookupError, UnicodeError)):
+        return f"it is damaged or another kind of file ({type(error).__name__})."  # their texts are bare keys and bytes
+    return ADVICE.split(text)[0].strip() or f"it is damaged or another kind of file ({type(error).__name__})."

@@ -5,14 +5,18 @@ trains (`YOLO("x.yaml").train()` would build a fresh one), learning rates are th
 `optimizer=auto` Ultralytics ignores lr0), nothing is overwritten, and nothing is downloaded without being named.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import cv2
 from torch import nn
 
 from coursekit import runtime
+from coursekit.detection.settings import check_device, check_numbers
 from coursekit.detection.transfer import TransferReport, check_fit, load_backbone, read_backbone
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.validation import Metrics, check_dataset, check_image_size, metrics_of
@@ -22,6 +26,10 @@ from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 
 OPTIMIZERS = ("SGD", "AdamW", "Adam", "RMSProp")
+SETTING_ERRORS = (RuntimeError, SyntaxError, TypeError, ValueError)
+# A dataset without usable images or labels, a last batch of one image, too little memory, OpenCV at its limits
+TRAINING_ERRORS = (AssertionError, MemoryError, OSError, RuntimeError, ValueError, cv2.error)
+COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -89,11 +97,13 @@ def train(
     events, {"on_fit_epoch_end": f}, called with its trainer. settings: anything else that Ultralytics' train takes
     (mosaic=0, warmup_epochs=1, ...).
 
-    Raises CourseError for a dataset, a backbone, weights or a setting that does not fit.
+    Raises CourseError for a dataset, a backbone, weights or a setting that does not fit, before anything is written,
+    and where Ultralytics itself stops. What a callback raises comes out as it is.
     """
     check_size(size)
     check_image_size(imgsz)
-    yaml, device = check_dataset(data), device_name(device)
+    check_numbers(lr0=lr0, unfreeze_lr_factor=unfreeze_lr_factor, weight_decay=weight_decay, seed=seed, batch=batch)
+    yaml, device = check_dataset(data), check_device(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
     if optimizer not in OPTIMIZERS:
         raise CourseError(f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
@@ -101,6 +111,7 @@ def train(
     if backbone is not None:
         backbone = read_backbone(backbone)
         check_fit(new_detector(size), backbone)  # before a folder is made for the run
+    _check_names(settings)
     path, start = starting_weights(size, weights)
     detector = load_detector(path) if path else None
     start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
@@ -120,7 +131,7 @@ def train(
             report = load_backbone(model, backbone)
         return model
 
-    with session(quiet=not verbose):
+    with session(quiet=not verbose), _no_empty_folder(folder):
         prepare, lr, frozen = fresh, lr0, None
         if frozen_epochs:
             frozen = folder / "stage1_frozen" if frozen_epochs < epochs else folder
@@ -149,15 +160,65 @@ def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides)
 
     try:
         trainer = CourseDetectionTrainer(overrides={**overrides, "save_dir": str(folder), "exist_ok": True})
-    except (RuntimeError, SyntaxError, TypeError, ValueError) as error:
+    except SETTING_ERRORS as error:
         reason = str(error).strip() or type(error).__name__
         raise CourseError(f"Ultralytics does not take these settings: {reason}") from error
+    theirs: list[Exception] = []
     for event, function in (callbacks or {}).items():
-        trainer.add_callback(event, function)
+        trainer.add_callback(event, _noting(function, theirs))
     # Given a module, Ultralytics trains that very module; given a name it would build its own and drop what was loaded
     trainer.model = prepare(trainer)
-    trainer.train()
+    try:
+        trainer.train()
+    except TRAINING_ERRORS as error:
+        if any(error is one for one in theirs):  # a callback's own error is its author's to see
+            raise
+        raise CourseError(f"Ultralytics stopped training: {_summary(error)} `coursekit data check` lists what is "
+                          "wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs less memory."
+                          ) from error
     return trainer
+
+
+def _noting(function: Callable, errors: list[Exception]) -> Callable:
+    """A callback that behaves the same, and whose errors are put on record."""
+    def call(trainer):
+        try:
+            return function(trainer)
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    return call
+
+
+def _summary(error: Exception) -> str:
+    """What is wrong and the first reason, as a sentence, without colours and the address of Ultralytics' pages."""
+    plain = COLOUR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
+    lines = [line.split("See http")[0].strip() for line in plain.splitlines() if not line.startswith("http")]
+    text = " ".join([line for line in lines if line][:2]) or type(error).__name__
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _check_names(settings: dict) -> None:
+    """Raises CourseError for a setting that Ultralytics does not know, or of another type, before a folder is made."""
+    from ultralytics.cfg import get_cfg
+
+    try:
+        with session():
+            get_cfg(overrides=settings)
+    except SETTING_ERRORS as error:
+        raise CourseError(f"Ultralytics does not take these settings: {str(error).strip()}") from error
+
+
+@contextlib.contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """Where the training fails before it has written anything, the run's folder goes as well."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # it holds something
+            folder.rmdir()
+        raise
 
 
 def _split_epochs(epochs: int, freeze_epochs: int | None, has_backbone: bool) -> int:
@@ -175,22 +236,23 @@ def _claim(project: Path, name: str) -> Path:
     for attempt in count(1):
         folder = project.expanduser() / (name if attempt == 1 else f"{name}{attempt}")
         try:
-            folder.mkdir(parents=True)
+            # Made first: of a project that is a file or a link to nowhere, mkdir says FileExistsError as well
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _no_folder(folder, error) from error
+        try:
+            folder.mkdir()
         except FileExistsError:
             continue
         except OSError as error:
-            raise CourseError(f"Cannot make the run folder {folder}: {error.strerror}. "
-                              "Choose another project.") from error
+            raise _no_folder(folder, error) from error
         print(f"results go to {folder}" + (f" ({name} exists already)" if attempt > 1 else ""))
         return folder.resolve()
 
 
-def device_name(device: str | None) -> str:
-    """A device as Ultralytics names it; without one, the first that works. Raises CourseError for several at once."""
-    device = str(device if device is not None else runtime.device())
-    if "," in device:
-        raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")
-    return {"cuda": "0", "cuda:0": "0"}.get(device, device)
+def _no_folder(folder: Path, error: OSError) -> CourseError:
+    reason = "a file or a broken link is in the way" if isinstance(error, FileExistsError) else error.strerror
+    return CourseError(f"Cannot make the run folder {folder}: {reason}. Choose another project (--project).")
 
 
 def _workers(device: str) -> int:
