@@ -19,7 +19,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("runtime", "data", "views", "models", "methods", "training", "evaluation", "detection", "recipes", "figures",
-         "exercises", "widgets", "publishing", "doctor", "commands", "cli")
+         "widgets", "exercises", "publishing", "doctor", "commands", "cli")
 FILES = sorted((ROOT / "coursekit").rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 TESTS = sorted((ROOT / "tests").rglob("*.py"))

@@ -2,15 +2,14 @@
 
 from IPython.display import Markdown, display
 
-from coursekit.exercises.catalog import quiz
 from coursekit.widgets.explorer import WIDGET, ipywidgets
 
 
 class QuizWidget:
-    """The questions of a lesson with choices to click, shown as a cell's last line. replies: the HTML below each."""
+    """The questions of a quiz with choices to click, shown as a cell's last line. replies: the HTML below each."""
 
-    def __init__(self, lesson: str):
-        self.quiz = quiz(lesson)
+    def __init__(self, quiz):
+        self.quiz = quiz
         self.choices, self.replies = [], []
         self.widget = self._build() if ipywidgets else None
 
@@ -40,6 +39,7 @@ class QuizWidget:
         display({WIDGET: view, "text/markdown": self.quiz._repr_markdown_(), "text/plain": repr(self.quiz)}, raw=True)
 
 
-def quiz_widget(lesson: str) -> QuizWidget:
-    """The quiz of a lesson, "03", to click. Raises CourseError where the lesson has none."""
-    return QuizWidget(lesson)
+def quiz_widget(quiz) -> QuizWidget:
+    """A quiz to click: quiz_widget(exercises.quiz("03")). quiz: a `coursekit.exercises.quizzes.Quiz`, handed in because
+    widgets stand below exercises."""
+    return QuizWidget(quiz)

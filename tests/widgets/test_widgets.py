@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from coursekit import exercises
 from coursekit.figures.images import to_rgb
 from coursekit.methods.simclr import info_nce
 from coursekit.runtime import CourseError
@@ -162,7 +163,7 @@ def test_without_ipywidgets_there_is_a_picture_and_one_friendly_line(monkeypatch
 
 
 def test_a_quiz_answers_every_click():
-    quiz = quiz_widget("03")
+    quiz = quiz_widget(exercises.quiz("03"))
     quiz.choices[0].value = "c"
     assert quiz.replies[0].value.count("✘ Question 1")
     quiz.choices[0].value = "b"
@@ -176,7 +177,7 @@ def test_a_quiz_without_ipywidgets_is_text(monkeypatch, capsys):
     outputs = []
     monkeypatch.setattr(module, "ipywidgets", None)
     monkeypatch.setattr(module, "display", outputs.append)
-    quiz_widget("03")._ipython_display_()
+    quiz_widget(exercises.quiz("03"))._ipython_display_()
     assert outputs[0].data.count("**Question") == 3
     assert 'answer("03", 1, "a")' in capsys.readouterr().out
 
