@@ -37,6 +37,8 @@ VERBS = {
                      "coursekit evaluate runs/ssl"),
     "detect": Verb("coursekit.detection.commands", "fine-tune YOLO12 from a pretrained backbone",
                    "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100"),
+    "predict": Verb("coursekit.detection.commands", "draw what a trained detector finds in pictures",
+                    "coursekit predict cv_course_runs/yolo12n_objects photos --out found"),
     "label-efficiency": Verb("coursekit.detection.commands", "does pretraining pay at few labels?",
                              "coursekit label-efficiency --data road_objects/road_objects.yaml --backbone runs/ssl "
                              "--labels 32 --out runs/few_labels"),

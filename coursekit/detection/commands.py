@@ -1,4 +1,4 @@
-"""The verbs `detect` and `label-efficiency` of the command line. torch and Ultralytics are imported when one runs."""
+"""The verbs `detect`, `predict` and `label-efficiency` of the command line. torch and Ultralytics are imported when one runs."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from coursekit.runtime import CourseError
 
 
 def add_commands(verbs) -> None:
-    """Add the two verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
     detect = verbs.add_parser(
         "detect", help="fine-tune YOLO12 from a pretrained backbone",
         description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone, layers 0 to 8 start from a "
@@ -39,6 +39,18 @@ def add_commands(verbs) -> None:
                         help="pictures or folders to detect in afterwards; drawn into the run's folder")
     detect.add_argument("--conf", type=float, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
+
+    predict = verbs.add_parser(
+        "predict", help="draw what a trained detector finds in pictures",
+        description="Detect in pictures with the detector of a run, and write each picture with its boxes into a new folder.",
+        epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found")
+    predict.add_argument("weights", metavar="RUN", help="folder of a run of `coursekit detect`, a .pt or a .safetensors file")
+    predict.add_argument("pictures", nargs="+", metavar="PATH", help="pictures, or folders of them")
+    predict.add_argument("--out", default="predictions", metavar="DIR", help="a new folder (default: predictions)")
+    predict.add_argument("--conf", type=float, default=0.25, metavar="C", help="least confidence (default: 0.25)")
+    predict.add_argument("--imgsz", type=_count, metavar="PX", help="side of the images (default: as it was trained)")
+    predict.add_argument("--device", metavar="NAME", help="cpu, cuda, mps or a GPU's number (default: the best there is)")
+    predict.set_defaults(run=run_predict)
 
     efficiency = verbs.add_parser(
         "label-efficiency", help="does pretraining pay at few labels?",
@@ -115,7 +127,19 @@ def run_detect(args: argparse.Namespace) -> int:
           + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items()))
     print(f"weights: {run.best}")
     if args.predict:
-        _predict(run, args)
+        _predict(run, args.predict, run.folder / "predictions", 0.25 if args.conf is None else args.conf, args.imgsz, args.device)
+    return 0
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """coursekit predict: check everything, then draw one picture after the other."""
+    from coursekit.detection.predictions import check_pictures, check_share
+    from coursekit.detection.weights import load_detector
+
+    check_share("conf (--conf)", args.conf)
+    check_pictures(args.pictures)
+    load_detector(args.weights)
+    _predict(args.weights, args.pictures, Path(args.out), args.conf, args.imgsz, args.device)
     return 0
 
 
@@ -131,23 +155,24 @@ def _check_predict(args: argparse.Namespace) -> None:
     check_pictures(args.predict or [])
 
 
-def _predict(run, args: argparse.Namespace) -> None:
+def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int | None, device: str | None) -> None:
+    """Draw into `folder`, which must be new: nothing in it is overwritten."""
     from PIL import Image
 
     from coursekit.detection.predictions import draw, predict_each
 
-    folder, unreadable = run.folder / "predictions", []
-    folder.mkdir()
-    conf = 0.25 if args.conf is None else args.conf
-    for number, found in enumerate(predict_each(run, args.predict, conf=conf, imgsz=args.imgsz, device=args.device,
-                                                unreadable=unreadable)):
+    unreadable: list[CourseError] = []
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise CourseError(f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out.") from error
+    for number, found in enumerate(predict_each(weights, pictures, conf=conf, imgsz=imgsz, device=device, unreadable=unreadable)):
         target = folder / f"{number:04d}_{Path(found.path).stem}.jpg"
         Image.fromarray(draw(found)).save(target, quality=92)
         print(f"{found} -> {target}")
     if unreadable:
         listed = "\n".join(f"  {error}" for error in unreadable)
-        raise CourseError(f"{len(unreadable)} picture(s) of --predict were left out:\n{listed}\nThe detector is "
-                          f"trained, and the other pictures are in {folder}.")
+        raise CourseError(f"{len(unreadable)} picture(s) were left out:\n{listed}\nThe other pictures are in {folder}.")
 
 
 def run_label_efficiency(args: argparse.Namespace) -> int:

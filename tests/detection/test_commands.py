@@ -7,6 +7,7 @@ import sys
 import pytest
 from safetensors.torch import save_file
 
+from coursekit import runtime
 from coursekit.cli import main
 
 
@@ -72,3 +73,23 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
             "print({'torch', 'ultralytics'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_predict_draws_into_a_new_folder_and_overwrites_nothing(dataset, tmp_path, network_attempts, capsys):
+    weights = str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors"))
+    pictures, out = str(dataset.parent / "images" / "val"), tmp_path / "new" / "found"
+    words = ["predict", weights, pictures, "--out", str(out), "--imgsz", "64", "--device", "cpu"]
+    assert main(words) == 0
+    assert len(list(out.glob("*.jpg"))) == len(list((dataset.parent / "images" / "val").iterdir())) and network_attempts == []
+    before = {file: file.read_bytes() for file in out.iterdir()}
+    capsys.readouterr()
+    assert main(words) == 1 and "Name a new one with --out" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in out.iterdir()} == before
+
+
+@pytest.mark.parametrize(("change", "message"), [({1: "nowhere"}, "nowhere"), ({2: "nowhere"}, "nowhere"), ({4: "7"}, "conf")])
+def test_predict_refuses_before_a_folder_is_made(dataset, tmp_path, capsys, change, message):
+    words = ["predict", str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")),
+             str(dataset.parent / "images" / "val"), "--conf", "0.5", "--out", str(tmp_path / "found")]
+    assert main([change.get(k, word) for k, word in enumerate(words)]) == 1
+    assert message in capsys.readouterr().err and not (tmp_path / "found").exists()
