@@ -46,6 +46,7 @@ def extract(archive: str | Path, to: str | Path, only: Collection[str] | None = 
             if to.exists():
                 to.rmdir()
             os.replace(inside, to)
+    # what zipfile raises for a compression that it does not know, and for an encrypted member: the last two
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise CourseError(f"{archive} is damaged or no archive that can be read ({error}). "
                           "Delete it and fetch it again.") from error

@@ -58,6 +58,7 @@ def check_device(device: str | None) -> str:
         with session():
             chosen = select_device(name, verbose=False)
             torch.empty(1, device=chosen)
+    # Ultralytics: ValueError; torch, of a device that it was built without or cannot reach: the other three
     except (AssertionError, NotImplementedError, RuntimeError, ValueError) as error:
         # select_device writes the name that it refuses into the environment, which would hide the GPUs from all else
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
