@@ -29,24 +29,44 @@ class Verb(NamedTuple):
 
 VERBS = {
     "doctor": Verb("coursekit.commands", "is this machine ready, and how to mend what is not", "coursekit doctor"),
-    "data": Verb("coursekit.data.commands", "make, import and check datasets",
-                 "coursekit data road-objects --out road_objects"),
-    "pretrain": Verb("coursekit.commands", "train an encoder without labels",
-                     "coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl"),
-    "evaluate": Verb("coursekit.commands", "judge a trained encoder: k-NN and linear probe",
-                     "coursekit evaluate runs/ssl"),
-    "detect": Verb("coursekit.detection.commands", "fine-tune YOLO12 from a pretrained backbone",
-                   "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100"),
-    "predict": Verb("coursekit.detection.commands", "draw what a trained detector finds in pictures",
-                    "coursekit predict cv_course_runs/yolo12n_objects photos --out found"),
-    "label-efficiency": Verb("coursekit.detection.commands", "does pretraining pay at few labels?",
-                             "coursekit label-efficiency --data road_objects/road_objects.yaml --backbone runs/ssl "
-                             "--labels 32 --out runs/few_labels"),
-    "recipes": Verb("coursekit.commands", "make the weights and results that ship with the course",
-                    "coursekit recipes lesson-encoder"),
+    "data": Verb(
+        "coursekit.data.commands", "make, import and check datasets", "coursekit data road-objects --out road_objects"
+    ),
+    "pretrain": Verb(
+        "coursekit.commands",
+        "train an encoder without labels",
+        "coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl",
+    ),
+    "evaluate": Verb(
+        "coursekit.commands", "judge a trained encoder: k-NN and linear probe", "coursekit evaluate runs/ssl"
+    ),
+    "detect": Verb(
+        "coursekit.detection.commands",
+        "fine-tune YOLO12 from a pretrained backbone",
+        "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100",
+    ),
+    "predict": Verb(
+        "coursekit.detection.commands",
+        "draw what a trained detector finds in pictures",
+        "coursekit predict cv_course_runs/yolo12n_objects photos --out found",
+    ),
+    "label-efficiency": Verb(
+        "coursekit.detection.commands",
+        "does pretraining pay at few labels?",
+        "coursekit label-efficiency --data road_objects/road_objects.yaml --backbone runs/ssl "
+        "--labels 32 --out runs/few_labels",
+    ),
+    "recipes": Verb(
+        "coursekit.commands",
+        "make the weights and results that ship with the course",
+        "coursekit recipes lesson-encoder",
+    ),
     "lessons": Verb("coursekit.publishing.commands", "run, check and present the lessons", "coursekit lessons run 03"),
-    "publish": Verb("coursekit.publishing.commands", "stamp the address of your copy into badges and setup cells",
-                    "coursekit publish ada/seeing-without-labels"),
+    "publish": Verb(
+        "coursekit.publishing.commands",
+        "stamp the address of your copy into badges and setup cells",
+        "coursekit publish ada/seeing-without-labels",
+    ),
 }
 BUG = "coursekit: this is a bug in coursekit, not a mistake of yours. Please report it with what follows."
 INTERRUPTED, BROKEN_PIPE, INTERNAL = 130, 141, 70
@@ -82,8 +102,10 @@ class Strict(argparse.ArgumentParser):
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The parser of one verb with its arguments; without one, of all verbs by name, which is all that help needs."""
     parser = argparse.ArgumentParser(
-        prog="coursekit", description="Seeing Without Labels: self-supervised learning for object detection.",
-        epilog="coursekit VERB --help explains a verb. --traceback, anywhere, shows where an error came from.")
+        prog="coursekit",
+        description="Seeing Without Labels: self-supervised learning for object detection.",
+        epilog="coursekit VERB --help explains a verb. --traceback, anywhere, shows where an error came from.",
+    )
     parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Strict)
     if verb is not None:

@@ -11,13 +11,19 @@ from coursekit.runtime import CourseError
 def add_commands(verbs) -> None:
     """Add the four verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
     pretrain = verbs.add_parser(
-        "pretrain", help="train an encoder without labels",
+        "pretrain",
+        help="train an encoder without labels",
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
-                    "it holds an unfinished run of the same settings, training goes on from there.")
+        "it holds an unfinished run of the same settings, training goes on from there.",
+    )
     pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr")
-    pretrain.add_argument("--encoder", required=True, metavar="NAME",
-                          help="the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, "
-                               "resnet18, vit_micro, vit_small, vit_b_16 and others; a wrong name lists all")
+    pretrain.add_argument(
+        "--encoder",
+        required=True,
+        metavar="NAME",
+        help="the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, "
+        "resnet18, vit_micro, vit_small, vit_b_16 and others; a wrong name lists all",
+    )
     _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
     pretrain.add_argument("--limit", type=_count, metavar="N", help="take at most N images of the folder")
     pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
@@ -25,8 +31,9 @@ def add_commands(verbs) -> None:
     length = pretrain.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps")
     length.add_argument("--epochs", type=_count, default=20, metavar="N", help="rounds over the images (default: 20)")
-    pretrain.add_argument("--batch-size", type=_count, metavar="N",
-                          help="images in a step (default: 256, or all); fewer need less memory")
+    pretrain.add_argument(
+        "--batch-size", type=_count, metavar="N", help="images in a step (default: 256, or all); fewer need less memory"
+    )
     pretrain.add_argument("--lr", type=float, metavar="RATE", help="peak learning rate (default: batch size * 4e-6)")
     pretrain.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="AdamW's (default: 0.05)")
     pretrain.add_argument("--warmup", type=_count, metavar="STEPS", help="of the learning rate (default: a tenth)")
@@ -35,9 +42,11 @@ def add_commands(verbs) -> None:
     pretrain.set_defaults(run=run_pretrain)
 
     evaluate = verbs.add_parser(
-        "evaluate", help="judge a trained encoder: k-NN and linear probe",
+        "evaluate",
+        help="judge a trained encoder: k-NN and linear probe",
         description="Freeze the encoder of a run and ask how well its features tell classes apart, beside what raw "
-                    "pixels and the same network with random weights score on the same images.")
+        "pixels and the same network with random weights score on the same images.",
+    )
     evaluate.add_argument("encoder", metavar="RUN", help="folder of a run, or an exported .safetensors encoder")
     _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
     evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
@@ -47,17 +56,21 @@ def add_commands(verbs) -> None:
     evaluate.set_defaults(run=run_evaluate)
 
     recipes = verbs.add_parser(
-        "recipes", help="make the weights and results that ship with the course",
+        "recipes",
+        help="make the weights and results that ship with the course",
         description="Make one of the files that ship in data/, with the budget that this machine is for: quick on a CPU, "
-                    "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.")
+        "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.",
+    )
     recipes.add_argument("name", nargs="?", metavar="NAME", help="the recipe to make")
     recipes.add_argument("--out", metavar="DIR", help="where to write (default: data/ of the checkout)")
     recipes.set_defaults(run=run_recipes)
 
     doctor = verbs.add_parser(
-        "doctor", help="is this machine ready, and how to mend what is not",
+        "doctor",
+        help="is this machine ready, and how to mend what is not",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
-                    "1 where something keeps the course from running.")
+        "1 where something keeps the course from running.",
+    )
     doctor.set_defaults(run=run_doctor)
 
 
@@ -135,14 +148,27 @@ def run_pretrain(args: argparse.Namespace) -> int:
     steps = args.steps or args.epochs * max(1, len(images) // batch_size)
     if speaks:
         parameters = sum(p.numel() for p in method.encoder.parameters())
-        print(f"{args.method} on {len(images)} images, {size} px cut to views of {args.image_size} px. {args.encoder}: "
-              f"{parameters / 1e6:.2f} million parameters. {steps} steps of {batch_size} images on {runtime.device()}.")
-    history = pretrain(method, images, steps=steps, batch_size=batch_size, lr=args.lr, weight_decay=args.weight_decay,
-                       warmup=args.warmup, seed=args.seed, out=args.out)
+        print(
+            f"{args.method} on {len(images)} images, {size} px cut to views of {args.image_size} px. {args.encoder}: "
+            f"{parameters / 1e6:.2f} million parameters. {steps} steps of {batch_size} images on {runtime.device()}."
+        )
+    history = pretrain(
+        method,
+        images,
+        steps=steps,
+        batch_size=batch_size,
+        lr=args.lr,
+        weight_decay=args.weight_decay,
+        warmup=args.warmup,
+        seed=args.seed,
+        out=args.out,
+    )
     if speaks:
         last = history.rows[-1]
         chance = f" (chance: {last['chance']:.3f})" if last.get("chance") is not None else ""
-        print(f"Loss {last['loss']:.3f}{chance}. The encoder is in {args.out}: coursekit evaluate {shlex.quote(args.out)}")
+        print(
+            f"Loss {last['loss']:.3f}{chance}. The encoder is in {args.out}: coursekit evaluate {shlex.quote(args.out)}"
+        )
     return 0
 
 
@@ -157,11 +183,14 @@ def run_evaluate(args: argparse.Namespace) -> int:
     spec = trained.spec
     runtime.seed_everything(args.seed)
     untrained = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"]).to(runtime.device())
-    train, test, what = labelled_images(args.images, args.crops, spec["image_size"], args.seed, args.skip_unreadable)
+    train, test, what = labeled_images(args.images, args.crops, spec["image_size"], args.seed, args.skip_unreadable)
     print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
     print(f"{'':<18}{'k-NN':>8}{'linear probe':>15}")
-    rows = {"raw pixels": raw_pixels, "random encoder": lambda images: extract_features(untrained, images),
-            "trained encoder": lambda images: extract_features(trained, images)}
+    rows = {
+        "raw pixels": raw_pixels,
+        "random encoder": lambda images: extract_features(untrained, images),
+        "trained encoder": lambda images: extract_features(trained, images),
+    }
     for name, features in rows.items():
         a, b = features(train), features(test)
         knn = knn_accuracy(a, train.labels, b, test.labels, k=args.k)
@@ -170,7 +199,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def labelled_images(folder: str | None, crops: int, size: int, seed: int, skip_unreadable: bool = False):
+def labeled_images(folder: str | None, crops: int, size: int, seed: int, skip_unreadable: bool = False):
     """(train, test, what they are): four fifths and one fifth of a labelled folder, or of crops of drawn road scenes.
 
     folder: one subfolder for each class. crops: how many where no folder is named. size: px.
@@ -185,8 +214,11 @@ def labelled_images(folder: str | None, crops: int, size: int, seed: int, skip_u
             raise CourseError(f"{crops} crops say nothing about 15 subtypes. Ask for 50 or more.")
         test = max(1, crops // 5)
         # two seeds, two disjoint worlds: a scene never lends crops to both sides
-        return (ImageSet.road_crops(crops - test, size, seed), ImageSet.road_crops(test, size, seed + 1),
-                "crops of drawn road scenes")
+        return (
+            ImageSet.road_crops(crops - test, size, seed),
+            ImageSet.road_crops(test, size, seed + 1),
+            "crops of drawn road scenes",
+        )
     root = Path(folder).expanduser()
     if not folder.strip() or not root.is_dir():
         raise CourseError(f"There is no folder {folder!r}. Name a folder with one subfolder of images for each class.")
@@ -206,4 +238,5 @@ def labelled_images(folder: str | None, crops: int, size: int, seed: int, skip_u
     def together(parts):
         labels = torch.cat([torch.full((len(part),), label) for label, part in enumerate(parts)])
         return ImageSet(torch.cat(parts), labels, tuple(path.name for path in classes))
+
     return together(train), together(test), str(folder)

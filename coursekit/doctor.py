@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 OLDEST_PYTHON = (3, 10)
 DISK_FOR_INSTALL = 8.0  # GB: about 6 for torch with CUDA and what it brings, the rest for pip's own copies on the way
-DISK_FOR_WORK = 2.0     # GB: datasets, runs and the figures that Ultralytics writes
-MEMORY = 4.0            # GB: the largest quick lesson needs about half of it
+DISK_FOR_WORK = 2.0  # GB: datasets, runs and the figures that Ultralytics writes
+MEMORY = 4.0  # GB: the largest quick lesson needs about half of it
 SYSTEM_LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0"}  # OpenCV loads -> Debian's package
 INSTALL = "Run: pip install -r requirements.txt"
 
@@ -52,8 +52,12 @@ def python() -> Finding:
     text = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
     if sys.version_info[:2] < OLDEST_PYTHON:
         wanted = ".".join(map(str, OLDEST_PYTHON))
-        return Finding("Python", "problem", f"{text} is too old",
-                       f"Install Python {wanted} or newer, then: make lab PYTHON=python3.11")
+        return Finding(
+            "Python",
+            "problem",
+            f"{text} is too old",
+            f"Install Python {wanted} or newer, then: make lab PYTHON=python3.11",
+        )
     return Finding("Python", "ok", text)
 
 
@@ -62,8 +66,12 @@ def venv() -> Finding:
     if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
         return Finding("venv", "ok", "virtual environments can be made")
     version = ".".join(map(str, sys.version_info[:2]))
-    return Finding("venv", "problem", "this Python cannot make a virtual environment",
-                   f"Run: sudo apt-get install python{version}-venv")
+    return Finding(
+        "venv",
+        "problem",
+        "this Python cannot make a virtual environment",
+        f"Run: sudo apt-get install python{version}-venv",
+    )
 
 
 def system_libraries() -> Finding:
@@ -77,8 +85,12 @@ def system_libraries() -> Finding:
                 missing.append((library, package))
     if not missing:
         return Finding("system libraries", "ok", "what OpenCV needs is there")
-    return Finding("system libraries", "problem", f"OpenCV needs {' and '.join(library for library, _ in missing)}",
-                   f"Run: sudo apt-get install {' '.join(package for _, package in missing)}")
+    return Finding(
+        "system libraries",
+        "problem",
+        f"OpenCV needs {' and '.join(library for library, _ in missing)}",
+        f"Run: sudo apt-get install {' '.join(package for _, package in missing)}",
+    )
 
 
 def disk(folder: Path | str, needed: float, remedy: str = "Free some space.") -> Finding:
@@ -120,8 +132,12 @@ def torch() -> Finding:
     try:
         importlib.import_module("torchvision").ops.nms(found.zeros(1, 4), found.zeros(1), 0.5)
     except Exception as error:
-        return Finding("torch", "problem", f"{found.__version__}, but torchvision does not fit it ({error})",
-                       "Run: pip install --force-reinstall torch torchvision")
+        return Finding(
+            "torch",
+            "problem",
+            f"{found.__version__}, but torchvision does not fit it ({error})",
+            "Run: pip install --force-reinstall torch torchvision",
+        )
     where = runtime.device()
     text = f"{found.__version__} with torchvision {_version('torchvision')}, device {where}"
     if where == "cuda":
@@ -129,9 +145,14 @@ def torch() -> Finding:
         return Finding("torch", "ok", f"{text}: {card.name}, {_gigabytes(card.total_memory)}, {runtime.precision()}")
     if shutil.which("nvidia-smi"):
         built = found.version.cuda
-        return Finding("torch", "warning", f"{text}, though this machine has an NVIDIA GPU",
-                       f"Update the GPU's driver: this torch wants one for CUDA {built}." if built else
-                       "This torch was built without CUDA. Run: pip install --force-reinstall torch torchvision")
+        return Finding(
+            "torch",
+            "warning",
+            f"{text}, though this machine has an NVIDIA GPU",
+            f"Update the GPU's driver: this torch wants one for CUDA {built}."
+            if built
+            else "This torch was built without CUDA. Run: pip install --force-reinstall torch torchvision",
+        )
     return Finding("torch", "ok", text)
 
 
@@ -203,8 +224,11 @@ def ultralytics() -> Finding:
         outside = "on" if sync else "off"
     except (OSError, ValueError, AttributeError):
         outside = "on, its default"
-    return Finding("Ultralytics", "ok",
-                   f"{version} (AGPL-3.0). The course sends no analytics; outside it your setting is: {outside}")
+    return Finding(
+        "Ultralytics",
+        "ok",
+        f"{version} (AGPL-3.0). The course sends no analytics; outside it your setting is: {outside}",
+    )
 
 
 def network() -> Finding:

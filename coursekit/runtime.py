@@ -197,8 +197,10 @@ def home() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CourseError(f"Cannot make the folder {folder} for what the course builds ({error.strerror}). "
-                          "Set COURSEKIT_HOME to a folder that you may write to.") from error
+        raise CourseError(
+            f"Cannot make the folder {folder} for what the course builds ({error.strerror}). "
+            "Set COURSEKIT_HOME to a folder that you may write to."
+        ) from error
     return folder.resolve()
 
 
@@ -212,6 +214,8 @@ def shipped(*parts: str) -> Path:
     path = base.joinpath(*parts)
     if not path.exists():
         near = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-        raise CourseError(f"{'/'.join(parts)} does not ship with this copy of the course. "
-                          f"Beside it there is: {', '.join(near) or 'nothing'}.")
+        raise CourseError(
+            f"{'/'.join(parts)} does not ship with this copy of the course. "
+            f"Beside it there is: {', '.join(near) or 'nothing'}."
+        )
     return path

@@ -75,14 +75,14 @@ class Draws:
         return self._mine(torch.randint(high, (n * self.world, *shape), generator=self.generator))
 
 
-def normalise(rgb: Tensor, in_place: bool = False) -> Tensor:
+def normalize(rgb: Tensor, in_place: bool = False) -> Tensor:
     """RGB in [0, 1], (..., 3, H, W) -> zero mean and unit variance over ImageNet."""
     mean, std = (torch.tensor(v, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1) for v in (MEAN, STD))
     return rgb.sub_(mean).div_(std) if in_place else (rgb - mean) / std
 
 
-def denormalise(pixels: Tensor) -> Tensor:
-    """The inverse of `normalise`, clamped to [0, 1], for showing."""
+def denormalize(pixels: Tensor) -> Tensor:
+    """The inverse of `normalize`, clamped to [0, 1], for showing."""
     mean, std = (torch.tensor(v, dtype=pixels.dtype, device=pixels.device).view(3, 1, 1) for v in (MEAN, STD))
     return (pixels * std + mean).clamp(0, 1)
 
@@ -90,14 +90,18 @@ def denormalise(pixels: Tensor) -> Tensor:
 def check_images(images: Tensor) -> None:
     """Raise CourseError unless images is uint8 (B, 3, H, W)."""
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
-        raise CourseError(f"Views are made of uint8 images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}. "
-                          "One image: images[i : i + 1].")
+        raise CourseError(
+            f"Views are made of uint8 images (B, 3, H, W), not {images.dtype} {tuple(images.shape)}. "
+            "One image: images[i : i + 1]."
+        )
 
 
 # --- where: crop, flip, resize and blur -------------------------------------------------------------------------
 
 
-def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5) -> Tensor:
+def crop_theta(
+    n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5
+) -> Tensor:
     """Thetas of n random resized crops (Szegedy et al., CVPR 2015), each flipped with probability `flip`: float32 (n,
     2, 3).
 
@@ -108,19 +112,20 @@ def crop_theta(n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0),
     aspect = torch.exp(draws.uniform(n, 10, low=math.log(ratio[0]), high=math.log(ratio[1])))
     w, h = (area * aspect).sqrt() / width, (area / aspect).sqrt() / height  # (n, 10), 1 = the whole side
     fits = (w <= 1) & (h <= 1)
-    first = fits.float().argmax(dim=1, keepdim=True)                                            # 0 where none fits
+    first = fits.float().argmax(dim=1, keepdim=True)  # 0 where none fits
     none = ~fits.any(dim=1, keepdim=True)
-    w, h = (side.gather(1, first).masked_fill(none, 1.0).squeeze(1) for side in (w, h))         # (n,)
+    w, h = (side.gather(1, first).masked_fill(none, 1.0).squeeze(1) for side in (w, h))  # (n,)
     center = draws.uniform(n, 2, low=-1.0, high=1.0)
-    mirrored = 1 - 2 * (draws.uniform(n) < flip).float()                                        # -1: flipped
+    mirrored = 1 - 2 * (draws.uniform(n) < flip).float()  # -1: flipped
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 0, 2] = w * mirrored, center[:, 0] * (1 - w)
     theta[:, 1, 1], theta[:, 1, 2] = h, center[:, 1] * (1 - h)
     return theta
 
 
-def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: Tensor | None,
-                   dtype: torch.dtype) -> Tensor:
+def _resize_matrix(
+    scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: Tensor | None, dtype: torch.dtype
+) -> Tensor:
     """(B, n_out, n_in): each row holds the weights with which one output pixel averages the input's pixels.
 
     A triangle as wide as an output pixel, never narrower than an input pixel: antialiased bilinear, as in PIL. sigma:
@@ -128,21 +133,24 @@ def _resize_matrix(scale: Tensor, offset: Tensor, n_in: int, n_out: int, sigma: 
     """
     out = (torch.arange(n_out, device=scale.device) + 0.5) * 2 / n_out - 1  # pixel centres in [-1, 1]
     center = ((scale[:, None] * out + offset[:, None]) + 1) * n_in / 2  # (B, n_out), input pixels
-    reach = (scale.abs() * n_in / n_out).clamp(min=1.0)                                         # (B,)
+    reach = (scale.abs() * n_in / n_out).clamp(min=1.0)  # (B,)
     at = torch.arange(n_in, device=scale.device) + 0.5
-    weight = (at - center[:, :, None]).abs_().div_(-reach[:, None, None]).add_(1).clamp_(min=0)  # in place: memory is the cost
-    weight.div_(weight.sum(dim=2, keepdim=True))                                                # also mends the border
+    weight = (
+        (at - center[:, :, None]).abs_().div_(-reach[:, None, None]).add_(1).clamp_(min=0)
+    )  # in place: memory is the cost
+    weight.div_(weight.sum(dim=2, keepdim=True))  # also mends the border
     if sigma is not None:
-        far = torch.arange(1 - n_out, n_out, device=scale.device).square()                      # (2 * n_out - 1,)
-        bell = -far / (2 * sigma.clamp(min=0.05)[:, None].square())                             # 0.05 px: the identity
+        far = torch.arange(1 - n_out, n_out, device=scale.device).square()  # (2 * n_out - 1,)
+        bell = -far / (2 * sigma.clamp(min=0.05)[:, None].square())  # 0.05 px: the identity
         bell = bell.clamp(min=-40.0).exp()  # denormals are 10 x slower
         blur = bell.unfold(1, n_out, 1).flip(1)  # row i: the bell around pixel i, (B, n_out, n_out)
         weight = (blur / blur.sum(dim=2, keepdim=True)).to(dtype) @ weight.to(dtype)
     return weight.to(dtype)
 
 
-def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None,
-             dtype: torch.dtype = torch.float32) -> Tensor:
+def resample(
+    images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float32
     (B, 3, S, S).
 
@@ -153,17 +161,18 @@ def resample(images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = No
     b, c, height, width = images.shape
     theta = theta.to(images.device)
     sigma = None if sigma is None else sigma.to(images.device)
-    rows = _resize_matrix(theta[:, 1, 1], theta[:, 1, 2], height, size, sigma, dtype)           # (B, S, H)
-    columns = _resize_matrix(theta[:, 0, 0], theta[:, 0, 2], width, size, sigma, dtype)         # (B, S, W)
-    x = images.to(dtype).reshape(b, c * height, width) @ columns.mT                             # (B, 3*H, S)
-    return (rows[:, None] @ x.view(b, c, height, size)).float()                                 # (B, 3, S, S)
+    rows = _resize_matrix(theta[:, 1, 1], theta[:, 1, 2], height, size, sigma, dtype)  # (B, S, H)
+    columns = _resize_matrix(theta[:, 0, 0], theta[:, 0, 2], width, size, sigma, dtype)  # (B, S, W)
+    x = images.to(dtype).reshape(b, c * height, width) @ columns.mT  # (B, 3*H, S)
+    return (rows[:, None] @ x.view(b, c, height, size)).float()  # (B, 3, S, S)
 
 
 # --- what colour: one affine map of RGB -------------------------------------------------------------------------
 
 
-def color_matrix(mean: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor,
-                 gray: Tensor) -> tuple[Tensor, Tensor]:
+def color_matrix(
+    mean: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor, gray: Tensor
+) -> tuple[Tensor, Tensor]:
     """Brightness, contrast, saturation, hue and grayscale as one map x -> matrix @ x + offset.
 
     mean: (B, 3), each view's mean RGB, about which contrast turns. brightness, contrast, saturation: (B,) factors, 1 =
@@ -217,7 +226,9 @@ class RandomView:
 
     def __post_init__(self):
         if self.size < 1 or not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise CourseError(f"A view needs size >= 1 px and 0 < scale[0] <= scale[1] <= 1, not {self.size} and {self.scale}.")
+            raise CourseError(
+                f"A view needs size >= 1 px and 0 < scale[0] <= scale[1] <= 1, not {self.size} and {self.scale}."
+            )
 
     def __call__(self, images: Tensor, draws: Draws) -> View:
         """One view of each image. images: uint8 (B, 3, H, W) on any device -> View on that device. Raises CourseError."""
@@ -231,12 +242,14 @@ class RandomView:
 
         dtype = torch.bfloat16 if runtime.native_bfloat16(device.type) else torch.float32
         x = resample(images, theta, self.size, blurred if self.blur else None, dtype).div_(255)
-        b, c, s = (1 + strength * spread[:, i] for i, strength in enumerate((self.brightness, self.contrast, self.saturation)))
+        b, c, s = (
+            1 + strength * spread[:, i] for i, strength in enumerate((self.brightness, self.contrast, self.saturation))
+        )
         values = (v.to(device) for v in (b.clamp(min=0), c.clamp(min=0), s.clamp(min=0), self.hue * spread[:, 3], gray))
         x = recolor(x, *values)
         if self.solarize:
             x = torch.where(solarized.to(device)[:, None, None, None] & (x > self.threshold), 1 - x, x)
-        return View(normalise(x, in_place=True), theta.to(device))
+        return View(normalize(x, in_place=True), theta.to(device))
 
 
 def recolor(rgb: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor, gray: Tensor) -> Tensor:
@@ -260,4 +273,4 @@ def center_view(images: Tensor, size: int) -> View:
     height, width = images.shape[2:]
     side = min(height, width)
     theta = torch.tensor([[side / width, 0, 0], [0, side / height, 0]], device=images.device).repeat(len(images), 1, 1)
-    return View(normalise(resample(images, theta, size) / 255), theta)
+    return View(normalize(resample(images, theta, size) / 255), theta)

@@ -24,15 +24,23 @@ def run(name: str, arguments: list[str], environment: dict[str, str]) -> tuple[C
     print(f"\n--- {name}", flush=True)
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--durations=8", "--durations-min=3"]
-    process = subprocess.Popen([*command, *arguments], cwd=ROOT, env=environment, text=True, errors="replace",
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        [*command, *arguments],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     closing = ""
     for line in process.stdout:
         print(line, end="", flush=True)
         closing = line if COUNT.search(line) else closing
     status = process.wait()
-    counts = Counter({word.removesuffix("s") if word == "errors" else word: int(number)
-                      for number, word in COUNT.findall(closing)})
+    counts = Counter(
+        {word.removesuffix("s") if word == "errors" else word: int(number) for number, word in COUNT.findall(closing)}
+    )
     print(f"--- {name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
     return counts, status in (0, NOTHING_COLLECTED)
 
@@ -55,8 +63,12 @@ def main(arguments: list[str]) -> int:
             counted, fine = run("tests", [*options, *tests], {**own, "COURSEKIT_HOME": home})
             counts, good = counts + counted, good and fine
         if lessons:
-            nbval = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT}",
-                     f"--nbval-sanitize-with={ROOT / 'tests' / 'notebooks' / 'sanitize.cfg'}"]
+            nbval = [
+                "--nbval",
+                "--nbval-current-env",
+                f"--nbval-cell-timeout={CELL_TIMEOUT}",
+                f"--nbval-sanitize-with={ROOT / 'tests' / 'notebooks' / 'sanitize.cfg'}",
+            ]
             counted, fine = run("lessons", [*options, *nbval, *lessons], environment(Path(home)))
             counts, good = counts + counted, good and fine
     failed = counts["failed"] + counts["error"]

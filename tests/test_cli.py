@@ -19,8 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def verb(monkeypatch):
     """A function that makes `coursekit doctor` do what it is given."""
+
     def install(action):
         monkeypatch.setattr("coursekit.commands.run_doctor", action)
+
     return install
 
 
@@ -46,9 +48,17 @@ def test_every_verb_explains_itself_with_an_example(name, capsys):
     assert stop.value.code == 0 and f"usage: coursekit {name}" in out and "example" in out.lower()
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["pretrain"], ["doctor", "--what"],
-                                   ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "0", "--out", "x"],
-                                   ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "9", "--seed", "-1", "--out", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["pretrain"],
+        ["doctor", "--what"],
+        ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "0", "--out", "x"],
+        ["pretrain", "simclr", "--encoder", "vit_tiny", "--scenes", "9", "--seed", "-1", "--out", "x"],
+    ],
+)
 def test_a_command_that_is_not_understood_is_status_2(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
@@ -64,18 +74,23 @@ def test_a_status_of_a_verb_is_the_status_of_the_command(verb):
 
 def fail_with(error):
     """A verb that raises."""
+
     def run(args: argparse.Namespace):
         raise error
+
     return run
 
 
-@pytest.mark.parametrize(("error", "message"), [
-    (CourseError("photos/ is empty. Put pictures there."), "coursekit: photos/ is empty. Put pictures there."),
-    (PermissionError(errno.EACCES, "Permission denied", "runs"), "coursekit: Permission denied: runs"),
-    (OSError(errno.ENOSPC, "No space left on device"), "coursekit: No space left on device"),
-    (MemoryError("3 GB"), "smaller --batch-size"),
-    (ModuleNotFoundError("No module named 'nbclient'", name="nbclient"), "'nbclient' is not installed"),
-])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (CourseError("photos/ is empty. Put pictures there."), "coursekit: photos/ is empty. Put pictures there."),
+        (PermissionError(errno.EACCES, "Permission denied", "runs"), "coursekit: Permission denied: runs"),
+        (OSError(errno.ENOSPC, "No space left on device"), "coursekit: No space left on device"),
+        (MemoryError("3 GB"), "smaller --batch-size"),
+        (ModuleNotFoundError("No module named 'nbclient'", name="nbclient"), "'nbclient' is not installed"),
+    ],
+)
 def test_what_a_user_can_mend_is_one_message(verb, capsys, error, message):
     verb(fail_with(error))
     assert cli.main(["doctor"]) == 1
@@ -110,8 +125,13 @@ def test_a_reader_that_leaves_is_no_error():
     read, write = os.pipe()
     os.close(read)  # the reader has left before the first line is written
     with os.fdopen(write) as closed:
-        done = subprocess.run([sys.executable, "-m", "coursekit.cli", "lessons", "check"], cwd=ROOT, stdout=closed,
-                              stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "coursekit.cli", "lessons", "check"],
+            cwd=ROOT,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert done.returncode == cli.BROKEN_PIPE and done.stderr == ""
 
 
@@ -132,7 +152,7 @@ def photos(tmp_path_factory) -> Path:
         (folder / label).mkdir()
         for i in range(6):
             stripes = np.zeros((48, 48, 3), np.uint8)
-            stripes[i % 4:: 4] = rng.integers(128, 256, 3)
+            stripes[i % 4 :: 4] = rng.integers(128, 256, 3)
             stripes = stripes if label == "across" else stripes.transpose(1, 0, 2)
             Image.fromarray(stripes).save(folder / label / f"{i}.png")
     return folder

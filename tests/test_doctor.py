@@ -41,7 +41,7 @@ def test_it_parses_with_an_old_python():
 
 def test_an_old_python_is_a_problem(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 8, 1))
-    finding, = doctor.report()
+    (finding,) = doctor.report()
     assert finding.state == "problem" and "3.10" in finding.remedy
 
 
@@ -53,14 +53,18 @@ def test_a_python_without_ensurepip_names_debians_package(monkeypatch, capsys):
     assert f"sudo apt-get install python{version}-venv" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("absent", "line"), [
-    ({"libGL.so.1"}, "sudo apt-get install libgl1"),
-    ({"libGL.so.1", "libgthread-2.0.so.0"}, "sudo apt-get install libgl1 libglib2.0-0"),
-])
+@pytest.mark.parametrize(
+    ("absent", "line"),
+    [
+        ({"libGL.so.1"}, "sudo apt-get install libgl1"),
+        ({"libGL.so.1", "libgthread-2.0.so.0"}, "sudo apt-get install libgl1 libglib2.0-0"),
+    ],
+)
 def test_missing_system_libraries_are_named_by_package(monkeypatch, absent, line):
     def load(name):
         if name in absent:
             raise OSError(f"{name}: cannot open shared object file")
+
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", load)
     finding = doctor.system_libraries()
@@ -70,6 +74,7 @@ def test_missing_system_libraries_are_named_by_package(monkeypatch, absent, line
 def test_opencv_that_cannot_load_names_the_package(monkeypatch):
     def fail(name):
         raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+
     monkeypatch.setattr(doctor.importlib, "import_module", fail)
     assert doctor.opencv().remedy == "Run: sudo apt-get install libgl1"
 
@@ -81,6 +86,7 @@ def test_torchvision_that_does_not_fit_torch_is_a_problem(monkeypatch):
         if name == "torchvision":
             raise RuntimeError("operator torchvision::nms does not exist")
         return real(name)
+
     monkeypatch.setattr(doctor.importlib, "import_module", load)
     finding = doctor.torch()
     assert finding.state == "problem" and "torchvision::nms" in finding.text and "--force-reinstall" in finding.remedy
@@ -121,18 +127,25 @@ def test_little_memory_is_a_warning(monkeypatch):
     assert finding.state == "warning" and "8.0 GB, 1.0 GB of it free" in finding.text
 
 
-@pytest.mark.parametrize(("lab", "widgets", "state"), [
-    ("4.4.0", "8.1.5", "ok"), ("4.4.0", "7.7.1", "warning"), ("3.6.0", "7.7.1", "ok"), (None, "8.1.5", "warning"),
-    ("4.4.0", None, "problem"),
-])
+@pytest.mark.parametrize(
+    ("lab", "widgets", "state"),
+    [
+        ("4.4.0", "8.1.5", "ok"),
+        ("4.4.0", "7.7.1", "warning"),
+        ("3.6.0", "7.7.1", "ok"),
+        (None, "8.1.5", "warning"),
+        ("4.4.0", None, "problem"),
+    ],
+)
 def test_widgets_and_jupyterlab_must_fit(monkeypatch, lab, widgets, state):
     monkeypatch.setattr(doctor, "_version", {"jupyterlab": lab, "ipywidgets": widgets}.get)
     assert doctor.notebooks().state == state
 
 
-@pytest.mark.parametrize(("settings", "word"), [
-    ('{"sync": false}', "off"), ('{"sync": true}', "on"), ("{broken", "on, its default"), (None, "on, its default"),
-])
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [('{"sync": false}', "off"), ('{"sync": true}', "on"), ("{broken", "on, its default"), (None, "on, its default")],
+)
 def test_analytics_are_read_from_the_settings_file(monkeypatch, tmp_path, settings, word):
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
     if settings is not None:
@@ -142,11 +155,19 @@ def test_analytics_are_read_from_the_settings_file(monkeypatch, tmp_path, settin
 
 
 def test_ultralytics_is_not_imported_and_its_settings_are_found_where_it_keeps_them(tmp_path):
-    code = ("import sys; from coursekit import doctor; doctor.ultralytics(); print('ultralytics' in sys.modules); "
-            "from coursekit.detection import ultralytics_setup; import ultralytics.utils; "
-            "print(ultralytics.utils.SETTINGS_FILE)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
-                          env={**os.environ, "YOLO_CONFIG_DIR": str(tmp_path), "YOLO_OFFLINE": "true"})
+    code = (
+        "import sys; from coursekit import doctor; doctor.ultralytics(); print('ultralytics' in sys.modules); "
+        "from coursekit.detection import ultralytics_setup; import ultralytics.utils; "
+        "print(ultralytics.utils.SETTINGS_FILE)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "YOLO_CONFIG_DIR": str(tmp_path), "YOLO_OFFLINE": "true"},
+    )
     imported, file = done.stdout.strip().splitlines()[-2:]
     assert imported == "False"
     file = Path(file)

@@ -18,14 +18,38 @@ else:
     import tomli as tomllib  # which pytest brings along there
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("runtime", "data", "views", "models", "methods", "training", "evaluation", "detection", "recipes", "figures",
-         "widgets", "exercises", "publishing", "doctor", "commands", "cli")
+ROOMS = (
+    "runtime",
+    "files",
+    "lessons",
+    "scenes",
+    "data",
+    "views",
+    "models",
+    "methods",
+    "training",
+    "evaluation",
+    "detection",
+    "recipes",
+    "figures",
+    "widgets",
+    "exercises",
+    "publishing",
+    "doctor",
+    "commands",
+    "cli",
+)
 FILES = sorted((ROOT / "coursekit").rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PACKAGE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-IMPORTED_AS = {"scikit-learn": "sklearn", "opencv-python": "cv2", "pillow": "PIL", "pyyaml": "yaml",
-               "lightning-fabric": "lightning_fabric"}
+IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "opencv-python": "cv2",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "lightning-fabric": "lightning_fabric",
+}
 TOOLS = {"jupyterlab", "nbval", "ruff", "hatchling"}  # started, not imported
 
 
@@ -59,8 +83,11 @@ def test_rooms_import_only_from_rooms_above(file):
         assert not imports(TREES[file])
         return
     own = ROOMS.index(room(file))  # a ValueError here: a new room has to find its place in the list
-    below = {module for module in imports(TREES[file]) if module.startswith("coursekit.")
-             and ROOMS.index(module.split(".")[1]) > own}
+    below = {
+        module
+        for module in imports(TREES[file])
+        if module.startswith("coursekit.") and ROOMS.index(module.split(".")[1]) > own
+    }
     assert not below
 
 
@@ -72,8 +99,9 @@ def test_files_stay_short(file):
 
 @pytest.mark.parametrize(("package", "home"), [("ultralytics", "detection"), ("ipywidgets", "widgets")])
 def test_one_room_imports(package, home):
-    importers = {room(file) for file, tree in TREES.items()
-                 if any(module.split(".")[0] == package for module in imports(tree))}
+    importers = {
+        room(file) for file, tree in TREES.items() if any(module.split(".")[0] == package for module in imports(tree))
+    }
     assert importers <= {home}
 
 
@@ -95,8 +123,14 @@ def test_public_things_are_explained(file):
     assert not silent
 
 
-@pytest.mark.parametrize("start", ["import coursekit", "import coursekit.cli, coursekit.doctor",
-                                   "from coursekit.cli import build_parser; build_parser()"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import coursekit",
+        "import coursekit.cli, coursekit.doctor",
+        "from coursekit.cli import build_parser; build_parser()",
+    ],
+)
 def test_the_door_is_light(start):
     heavy = "'torch', 'ultralytics', 'matplotlib', 'numpy', 'ipywidgets', 'nbformat'"
     code = f"import sys; {start}; print([m for m in ({heavy}) if m in sys.modules])"
@@ -167,8 +201,18 @@ def tracked() -> list[Path]:
 
 
 def test_the_top_level_holds_nothing_else():
-    allowed = {"notebooks", "coursekit", "data", "tests", "environment.yml", "requirements.txt", "README.md",
-               "pyproject.toml", "Makefile", "LICENSE"}
+    allowed = {
+        "notebooks",
+        "coursekit",
+        "data",
+        "tests",
+        "environment.yml",
+        "requirements.txt",
+        "README.md",
+        "pyproject.toml",
+        "Makefile",
+        "LICENSE",
+    }
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert {entry for entry in top if not entry.startswith(".")} <= allowed
 
@@ -197,7 +241,7 @@ def test_no_photographs_or_large_files_are_committed():
     assert not heavy + pictures
 
 
-def test_licences_are_named():
+def test_licenses_are_named():
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "MIT License" in text and "Permission is hereby granted" in text
     assert "CC BY 4.0" in text and "creativecommons.org/licenses/by/4.0/legalcode" in text
@@ -206,8 +250,11 @@ def test_licences_are_named():
 
 
 def test_tests_do_not_wait():
-    waiting = [name(file) for file in TESTS if file != Path(__file__)
-               and re.search(r"\b(time|asyncio)\.sleep\((?!0\))", file.read_text(encoding="utf-8"))]
+    waiting = [
+        name(file)
+        for file in TESTS
+        if file != Path(__file__) and re.search(r"\b(time|asyncio)\.sleep\((?!0\))", file.read_text(encoding="utf-8"))
+    ]
     assert not waiting
 
 

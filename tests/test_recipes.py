@@ -53,7 +53,7 @@ def test_ablations_share_their_baseline_and_go_on(tiny, capsys):
     assert {"made", "torch", "device", "drawings"} <= recorded["provenance"].keys()
     next((runtime.home() / "recipes" / "ablations" / "rows").glob("batch=32*")).unlink()
     recipes.make("ablations", tiny / "data")
-    assert capsys.readouterr().out.count("k-NN") == 1                        # only the missing run was made again
+    assert capsys.readouterr().out.count("k-NN") == 1  # only the missing run was made again
     found = recipes.mean_by_variant(json.loads(path.read_text())["rows"], "batch size")
     assert set(found) == {"32", "128"} and all(0 <= mean <= 1 for mean, _ in found.values())
 

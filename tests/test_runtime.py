@@ -80,10 +80,12 @@ def test_bfloat16_is_asked_of_a_cpu_alone():
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to keep memory")
 def test_freed_memory_is_kept_for_the_next_tensor():
-    code = ("import resource, torch; from coursekit import runtime; torch.set_num_threads(1); runtime.keep_freed_memory()\n"
-            "for step in range(40):\n"
-            "    if step == 10: start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-            "    a = torch.ones(6, 2 ** 20); b = a + 1; c = b + 1; del a, b, c\n"        # 24 MB each, 6144 pages
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)")
+    code = (
+        "import resource, torch; from coursekit import runtime; torch.set_num_threads(1); runtime.keep_freed_memory()\n"
+        "for step in range(40):\n"
+        "    if step == 10: start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    a = torch.ones(6, 2 ** 20); b = a + 1; c = b + 1; del a, b, c\n"  # 24 MB each, 6144 pages
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 3 * 6144, "page faults in 30 steps; without keeping they are 25,000 to 550,000"

@@ -12,8 +12,8 @@ from coursekit.views import (
     center_view,
     color_matrix,
     crop_theta,
-    denormalise,
-    normalise,
+    denormalize,
+    normalize,
     recolor,
     resample,
     two_views,
@@ -24,14 +24,20 @@ NOTHING = dict(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0, jitter=0, grayscale=0
 
 @pytest.fixture(scope="module")
 def images():
-    smooth = F.interpolate(torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)), size=(48, 48), mode="bicubic")
+    smooth = F.interpolate(
+        torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)), size=(48, 48), mode="bicubic"
+    )
     return (smooth.clamp(0, 1) * 255).byte()
 
 
 def test_enlarging_agrees_with_grid_sample(images):
     theta = crop_theta(6, 48, 48, Draws(0), scale=(0.05, 0.3))
-    expected = F.grid_sample(images.float(), F.affine_grid(theta, [6, 3, 32, 32], align_corners=False),
-                             padding_mode="border", align_corners=False)
+    expected = F.grid_sample(
+        images.float(),
+        F.affine_grid(theta, [6, 3, 32, 32], align_corners=False),
+        padding_mode="border",
+        align_corners=False,
+    )
     torch.testing.assert_close(resample(images, theta, 32), expected, atol=2e-3, rtol=0)
 
 
@@ -51,16 +57,16 @@ def test_flip_is_in_theta(images):
 
 def test_nothing_switched_on_returns_the_image(images):
     view = RandomView(48, **NOTHING)(images, Draws(0))
-    torch.testing.assert_close(denormalise(view.pixels) * 255, images.float(), atol=1e-2, rtol=0)
+    torch.testing.assert_close(denormalize(view.pixels) * 255, images.float(), atol=1e-2, rtol=0)
     assert view.theta.dtype == torch.float32
 
 
 def test_theta_tells_where_a_pixel_came_from():
-    ramp = torch.linspace(0, 255, 64).byte().expand(2, 3, 64, 64)                     # the value is the column
+    ramp = torch.linspace(0, 255, 64).byte().expand(2, 3, 64, 64)  # the value is the column
     view = RandomView(16, **{**NOTHING, "scale": (0.2, 0.5), "flip": 0.5})(ramp, Draws(3))
-    grid = F.affine_grid(view.theta, [2, 3, 16, 16], align_corners=False)             # (B, S, S, 2): x, y in [-1, 1]
+    grid = F.affine_grid(view.theta, [2, 3, 16, 16], align_corners=False)  # (B, S, S, 2): x, y in [-1, 1]
     column = (grid[..., 0] + 1) * 32 - 0.5
-    got = denormalise(view.pixels)[:, 0] * 255 / 255 * 63
+    got = denormalize(view.pixels)[:, 0] * 255 / 255 * 63
     inner = (column > 1) & (column < 62)
     assert (got - column)[inner].abs().max() < 0.6
 
@@ -80,11 +86,18 @@ def test_a_crop_that_never_fits_is_the_whole_image():
     torch.testing.assert_close(theta, torch.eye(2, 3).repeat(8, 1, 1))
 
 
-@pytest.mark.parametrize(("name", "factor", "reference"), [
-    ("brightness", 0.6, tv.adjust_brightness), ("contrast", 0.5, tv.adjust_contrast), ("contrast", 1.1, tv.adjust_contrast),
-    ("saturation", 0.3, tv.adjust_saturation), ("saturation", 1.2, tv.adjust_saturation)])
-def test_colour_agrees_with_torchvision(images, name, factor, reference):
-    rgb = images.float() / 255 * 0.5 + 0.2                                            # far from the clamps
+@pytest.mark.parametrize(
+    ("name", "factor", "reference"),
+    [
+        ("brightness", 0.6, tv.adjust_brightness),
+        ("contrast", 0.5, tv.adjust_contrast),
+        ("contrast", 1.1, tv.adjust_contrast),
+        ("saturation", 0.3, tv.adjust_saturation),
+        ("saturation", 1.2, tv.adjust_saturation),
+    ],
+)
+def test_color_agrees_with_torchvision(images, name, factor, reference):
+    rgb = images.float() / 255 * 0.5 + 0.2  # far from the clamps
     values = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0} | {name: factor}
     got = recolor(rgb, *(torch.full((6,), v) for v in values.values()), torch.zeros(6, dtype=torch.bool))
     torch.testing.assert_close(got, reference(rgb, factor), atol=2e-3, rtol=0)
@@ -99,16 +112,16 @@ def test_grayscale_and_the_order_of_operations(images):
     torch.testing.assert_close(both, chain, atol=3e-3, rtol=0)
 
 
-def test_hue_turns_about_the_grey_axis(images):
+def test_hue_turns_about_the_gray_axis(images):
     rgb, ones = images.float() / 255 * 0.2 + 0.4, torch.ones(6)
     no = torch.zeros(6, dtype=torch.bool)
     for turn in (0.1, -0.3):
         got = recolor(rgb, ones, ones, ones, turn * ones, no)
         torch.testing.assert_close(tv.rgb_to_grayscale(got), tv.rgb_to_grayscale(rgb), atol=2e-3, rtol=0)
         assert (got - rgb).abs().mean() > 0.003
-    torch.testing.assert_close(recolor(rgb, ones, ones, ones, ones, no), rgb, atol=1e-3, rtol=0)     # a full turn
+    torch.testing.assert_close(recolor(rgb, ones, ones, ones, ones, no), rgb, atol=1e-3, rtol=0)  # a full turn
     matrix, offset = color_matrix(rgb.mean((2, 3)), ones, ones, ones, 0.2 * ones, no)
-    torch.testing.assert_close(matrix.sum(2), torch.ones(6, 3), atol=1e-3, rtol=0)                  # grey stays grey
+    torch.testing.assert_close(matrix.sum(2), torch.ones(6, 3), atol=1e-3, rtol=0)  # grey stays grey
     assert offset.abs().max() < 1e-6
 
 
@@ -126,13 +139,17 @@ def test_blur_has_the_asked_width():
 def test_solarize_inverts_what_is_bright(images):
     view = RandomView(48, **NOTHING, solarize=1.0)(images, Draws(0))
     rgb = images.float() / 255
-    torch.testing.assert_close(denormalise(view.pixels), torch.where(rgb > 0.5, 1 - rgb, rgb), atol=5e-3, rtol=0)
+    torch.testing.assert_close(denormalize(view.pixels), torch.where(rgb > 0.5, 1 - rgb, rgb), atol=5e-3, rtol=0)
 
 
-@pytest.mark.parametrize("only", ["scale", "flip", "brightness", "contrast", "saturation", "hue", "grayscale", "blur", "solarize"])
+@pytest.mark.parametrize(
+    "only", ["scale", "flip", "brightness", "contrast", "saturation", "hue", "grayscale", "blur", "solarize"]
+)
 def test_equal_images_in_a_batch_come_out_different(images, only):
     """A transform that draws once for each *batch* is the classic mistake."""
-    strength = {"scale": (0.2, 0.6), "flip": 0.5, "grayscale": 0.5, "blur": 1.0, "solarize": 0.5, "hue": 0.2}.get(only, 0.5)
+    strength = {"scale": (0.2, 0.6), "flip": 0.5, "grayscale": 0.5, "blur": 1.0, "solarize": 0.5, "hue": 0.2}.get(
+        only, 0.5
+    )
     jitter = 1.0 if only in ("brightness", "contrast", "saturation", "hue") else 0.0
     off = dict(brightness=0, contrast=0, saturation=0, hue=0)
     view = RandomView(24, **{**NOTHING, **off, "jitter": jitter, only: strength})
@@ -145,7 +162,11 @@ def test_two_views_differ_and_a_seed_repeats_them(images):
     a, b = make(images, Draws(0, 3))
     again, _ = make(images, Draws(0, 3))
     other, _ = make(images, Draws(0, 4))
-    assert torch.equal(a.pixels, again.pixels) and not torch.equal(a.pixels, b.pixels) and not torch.equal(a.pixels, other.pixels)
+    assert (
+        torch.equal(a.pixels, again.pixels)
+        and not torch.equal(a.pixels, b.pixels)
+        and not torch.equal(a.pixels, other.pixels)
+    )
     assert a.pixels.shape == (6, 3, 24, 24) and a.mask is None and a.target is None
 
 
@@ -166,17 +187,19 @@ def test_center_view_crops_the_middle_square():
     wide = torch.zeros(1, 3, 20, 40, dtype=torch.uint8)
     wide[:, :, :, 10:30] = 200
     view = center_view(wide, 20)
-    torch.testing.assert_close(denormalise(view.pixels), torch.full((1, 3, 20, 20), 200 / 255), atol=1e-4, rtol=0)
+    torch.testing.assert_close(denormalize(view.pixels), torch.full((1, 3, 20, 20), 200 / 255), atol=1e-4, rtol=0)
     torch.testing.assert_close(view.theta, torch.tensor([[[0.5, 0, 0], [0, 1.0, 0]]]))
 
 
-def test_normalise_and_back():
+def test_normalize_and_back():
     rgb = torch.rand(2, 3, 5, 5)
-    torch.testing.assert_close(denormalise(normalise(rgb)), rgb)
+    torch.testing.assert_close(denormalize(normalize(rgb)), rgb)
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(2, 3, 8, 8),
-                                 torch.zeros(2, 1, 8, 8, dtype=torch.uint8)])
+@pytest.mark.parametrize(
+    "bad",
+    [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.uint8)],
+)
 def test_wrong_images_are_explained(bad):
     with pytest.raises(CourseError, match=r"uint8 images \(B, 3, H, W\)"):
         RandomView(8)(bad, Draws(0))

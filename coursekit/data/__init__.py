@@ -1,1 +1,1 @@
-"""Pixels in: images and labels as uint8 tensors (`images`), and the road_objects dataset (`road_objects`)."""
+"""Pixels in: images and labels as uint8 tensors (`images`); datasets with boxes are in the room `yolo`."""

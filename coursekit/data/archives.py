@@ -24,8 +24,9 @@ class _Member(NamedTuple):
     open: Callable[[], BinaryIO]
 
 
-def extract(archive: str | Path, to: str | Path, only: Collection[str] | None = None,
-            most_bytes: int = MOST_BYTES) -> Path:
+def extract(
+    archive: str | Path, to: str | Path, only: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Path:
     """Unpack a .zip or .tar(.gz, .bz2, .xz) into the new folder `to`, all or nothing. Returns `to`.
 
     only: names of the members wanted; each must be there. Nothing is written outside `to`: absolute names, `..`, links
@@ -48,11 +49,14 @@ def extract(archive: str | Path, to: str | Path, only: Collection[str] | None = 
             os.replace(inside, to)
     # what zipfile raises for a compression that it does not know, and for an encrypted member: the last two
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CourseError(f"{archive} is damaged or no archive that can be read ({error}). "
-                          "Delete it and fetch it again.") from error
+        raise CourseError(
+            f"{archive} is damaged or no archive that can be read ({error}). Delete it and fetch it again."
+        ) from error
     except OSError as error:
-        raise CourseError(f"Cannot unpack {archive} into {to}: {error.strerror or error}. "
-                          "Is the archive whole, and is there room on the disk?") from error
+        raise CourseError(
+            f"Cannot unpack {archive} into {to}: {error.strerror or error}. "
+            "Is the archive whole, and is there room on the disk?"
+        ) from error
     return to
 
 
@@ -71,12 +75,16 @@ def _unpack(archive: Path, inside: Path, only: Collection[str] | None, most_byte
             while block := source.read(BLOCK):
                 written += len(block)
                 if written > most_bytes or files > MOST_FILES:
-                    raise CourseError(f"{archive} is refused: it unpacks to more than {most_bytes / 2**30:.1f} GiB or "
-                                      f"more than {MOST_FILES} files.")
+                    raise CourseError(
+                        f"{archive} is refused: it unpacks to more than {most_bytes / 2**30:.1f} GiB or "
+                        f"more than {MOST_FILES} files."
+                    )
                 file.write(block)
         if target.stat().st_size != member.size:
-            raise CourseError(f"{archive} is damaged: {member.name} has {target.stat().st_size} bytes instead of "
-                              f"{member.size}. Delete it and fetch it again.")
+            raise CourseError(
+                f"{archive} is damaged: {member.name} has {target.stat().st_size} bytes instead of "
+                f"{member.size}. Delete it and fetch it again."
+            )
         if wanted is not None:
             wanted.discard(member.name)
     if wanted:
@@ -89,8 +97,9 @@ def _target(archive: Path, member: _Member, inside: Path) -> Path:
     if name.is_absolute() or ".." in name.parts or ":" in member.name or "\0" in member.name:
         raise CourseError(f"{archive} is refused: its member {member.name!r} would be written outside the folder.")
     if member.kind not in ("file", "folder"):
-        raise CourseError(f"{archive} is refused: its member {member.name!r} is {member.kind}, "
-                          "only files and folders are unpacked.")
+        raise CourseError(
+            f"{archive} is refused: its member {member.name!r} is {member.kind}, only files and folders are unpacked."
+        )
     target = inside.joinpath(*name.parts)
     if member.kind == "file" and target.exists():
         raise CourseError(f"{archive} is refused: it holds {member.name!r} twice.")
@@ -105,12 +114,21 @@ def _members(archive: Path) -> Iterator[_Member]:
                 link = stat.S_ISLNK(info.external_attr >> 16)
                 kind = "a link" if link else "folder" if info.is_dir() else "file"
                 if kind == "file" and info.file_size > max(free, BLOCK):
-                    raise CourseError(f"No room to unpack {info.filename} of {archive}: it takes "
-                                      f"{info.file_size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free.")
+                    raise CourseError(
+                        f"No room to unpack {info.filename} of {archive}: it takes "
+                        f"{info.file_size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free."
+                    )
                 yield _Member(info.filename, kind, info.file_size, lambda info=info: file.open(info))
     else:
         with tarfile.open(archive) as file:
             for info in file:
-                kind = ("folder" if info.isdir() else "file" if info.isreg() else
-                        "a link" if info.issym() or info.islnk() else "a device")
+                kind = (
+                    "folder"
+                    if info.isdir()
+                    else "file"
+                    if info.isreg()
+                    else "a link"
+                    if info.issym() or info.islnk()
+                    else "a device"
+                )
                 yield _Member(info.name, kind, info.size, lambda info=info: file.extractfile(info))

@@ -8,41 +8,56 @@ def add_commands(subparsers) -> None:
     data = subparsers.add_parser("data", help="make a dataset, or check one")
     commands = data.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
 
-    draw = commands.add_parser("road-objects", help="draw the road_objects dataset from a seed",
-                               description="Draw road scenes with persons, bicycles, cars and buses, as a YOLO "
-                                           "dataset.")
-    draw.add_argument("--out", metavar="DIR", help="a new or empty folder (default: datasets/road_objects in the "
-                                                   "course's folder, /content on Colab)")
+    draw = commands.add_parser(
+        "road-objects",
+        help="draw the road_objects dataset from a seed",
+        description="Draw road scenes with persons, bicycles, cars and buses, as a YOLO dataset.",
+    )
+    draw.add_argument(
+        "--out",
+        metavar="DIR",
+        help="a new or empty folder (default: datasets/road_objects in the course's folder, /content on Colab)",
+    )
     for split, count in (("train", 1000), ("val", 200), ("test", 200)):
-        draw.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"scenes in {split} (default "
-                                                                                   f"{count})")
+        draw.add_argument(
+            f"--{split}", type=int, default=count, metavar="N", help=f"scenes in {split} (default {count})"
+        )
     draw.add_argument("--size", type=int, default=320, metavar="PX", help="width and height of a scene (default 320)")
     draw.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other scenes (default 0)")
     draw.set_defaults(run=_road_objects)
 
-    coco = commands.add_parser("from-coco", help="make road_objects of COCO's photographs",
-                               description="Make road_objects of COCO's photographs. Without --annotations, COCO 2017 "
-                                           "val's are downloaded (253 MB); without --images, the photographs that are "
-                                           "needed.")
-    coco.add_argument("--annotations", action="append", default=[], metavar="FILE",
-                      help="an instances_*.json file; may be repeated")
-    coco.add_argument("--images", action="append", default=[], metavar="DIR",
-                      help="a folder with photographs; may be repeated")
-    coco.add_argument("--out", metavar="DIR", help="a new or empty folder (default: datasets/road_photographs in the "
-                                                   "course's folder)")
+    coco = commands.add_parser(
+        "from-coco",
+        help="make road_objects of COCO's photographs",
+        description="Make road_objects of COCO's photographs. Without --annotations, COCO 2017 "
+        "val's are downloaded (253 MB); without --images, the photographs that are "
+        "needed.",
+    )
+    coco.add_argument(
+        "--annotations", action="append", default=[], metavar="FILE", help="an instances_*.json file; may be repeated"
+    )
+    coco.add_argument(
+        "--images", action="append", default=[], metavar="DIR", help="a folder with photographs; may be repeated"
+    )
+    coco.add_argument(
+        "--out", metavar="DIR", help="a new or empty folder (default: datasets/road_photographs in the course's folder)"
+    )
     coco.add_argument("--limit", type=int, metavar="N", help="at most N photographs; a larger N only adds to them")
     coco.add_argument("--keep-empty", action="store_true", help="also photographs without any of the four classes")
     coco.set_defaults(run=_from_coco)
 
-    check = commands.add_parser("check", help="list everything that is wrong with a YOLO dataset",
-                                description="List everything that is wrong with a YOLO dataset, with file and line. "
-                                            "Exit status 1 where anything is.")
+    check = commands.add_parser(
+        "check",
+        help="list everything that is wrong with a YOLO dataset",
+        description="List everything that is wrong with a YOLO dataset, with file and line. "
+        "Exit status 1 where anything is.",
+    )
     check.add_argument("yaml", metavar="YAML", help="the dataset's YAML")
     check.set_defaults(run=_check)
 
 
 def _road_objects(args: argparse.Namespace) -> int:
-    from coursekit.data.road_objects import build  # imported late: `coursekit --help` must not wait for it
+    from coursekit.data.yolo.road_objects import build  # imported late: `coursekit --help` must not wait for it
 
     yaml = build(args.out, args.train, args.val, args.test, args.size, args.seed)
     print(f"Train on it: coursekit detect --data {yaml}")
@@ -50,7 +65,7 @@ def _road_objects(args: argparse.Namespace) -> int:
 
 
 def _from_coco(args: argparse.Namespace) -> int:
-    from coursekit.data.road_objects import from_coco
+    from coursekit.data.yolo.road_objects import from_coco
 
     yaml = from_coco(args.annotations, args.images, args.out, args.limit, args.keep_empty)
     print(f"Train on it: coursekit detect --data {yaml}")
@@ -59,7 +74,7 @@ def _from_coco(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from coursekit.data.disk import shown
-    from coursekit.data.road_objects import check
+    from coursekit.data.yolo.road_objects import check
 
     problems = check(args.yaml)
     for problem in problems:

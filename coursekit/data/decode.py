@@ -19,9 +19,15 @@ from coursekit.runtime import CourseError
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 SMALLEST = 8  # px: a picture with a shorter side below this shows nothing that could be learned
 ORIENTATION = 0x0112
-UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-           8: Image.Transpose.ROTATE_90}
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 
@@ -54,8 +60,10 @@ def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]
     if closed:
         _report_closed(folder, closed, skip_unreadable)
     if not found and links:
-        raise CourseError(f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. Links are "
-                          f"not followed: name {os.path.realpath(links[0])} instead.")
+        raise CourseError(
+            f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. Links are "
+            f"not followed: name {os.path.realpath(links[0])} instead."
+        )
     if not found:
         held = f"holds {others} files, none of them an image" if others else "is empty"
         raise CourseError(f"The folder {folder} {held}. Images end in {', '.join(EXTENSIONS)}.")
@@ -65,13 +73,17 @@ def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]
 def _report_closed(folder: Path, errors: list[OSError], skip: bool) -> None:
     """Say which folders are left out because they cannot be read, or stop because of them."""
     if any(error.filename == str(folder) for error in errors):
-        raise CourseError(f"The folder {folder} cannot be read: {errors[0].strerror}. Ask for the right to read it, or "
-                          "name another folder.")
+        raise CourseError(
+            f"The folder {folder} cannot be read: {errors[0].strerror}. Ask for the right to read it, or "
+            "name another folder."
+        )
     first = shown("".join(f"\n  {error.filename}: {error.strerror}" for error in errors[:10]))
     more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
     if not skip:
-        raise CourseError(f"{len(errors)} folders below {folder} cannot be read:{first}{more}\nAsk for the right to "
-                          "read them, or name a folder without them.")
+        raise CourseError(
+            f"{len(errors)} folders below {folder} cannot be read:{first}{more}\nAsk for the right to "
+            "read them, or name a folder without them."
+        )
     print(f"Left out {len(errors)} folders:{first}{more}", flush=True)
 
 
@@ -106,9 +118,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if mode.startswith("I") or mode == "F":  # Pillow's own conversion cuts these off at 255
         values = np.asarray(image, dtype=np.float64)
         if mode == "F" and values.size and np.nanmax(values) <= 1.0:
-            values = values * 255.0                                        # a float picture in [0, 1]
+            values = values * 255.0  # a float picture in [0, 1]
         elif mode.startswith("I;16") or (mode == "I" and values.max() > 255):
-            values = values / 257.0                                        # 65535 -> 255
+            values = values / 257.0  # 65535 -> 255
         return Image.fromarray(np.nan_to_num(values).clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or (mode in ("P", "L", "RGB") and "transparency" in image.info):
         image = image.convert("RGBA")
@@ -133,8 +145,10 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
     with _opened(path) as image:
         turn = orientation(image)
         if min(image.size) < SMALLEST:
-            raise CourseError(f"{path} is only {image.width} x {image.height} px: too small to learn from, "
-                              f"the shorter side needs at least {SMALLEST} px.")
+            raise CourseError(
+                f"{path} is only {image.width} x {image.height} px: too small to learn from, "
+                f"the shorter side needs at least {SMALLEST} px."
+            )
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             # decodes at 1/2, 1/4, 1/8: several times faster for large photographs
             image.draft(None, (2 * size, 2 * size))

@@ -45,8 +45,15 @@ class _Cut(Exception):
     """The connection ended before the file did; worth another attempt."""
 
 
-def download(url: str, to: str | Path, sha256: str | None = None, md5: str | None = None, size: int | None = None,
-             retries: int = 5, bar=None) -> Path:
+def download(
+    url: str,
+    to: str | Path,
+    sha256: str | None = None,
+    md5: str | None = None,
+    size: int | None = None,
+    retries: int = 5,
+    bar=None,
+) -> Path:
     """Fetch one file over HTTP(S), resuming an earlier attempt. Returns its path; a file already there is not fetched.
 
     sha256, md5, size (bytes) are checked where given, for a file already there too. `retries` counts attempts in a row
@@ -59,12 +66,17 @@ def download(url: str, to: str | Path, sha256: str | None = None, md5: str | Non
     if not url.lower().startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is not an http(s) address")
     if remote.to.exists():
-        _verify(remote, remote.to, f"{remote.to} is there, but it is not the file that belongs there: %s. "
-                                   "Delete it and start again.")
+        _verify(
+            remote,
+            remote.to,
+            f"{remote.to} is there, but it is not the file that belongs there: %s. Delete it and start again.",
+        )
         return remote.to
     if offline():
-        raise CourseError(f"{remote.to.name} would have to be downloaded from {url}, but COURSEKIT_OFFLINE is set. "
-                          f"Unset it, or put the file at {remote.to} yourself.")
+        raise CourseError(
+            f"{remote.to.name} would have to be downloaded from {url}, but COURSEKIT_OFFLINE is set. "
+            f"Unset it, or put the file at {remote.to} yourself."
+        )
     part = remote.to.with_name(remote.to.name + ".part")
     try:
         remote.to.parent.mkdir(parents=True, exist_ok=True)
@@ -72,13 +84,15 @@ def download(url: str, to: str | Path, sha256: str | None = None, md5: str | Non
             if not remote.to.exists():  # another process may have fetched it while this one waited
                 _fetch(remote, part, retries, bar)
     except OSError as error:
-        raise CourseError(f"Cannot write {part}: {error.strerror or error}. "
-                          "Free some space or choose another folder.") from error
+        raise CourseError(
+            f"Cannot write {part}: {error.strerror or error}. Free some space or choose another folder."
+        ) from error
     return remote.to
 
 
-def download_many(files: Sequence[Remote], description: str = "downloading", workers: int = 16,
-                  retries: int = 5) -> int:
+def download_many(
+    files: Sequence[Remote], description: str = "downloading", workers: int = 16, retries: int = 5
+) -> int:
     """Fetch many files side by side, with a progress bar over files. Returns how many had to be fetched.
 
     One failure does not stop the others, twenty in a row do; raises CourseError at the end with the number and the
@@ -114,15 +128,17 @@ def download_many(files: Sequence[Remote], description: str = "downloading", wor
         first = "".join(f"\n  {problem}" for problem in failed[:5])
         more = f"\n  ... and {len(failed) - 5} more" if len(failed) > 5 else ""
         more += "\n  The others were not tried." if stopped else ""
-        raise CourseError(f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
-                          "arrived is kept; run the same command again to fetch the rest.")
+        raise CourseError(
+            f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
+            "arrived is kept; run the same command again to fetch the rest."
+        )
     return len(missing)
 
 
 def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
     failures, furthest, known = 0, 0, part.with_name(part.name + ".json")
-    with (bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True)) as bar:
+    with bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True) as bar:
         while True:
             resumed = part.stat().st_size if part.exists() else 0
             try:
@@ -135,12 +151,18 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
                 furthest = max(furthest, here)
                 if failures > retries:
                     kept = f"{here} bytes have arrived and are kept: check" if here else "Check"
-                    raise CourseError(f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run "
-                                      "the same command again.") from error
+                    raise CourseError(
+                        f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run "
+                        "the same command again."
+                    ) from error
                 time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
     try:
-        _verify(remote, part, f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
-                              "file may be damaged on the server or changed on the way.")
+        _verify(
+            remote,
+            part,
+            f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
+            "file may be damaged on the server or changed on the way.",
+        )
     except CourseError:
         part.unlink()
         known.unlink(missing_ok=True)
@@ -203,9 +225,11 @@ def _version(known: Path) -> str | None:
 def _give_up_if_final(remote: Remote, error: Exception) -> None:
     """Raise for what no further attempt can change: the file is not there, or needs a permission."""
     if isinstance(error, urllib.error.HTTPError) and error.code not in PASSING:
-        raise CourseError(f"{remote.url} cannot be fetched: the server answers {error.code} ({error.reason}). Is the "
-                          f"address right, and still in use? You can also put the file at "
-                          f"{remote.to} yourself.") from error
+        raise CourseError(
+            f"{remote.url} cannot be fetched: the server answers {error.code} ({error.reason}). Is the "
+            f"address right, and still in use? You can also put the file at "
+            f"{remote.to} yourself."
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -18,8 +18,8 @@ from coursekit.data.disk import shown
 from coursekit.data.downloads import download, extract
 from coursekit.data.drawn import draw_crops, draw_images, drawing_version
 from coursekit.data.parallel import map_threads, progress_bar
-from coursekit.data.road_scenes import CLASS_NAMES, SUBTYPES
 from coursekit.runtime import CourseError, home
+from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPES
 
 Parts = tuple[Tensor, Tensor | None, tuple[str, ...] | None, Tensor | None]
 CACHE_FROM = 200  # drawn images: fewer are drawn again sooner than they are found
@@ -70,8 +70,10 @@ def _report(problems: list[str], total: int, skip: bool) -> None:
     first = shown("".join(f"\n  {problem}" for problem in problems[:10]))
     more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
     if not skip:
-        raise CourseError(f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
-                          "leave them out with --skip-unreadable (skip_unreadable=True in Python).")
+        raise CourseError(
+            f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
+            "leave them out with --skip-unreadable (skip_unreadable=True in Python)."
+        )
     if len(problems) == total:
         raise CourseError(f"None of the {total} images can be used:{first}{more}")
     print(f"Left out {len(problems)} of {total} images:{first}{more}", flush=True)
@@ -79,6 +81,7 @@ def _report(problems: list[str], total: int, skip: bool) -> None:
 
 def road_scenes(n: int, size: int, seed: int) -> Parts:
     """Whole drawn scenes, unlabelled, with masks."""
+
     def draw() -> dict[str, Tensor]:
         images, masks = draw_images(n, size, seed)
         return {"images": image_store.as_tensor(images), "masks": torch.from_numpy(masks)}
@@ -89,6 +92,7 @@ def road_scenes(n: int, size: int, seed: int) -> Parts:
 
 def road_crops(n: int, size: int, seed: int, context: float) -> Parts:
     """Single objects from drawn scenes, labelled by subtype."""
+
     def draw() -> dict[str, Tensor]:
         images, labels = draw_crops(n, size, seed, context)
         return {"images": image_store.as_tensor(images), "labels": torch.from_numpy(labels)}
@@ -162,8 +166,10 @@ def _unpacked(name: str, url: str, inner: str, known: dict) -> Path:
     try:
         download(url, archive, **known)
     except CourseError as error:
-        raise CourseError(f"{name} cannot be had. {error}\nThe course works without it: ImageSet.road_scenes draws "
-                          "images from a seed, ImageSet.from_folder reads your own.") from error
+        raise CourseError(
+            f"{name} cannot be had. {error}\nThe course works without it: ImageSet.road_scenes draws "
+            "images from a seed, ImageSet.from_folder reads your own."
+        ) from error
     extract(archive, place.parent)
     if not place.is_dir():
         raise CourseError(f"{archive} does not hold {inner}: delete it and {place.parent}, and start again.")
@@ -191,9 +197,9 @@ def _resized(images: np.ndarray, size: int | None) -> Tensor:
         return torch.from_numpy(np.array(images))
     resized = torch.empty(len(images), 3, size, size, dtype=torch.uint8)
     for start in range(0, len(images), 2048):
-        block = torch.from_numpy(np.array(images[start:start + 2048])).float()
+        block = torch.from_numpy(np.array(images[start : start + 2048])).float()
         block = F.interpolate(block, size=(size, size), mode="bicubic", antialias=True, align_corners=False)
-        resized[start:start + 2048] = block.round().clamp(0, 255).byte()
+        resized[start : start + 2048] = block.round().clamp(0, 255).byte()
     return resized
 
 

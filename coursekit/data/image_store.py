@@ -80,8 +80,10 @@ def _room(key: str, n: int, size: int) -> np.ndarray:
 
 def _no_room(place: Path, needed: int, error: OSError) -> CourseError:
     """needed: bytes."""
-    return CourseError(f"No room for the decoded images ({needed / 2**30:.1f} GiB) in {place.parent} "
-                       f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk.")
+    return CourseError(
+        f"No room for the decoded images ({needed / 2**30:.1f} GiB) in {place.parent} "
+        f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk."
+    )
 
 
 def _discard(place: Path) -> None:
@@ -140,8 +142,9 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
             names = json.loads(metadata["class_names"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise CourseError(f"{path} is damaged, or no file that ImageSet.save wrote ({error}). "
-                          "Save it again.") from error
+        raise CourseError(
+            f"{path} is damaged, or no file that ImageSet.save wrote ({error}). Save it again."
+        ) from error
     return tensors, None if names is None else tuple(names)
 
 

@@ -39,10 +39,15 @@ class ImageSet:
             raise ValueError(f"masks must be uint8 {(n, *shape[2:])}, not {self.masks.dtype} {tuple(self.masks.shape)}")
         if self.class_names is not None:
             object.__setattr__(self, "class_names", tuple(self.class_names))
-            if self.labels is not None and n and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(
-                    self.class_names):
-                raise ValueError(f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, "
-                                 f"but there are {len(self.class_names)} class names")
+            if (
+                self.labels is not None
+                and n
+                and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.class_names)
+            ):
+                raise ValueError(
+                    f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, "
+                    f"but there are {len(self.class_names)} class names"
+                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,18 +60,31 @@ class ImageSet:
         elif not isinstance(chosen, slice):
             chosen = torch.as_tensor(chosen)
             chosen = chosen if chosen.dtype == torch.bool else chosen.long()  # an empty list comes as float
-        return ImageSet(self.images[chosen], None if self.labels is None else self.labels[chosen], self.class_names,
-                        None if self.masks is None else self.masks[chosen])
+        return ImageSet(
+            self.images[chosen],
+            None if self.labels is None else self.labels[chosen],
+            self.class_names,
+            None if self.masks is None else self.masks[chosen],
+        )
 
     def __repr__(self) -> str:
         n, _, height, width = self.images.shape
-        labels = "unlabelled" if self.labels is None else (
-            f"{len(self.class_names)} classes" if self.class_names else "labelled")
+        labels = (
+            "unlabelled"
+            if self.labels is None
+            else (f"{len(self.class_names)} classes" if self.class_names else "labelled")
+        )
         return f"ImageSet({n} images, {height} x {width}, {labels}{', masks' if self.masks is not None else ''})"
 
     @classmethod
-    def from_folder(cls, path: str | Path, size: int, limit: int | None = None, workers: int | None = None,
-                    skip_unreadable: bool = False) -> "ImageSet":
+    def from_folder(
+        cls,
+        path: str | Path,
+        size: int,
+        limit: int | None = None,
+        workers: int | None = None,
+        skip_unreadable: bool = False,
+    ) -> "ImageSet":
         """All images below a folder, unlabelled: uint8 (N, 3, size, size).
 
         Resize rule: upright, largest centred square, antialiased bicubic to `size` (px). Gray, palette, alpha, CMYK

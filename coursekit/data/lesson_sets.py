@@ -8,16 +8,16 @@ from coursekit.runtime import CourseError, mode, offline
 
 
 class LessonSets(NamedTuple):
-    """unlabelled: for pretraining, without labels. train, test: with labels, for probes only. source: a sentence for people."""
+    """unlabeled: for pretraining, without labels. train, test: with labels, for probes only. source: a sentence for people."""
 
-    unlabelled: ImageSet
+    unlabeled: ImageSet
     train: ImageSet
     test: ImageSet
     source: str
 
 
-def lesson_sets(unlabelled: int, labelled: int, size: int, seed: int = 0) -> LessonSets:
-    """Three disjoint sets of square images of `size` px: `unlabelled` images, and twice `labelled` with labels. Prints
+def lesson_sets(unlabeled: int, labeled: int, size: int, seed: int = 0) -> LessonSets:
+    """Three disjoint sets of square images of `size` px: `unlabeled` images, and twice `labeled` with labels. Prints
     which.
 
     Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), where they are here or can be fetched.
@@ -30,17 +30,21 @@ def lesson_sets(unlabelled: int, labelled: int, size: int, seed: int = 0) -> Les
             why = "offline, and STL-10 is not here"
         else:
             try:
-                sets = [ImageSet.stl10(split, size=size, limit=n)
-                        for split, n in (("unlabeled", unlabelled), ("train", labelled), ("test", labelled))]
+                sets = [
+                    ImageSet.stl10(split, size=size, limit=n)
+                    for split, n in (("unlabeled", unlabeled), ("train", labeled), ("test", labeled))
+                ]
                 return _told(*sets, "photographs (STL-10)")
             except CourseError as error:
                 why = f"STL-10 could not be had: {str(error).splitlines()[0]}"
-    sets = [ImageSet.road_crops(n, size, 3 * seed + k) for k, n in enumerate((unlabelled, labelled, labelled))]
+    sets = [ImageSet.road_crops(n, size, 3 * seed + k) for k, n in enumerate((unlabeled, labeled, labeled))]
     return _told(*sets, f"road objects from drawn scenes ({why})")
 
 
-def _told(unlabelled: ImageSet, train: ImageSet, test: ImageSet, source: str) -> LessonSets:
-    size = unlabelled.images.shape[-1]
-    print(f"{source}, {size} x {size} px: {len(unlabelled)} without labels, {len(train)} + {len(test)} with one of "
-          f"{len(train.class_names)} labels")
-    return LessonSets(ImageSet(unlabelled.images), train, test, source)
+def _told(unlabeled: ImageSet, train: ImageSet, test: ImageSet, source: str) -> LessonSets:
+    size = unlabeled.images.shape[-1]
+    print(
+        f"{source}, {size} x {size} px: {len(unlabeled)} without labels, {len(train)} + {len(test)} with one of "
+        f"{len(train.class_names)} labels"
+    )
+    return LessonSets(ImageSet(unlabeled.images), train, test, source)

@@ -25,20 +25,30 @@ def progress_bar(description: str, total: int | None, unit: str = "image", silen
     log file or a pipe it stays silent.
     """
     watched = sys.stderr is not None and (sys.stderr.isatty() or in_notebook())
-    return tqdm(desc=description, total=total, unit=unit, disable=silent or not watched, leave=False,
-                delay=8 if in_notebook() else 1, dynamic_ncols=True, **options)
+    return tqdm(
+        desc=description,
+        total=total,
+        unit=unit,
+        disable=silent or not watched,
+        leave=False,
+        delay=8 if in_notebook() else 1,
+        dynamic_ncols=True,
+        **options,
+    )
 
 
-def map_threads(function: Callable[[Item], Result], items: Iterable[Item],
-                workers: int | None = None) -> Iterator[Result]:
+def map_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
     """`function` of each item, in order, by threads (default: one per core); at most a few results wait in memory."""
     workers = workers or threads()
     with ThreadPoolExecutor(workers) as pool:
         yield from _in_order(pool, function, iter(items), ahead=4 * workers)
 
 
-def map_processes(function: Callable[[Item], Result], items: Sequence[Item],
-                  workers: int | None = None) -> Iterator[Result]:
+def map_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None
+) -> Iterator[Result]:
     """`function` of each item, in order, by processes; `function` must be importable and must not use torch.
 
     A few items, or a single core, are worked off in this process. On Linux the workers are forked, as torch's
@@ -49,7 +59,7 @@ def map_processes(function: Callable[[Item], Result], items: Sequence[Item],
         yield from map(function, items)
         return
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    chunks = [items[i:i + 8] for i in range(0, len(items), 8)]  # fewer, larger messages between processes
+    chunks = [items[i : i + 8] for i in range(0, len(items), 8)]  # fewer, larger messages between processes
     with _quiet_fork(), ProcessPoolExecutor(workers, mp_context=context) as pool:
         for results in _in_order(pool, _Chunk(function), iter(chunks), ahead=4 * workers):
             yield from results

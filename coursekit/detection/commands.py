@@ -9,67 +9,113 @@ from coursekit.runtime import CourseError
 def add_commands(verbs) -> None:
     """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
     detect = verbs.add_parser(
-        "detect", help="fine-tune YOLO12 from a pretrained backbone",
+        "detect",
+        help="fine-tune YOLO12 from a pretrained backbone",
         description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone, layers 0 to 8 start from a "
-                    "pretraining run: first frozen, then everything trains at a smaller learning rate.",
-        epilog="example: coursekit detect --data road_objects.yaml --size n --backbone runs/ssl --epochs 20")
+        "pretraining run: first frozen, then everything trains at a smaller learning rate.",
+        epilog="example: coursekit detect --data road_objects.yaml --size n --backbone runs/ssl --epochs 20",
+    )
     _add_common(detect)
     detect.add_argument("--backbone", metavar="RUN", help="a run of `coursekit pretrain ... --encoder yolo12n`")
     detect.add_argument("--epochs", type=_count, default=100, metavar="N", help="rounds over the data (default: 100)")
-    detect.add_argument("--freeze-epochs", type=_whole, metavar="N",
-                        help="of these, with the backbone frozen (default: a tenth where there is a backbone)")
-    detect.add_argument("--unfreeze-lr-factor", type=float, default=0.1, metavar="F",
-                        help="learning rate after that, as a part of --lr0 (default: 0.1)")
+    detect.add_argument(
+        "--freeze-epochs",
+        type=_whole,
+        metavar="N",
+        help="of these, with the backbone frozen (default: a tenth where there is a backbone)",
+    )
+    detect.add_argument(
+        "--unfreeze-lr-factor",
+        type=float,
+        default=0.1,
+        metavar="F",
+        help="learning rate after that, as a part of --lr0 (default: 0.1)",
+    )
     detect.add_argument("--imgsz", type=_count, default=640, metavar="PX", help="side of the images (default: 640)")
     detect.add_argument("--optimizer", default="SGD", metavar="NAME", help="SGD, AdamW, Adam or RMSProp (default: SGD)")
     detect.add_argument("--lr0", type=float, default=0.01, metavar="RATE", help="learning rate (default: 0.01)")
     detect.add_argument("--weight-decay", type=float, default=0.0005, metavar="W", help="default: 0.0005")
-    detect.add_argument("--weights", default="auto", metavar="auto|pt|yaml|FILE",
-                        help="start from yolo12{size}.pt, from random weights (yaml), or from a checkpoint; auto, the "
-                             "default, takes the .pt where it is at hand or can be downloaded")
-    detect.add_argument("--project", "--out", default="cv_course_runs", metavar="DIR",
-                        help="folder of the runs (default: cv_course_runs)")
-    detect.add_argument("--name", metavar="NAME", help="of the run; a number is added where it exists "
-                                                       "(default: yolo12{size}_objects)")
+    detect.add_argument(
+        "--weights",
+        default="auto",
+        metavar="auto|pt|yaml|FILE",
+        help="start from yolo12{size}.pt, from random weights (yaml), or from a checkpoint; auto, the "
+        "default, takes the .pt where it is at hand or can be downloaded",
+    )
+    detect.add_argument(
+        "--project",
+        "--out",
+        default="cv_course_runs",
+        metavar="DIR",
+        help="folder of the runs (default: cv_course_runs)",
+    )
+    detect.add_argument(
+        "--name", metavar="NAME", help="of the run; a number is added where it exists (default: yolo12{size}_objects)"
+    )
     detect.add_argument("--seed", type=int, default=0, metavar="N", help="decides every random draw (default: 0)")
     detect.add_argument("--no-check", action="store_true", help="do not check the dataset first")
     detect.add_argument("--no-plots", action="store_true", help="leave out Ultralytics' plots")
     detect.add_argument("--quiet", action="store_true", help="leave out what Ultralytics prints")
-    detect.add_argument("--predict", nargs="+", metavar="PATH",
-                        help="pictures or folders to detect in afterwards; drawn into the run's folder")
+    detect.add_argument(
+        "--predict",
+        nargs="+",
+        metavar="PATH",
+        help="pictures or folders to detect in afterwards; drawn into the run's folder",
+    )
     detect.add_argument("--conf", type=float, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
 
     predict = verbs.add_parser(
-        "predict", help="draw what a trained detector finds in pictures",
+        "predict",
+        help="draw what a trained detector finds in pictures",
         description="Detect in pictures with the detector of a run, and write each picture with its boxes into a new folder.",
-        epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found")
-    predict.add_argument("weights", metavar="RUN", help="folder of a run of `coursekit detect`, a .pt or a .safetensors file")
+        epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found",
+    )
+    predict.add_argument(
+        "weights", metavar="RUN", help="folder of a run of `coursekit detect`, a .pt or a .safetensors file"
+    )
     predict.add_argument("pictures", nargs="+", metavar="PATH", help="pictures, or folders of them")
     predict.add_argument("--out", default="predictions", metavar="DIR", help="a new folder (default: predictions)")
     predict.add_argument("--conf", type=float, default=0.25, metavar="C", help="least confidence (default: 0.25)")
     predict.add_argument("--imgsz", type=_count, metavar="PX", help="side of the images (default: as it was trained)")
-    predict.add_argument("--device", metavar="NAME", help="cpu, cuda, mps or a GPU's number (default: the best there is)")
+    predict.add_argument(
+        "--device", metavar="NAME", help="cpu, cuda, mps or a GPU's number (default: the best there is)"
+    )
     predict.set_defaults(run=run_predict)
 
     efficiency = verbs.add_parser(
-        "label-efficiency", help="does pretraining pay at few labels?",
+        "label-efficiency",
+        help="does pretraining pay at few labels?",
         description="Train YOLO12 from a self-supervised backbone and from random weights at several numbers of "
-                    "labelled images, with equal budgets and shared seeds, and compare. Call it again to go on after "
-                    "a stop.",
-        epilog="example: coursekit label-efficiency --data road_objects.yaml --backbone runs/ssl --labels 32 --out le")
+        "labelled images, with equal budgets and shared seeds, and compare. Call it again to go on after "
+        "a stop.",
+        epilog="example: coursekit label-efficiency --data road_objects.yaml --backbone runs/ssl --labels 32 --out le",
+    )
     _add_common(efficiency)
-    efficiency.add_argument("--backbone", required=True, nargs="+", metavar="RUN",
-                            help="a pretraining run, or one for each seed")
-    efficiency.add_argument("--labels", type=_amount, nargs="+", default=[32, 128], metavar="N",
-                            help="numbers of labelled images, or shares such as 0.1 (default: 32 128)")
+    efficiency.add_argument(
+        "--backbone", required=True, nargs="+", metavar="RUN", help="a pretraining run, or one for each seed"
+    )
+    efficiency.add_argument(
+        "--labels",
+        type=_amount,
+        nargs="+",
+        default=[32, 128],
+        metavar="N",
+        help="numbers of labelled images, or shares such as 0.1 (default: 32 128)",
+    )
     efficiency.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2")
-    efficiency.add_argument("--arms", nargs="+", default=["random", "ssl"], metavar="ARM",
-                            help="of random, ssl, ssl_frozen_first (default: random ssl)")
+    efficiency.add_argument(
+        "--arms",
+        nargs="+",
+        default=["random", "ssl"],
+        metavar="ARM",
+        help="of random, ssl, ssl_frozen_first (default: random ssl)",
+    )
     length = efficiency.add_mutually_exclusive_group()
     length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps of every run (default: 300)")
-    length.add_argument("--epochs", type=_count, metavar="N",
-                        help="or as many steps as N rounds over the largest label count")
+    length.add_argument(
+        "--epochs", type=_count, metavar="N", help="or as many steps as N rounds over the largest label count"
+    )
     efficiency.add_argument("--imgsz", type=_count, metavar="PX", help="side of the images (default: 160)")
     efficiency.add_argument("--lr0", type=float, metavar="RATE", help="learning rate of AdamW (default: 0.001)")
     efficiency.add_argument("--split", default="val", metavar="NAME", help="what is measured on (default: val)")
@@ -108,26 +154,55 @@ def _amount(text: str) -> float:
 
 def run_detect(args: argparse.Namespace) -> int:
     """coursekit detect: check, train, tell, and predict where asked."""
-    from coursekit.data.road_objects import check
+    from coursekit.data.yolo.road_objects import check
     from coursekit.detection.validation import check_dataset
     from coursekit.detection.yolo12 import train
 
     _check_predict(args)
     check_dataset(args.data)
     if not args.no_check and (problems := check(args.data)):
-        listed = "\n".join(f"  {problem.file}{f':{problem.line}' if problem.line else ''}: {problem.message}"
-                           for problem in problems[:5])
-        raise CourseError(f"{args.data} has {len(problems)} problem(s):\n{listed}\n`coursekit data check {args.data}` "
-                          "lists all. Mend them, or train all the same with --no-check.")
-    run = train(args.data, args.size, args.backbone, epochs=args.epochs, freeze_epochs=args.freeze_epochs,
-                imgsz=args.imgsz, batch=args.batch, lr0=args.lr0, unfreeze_lr_factor=args.unfreeze_lr_factor,
-                weight_decay=args.weight_decay, optimizer=args.optimizer, device=args.device, project=args.project,
-                name=args.name, seed=args.seed, weights=args.weights, verbose=not args.quiet, plots=not args.no_plots)
-    print(f"mAP50-95 {run.metrics.map50_95:.3f}, mAP50 {run.metrics.map50:.3f} on the validation split; AP50 by class: "
-          + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items()))
+        listed = "\n".join(
+            f"  {problem.file}{f':{problem.line}' if problem.line else ''}: {problem.message}"
+            for problem in problems[:5]
+        )
+        raise CourseError(
+            f"{args.data} has {len(problems)} problem(s):\n{listed}\n`coursekit data check {args.data}` "
+            "lists all. Mend them, or train all the same with --no-check."
+        )
+    run = train(
+        args.data,
+        args.size,
+        args.backbone,
+        epochs=args.epochs,
+        freeze_epochs=args.freeze_epochs,
+        imgsz=args.imgsz,
+        batch=args.batch,
+        lr0=args.lr0,
+        unfreeze_lr_factor=args.unfreeze_lr_factor,
+        weight_decay=args.weight_decay,
+        optimizer=args.optimizer,
+        device=args.device,
+        project=args.project,
+        name=args.name,
+        seed=args.seed,
+        weights=args.weights,
+        verbose=not args.quiet,
+        plots=not args.no_plots,
+    )
+    print(
+        f"mAP50-95 {run.metrics.map50_95:.3f}, mAP50 {run.metrics.map50:.3f} on the validation split; AP50 by class: "
+        + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
+    )
     print(f"weights: {run.best}")
     if args.predict:
-        _predict(run, args.predict, run.folder / "predictions", 0.25 if args.conf is None else args.conf, args.imgsz, args.device)
+        _predict(
+            run,
+            args.predict,
+            run.folder / "predictions",
+            0.25 if args.conf is None else args.conf,
+            args.imgsz,
+            args.device,
+        )
     return 0
 
 
@@ -150,8 +225,10 @@ def _check_predict(args: argparse.Namespace) -> None:
     if args.conf is not None:
         check_share("conf (--conf)", args.conf)
         if not args.predict:
-            raise CourseError("--conf is the least confidence of what --predict draws, and there is no --predict. Add "
-                              "--predict PATH, or leave --conf out.")
+            raise CourseError(
+                "--conf is the least confidence of what --predict draws, and there is no --predict. Add "
+                "--predict PATH, or leave --conf out."
+            )
     check_pictures(args.predict or [])
 
 
@@ -165,8 +242,12 @@ def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise CourseError(f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out.") from error
-    for number, found in enumerate(predict_each(weights, pictures, conf=conf, imgsz=imgsz, device=device, unreadable=unreadable)):
+        raise CourseError(
+            f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out."
+        ) from error
+    for number, found in enumerate(
+        predict_each(weights, pictures, conf=conf, imgsz=imgsz, device=device, unreadable=unreadable)
+    ):
         target = folder / f"{number:04d}_{Path(found.path).stem}.jpg"
         Image.fromarray(draw(found)).save(target, quality=92)
         print(f"{found} -> {target}")
@@ -180,11 +261,18 @@ def run_label_efficiency(args: argparse.Namespace) -> int:
     from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
 
     chosen = {"imgsz": args.imgsz, "lr0": args.lr0, "steps": args.steps}
-    settings = Settings(size=args.size, batch=args.batch, split=args.split,
-                        **{name: value for name, value in chosen.items() if value is not None})
+    settings = Settings(
+        size=args.size,
+        batch=args.batch,
+        split=args.split,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
     if args.epochs:
         settings = steps_of(settings, args.data, args.labels, args.epochs)
     backbone = args.backbone[0] if len(args.backbone) == 1 else args.backbone
-    print(run_experiment(args.data, backbone, args.out, args.labels, args.seeds, args.arms, settings, args.device,
-                         args.keep_weights))
+    print(
+        run_experiment(
+            args.data, backbone, args.out, args.labels, args.seeds, args.arms, settings, args.device, args.keep_weights
+        )
+    )
     return 0

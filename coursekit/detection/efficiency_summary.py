@@ -51,18 +51,25 @@ class Summary:
     experiment: dict
 
     def __str__(self) -> str:
-        lines = [f"{'labels':>7} {'arm':<17} {'seeds':>5} {'mAP50':>7} {'mAP50-95':>9}  "
-                 "mAP50 minus random, 95 % interval"]
+        lines = [
+            f"{'labels':>7} {'arm':<17} {'seeds':>5} {'mAP50':>7} {'mAP50-95':>9}  mAP50 minus random, 95 % interval"
+        ]
         for cell in self.cells:
             difference = cell.differences.get("map50")
-            lines.append(f"{cell.labels:>7} {cell.arm:<17} {len(cell.seeds):>5} {cell.mean('map50'):>7.3f} "
-                         f"{cell.mean('map50_95'):>9.3f}  {difference if difference else ''}".rstrip())
+            lines.append(
+                f"{cell.labels:>7} {cell.arm:<17} {len(cell.seeds):>5} {cell.mean('map50'):>7.3f} "
+                f"{cell.mean('map50_95'):>9.3f}  {difference if difference else ''}".rstrip()
+            )
         return "\n".join(lines)
 
     def as_json(self) -> dict:
         """Everything as plain JSON values."""
-        return {"cells": [{**asdict(cell), "mean": {metric: cell.mean(metric) for metric in METRICS}}
-                          for cell in self.cells], "experiment": self.experiment}
+        return {
+            "cells": [
+                {**asdict(cell), "mean": {metric: cell.mean(metric) for metric in METRICS}} for cell in self.cells
+            ],
+            "experiment": self.experiment,
+        }
 
 
 def read_json(file: Path, keys: Iterable[str] = ()) -> dict:
@@ -108,9 +115,14 @@ def summarise(out: str | Path) -> Summary:
     for (labels, arm), runs in sorted(by_cell.items(), key=lambda item: (item[0][0], order.index(item[0][1]))):
         baseline = by_cell.get((labels, BASELINE), {})
         shared = sorted(runs.keys() & baseline.keys())
-        differences = {} if arm == BASELINE or not shared else {
-            metric: paired_difference([baseline[s][metric] for s in shared], [runs[s][metric] for s in shared])
-            for metric in METRICS}
+        differences = (
+            {}
+            if arm == BASELINE or not shared
+            else {
+                metric: paired_difference([baseline[s][metric] for s in shared], [runs[s][metric] for s in shared])
+                for metric in METRICS
+            }
+        )
         seeds = tuple(sorted(runs))
         cells.append(Cell(arm, labels, seeds, {m: tuple(runs[s][m] for s in seeds) for m in METRICS}, differences))
     file = Path(out, "experiment.json")

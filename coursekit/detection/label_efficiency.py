@@ -92,17 +92,27 @@ def run_experiment(
     counts = _label_counts(labels, len(images))
     unknown = [arm for arm in arms if arm not in ARMS]
     if unknown or not arms or not seeds:
-        raise CourseError(f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}. Give at least one of them, "
-                          "and at least one seed.")
+        raise CourseError(
+            f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}. Give at least one of them, "
+            "and at least one seed."
+        )
     encoders = _backbones(backbone, len(seeds))
     if any(ARMS[arm].pretrained for arm in arms):
         for encoder in encoders:
             check_fit(new_detector(settings.size), encoder)  # else the random arm would train first, and in vain
     epoch_steps = max(math.ceil(max(counts) / settings.batch), settings.steps // 20, 1)
     epochs = max(2, math.ceil(settings.steps / epoch_steps))
-    _claim(out, {"settings": dataclasses.asdict(settings), "epochs": epochs, "epoch_steps": epoch_steps,
-                 "data": {"name": source.parent.name, **_fingerprint(images)},
-                 "backbones": [_digest(encoder) for encoder in encoders], "device": device or runtime.device()})
+    _claim(
+        out,
+        {
+            "settings": dataclasses.asdict(settings),
+            "epochs": epochs,
+            "epoch_steps": epoch_steps,
+            "data": {"name": source.parent.name, **_fingerprint(images)},
+            "backbones": [_digest(encoder) for encoder in encoders],
+            "device": device or runtime.device(),
+        },
+    )
     finished_rows(out)  # a damaged one is told now, not after the missing ones have trained
     todo = [(n, position, arm) for position in range(len(seeds)) for n in counts for arm in arms]
     for done, (n, position, arm) in enumerate(todo, 1):
@@ -117,19 +127,51 @@ def run_experiment(
         freeze = round(settings.freeze * epochs) if ARMS[arm].frozen_first else 0
         with contextlib.redirect_stdout(io.StringIO()):
             run = train(
-                subset, settings.size, encoder, epochs=epochs, freeze_epochs=freeze, imgsz=settings.imgsz,
-                batch=settings.batch, nbs=settings.batch, lr0=settings.lr0, weight_decay=settings.weight_decay,
-                unfreeze_lr_factor=settings.unfreeze_lr_factor, optimizer=settings.optimizer, mosaic=settings.mosaic,
-                warmup_epochs=settings.warmup * epochs, split=settings.split, seed=seed, device=device,
-                weights="yaml", project=work.parent, name=work.name, val=False, save=False, plots=False,
-                verbose=False)
-        _write(row, {"arm": arm, "labels": n, "seed": seed, "steps": epochs * epoch_steps, "epochs": epochs,
-                     **dataclasses.asdict(run.metrics), "tensors_matched": run.transfer and run.transfer.matched,
-                     "seconds": round(time.perf_counter() - began, 1)})
+                subset,
+                settings.size,
+                encoder,
+                epochs=epochs,
+                freeze_epochs=freeze,
+                imgsz=settings.imgsz,
+                batch=settings.batch,
+                nbs=settings.batch,
+                lr0=settings.lr0,
+                weight_decay=settings.weight_decay,
+                unfreeze_lr_factor=settings.unfreeze_lr_factor,
+                optimizer=settings.optimizer,
+                mosaic=settings.mosaic,
+                warmup_epochs=settings.warmup * epochs,
+                split=settings.split,
+                seed=seed,
+                device=device,
+                weights="yaml",
+                project=work.parent,
+                name=work.name,
+                val=False,
+                save=False,
+                plots=False,
+                verbose=False,
+            )
+        _write(
+            row,
+            {
+                "arm": arm,
+                "labels": n,
+                "seed": seed,
+                "steps": epochs * epoch_steps,
+                "epochs": epochs,
+                **dataclasses.asdict(run.metrics),
+                "tensors_matched": run.transfer and run.transfer.matched,
+                "seconds": round(time.perf_counter() - began, 1),
+            },
+        )
         if not keep_weights:
             shutil.rmtree(work, ignore_errors=True)
-        print(f"{done} of {len(todo)}: {arm}, {n} labels, seed {seed}: mAP50 {run.metrics.map50:.3f}, "
-              f"mAP50-95 {run.metrics.map50_95:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
+        print(
+            f"{done} of {len(todo)}: {arm}, {n} labels, seed {seed}: mAP50 {run.metrics.map50:.3f}, "
+            f"mAP50-95 {run.metrics.map50_95:.3f}, {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
     summary = summarise(out)
     _write(out / "summary.json", summary.as_json())
     return summary
@@ -147,8 +189,13 @@ def _check_settings(settings: Settings, seeds: Sequence[int], device: str | None
     check_image_size(settings.imgsz)
     for seed in seeds:
         check_seed(seed)
-    check_numbers(lr0=settings.lr0, unfreeze_lr_factor=settings.unfreeze_lr_factor,
-                  weight_decay=settings.weight_decay, seed=0, batch=settings.batch)
+    check_numbers(
+        lr0=settings.lr0,
+        unfreeze_lr_factor=settings.unfreeze_lr_factor,
+        weight_decay=settings.weight_decay,
+        seed=0,
+        batch=settings.batch,
+    )
     if settings.optimizer not in OPTIMIZERS:
         raise CourseError(f"optimizer is {settings.optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}.")
     check_device(device)
@@ -188,9 +235,17 @@ def _subset(source: Path, images: list[Path], n: int, seed: int, passes: int, ou
     (folder / "train.txt").write_text("\n".join(map(str, listed)) + "\n", encoding="utf-8")
     data = read_dataset(source)
     splits = {split: data[split] for split in ("val", "test") if data.get(split)}
-    (folder / "data.yaml").write_text(yaml.safe_dump({
-        "path": str(data["path"]), "train": str((folder / "train.txt").resolve()), **splits,
-        "names": {int(number): str(name) for number, name in data["names"].items()}}), encoding="utf-8")
+    (folder / "data.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "path": str(data["path"]),
+                "train": str((folder / "train.txt").resolve()),
+                **splits,
+                "names": {int(number): str(name) for number, name in data["names"].items()},
+            }
+        ),
+        encoding="utf-8",
+    )
     return folder / "data.yaml"
 
 
@@ -218,17 +273,30 @@ def _claim(out: Path, experiment: dict) -> None:
         recorded = read_json(file)
         changed = [key for key in experiment if recorded.get(key) != json.loads(json.dumps(experiment[key]))]
         if changed:
-            raise CourseError(f"{out} holds another experiment: {', '.join(changed)} differ from what {file.name} "
-                              "records. Its rows would not be comparable: choose another --out.")
+            raise CourseError(
+                f"{out} holds another experiment: {', '.join(changed)} differ from what {file.name} "
+                "records. Its rows would not be comparable: choose another --out."
+            )
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CourseError(f"{out} exists and is no experiment's folder. Choose another --out.")
     from ultralytics import __version__ as ultralytics_version
 
-    _write(file, {**experiment, "made": {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "coursekit": coursekit.__version__,
-        "python": platform.python_version(), "torch": torch.__version__, "ultralytics": ultralytics_version,
-        "threads": torch.get_num_threads(), "processor": platform.machine()}})
+    _write(
+        file,
+        {
+            **experiment,
+            "made": {
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "coursekit": coursekit.__version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "ultralytics": ultralytics_version,
+                "threads": torch.get_num_threads(),
+                "processor": platform.machine(),
+            },
+        },
+    )
 
 
 def _write(file: Path, content: dict) -> None:

@@ -20,7 +20,7 @@ from coursekit.runtime import CourseError
 
 CHUNK = 16  # images that go through the network together
 # Okabe and Ito's palette (Color Universal Design, 2008): colour-blind readers can tell it apart
-COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (240, 228, 66), (0, 114, 178), (204, 121, 167))
+COLORS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (240, 228, 66), (0, 114, 178), (204, 121, 167))
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,15 @@ class Detections:
         return f"{self.path.name if self.path else 'image'}: {', '.join(found) or 'nothing'}"
 
 
-def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7, imgsz: int | None = None,
-            device: str | None = None, max_det: int = 300) -> list[Detections]:
+def predict(
+    weights: str | Path | DetectionRun,
+    source,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    imgsz: int | None = None,
+    device: str | None = None,
+    max_det: int = 300,
+) -> list[Detections]:
     """Detect objects in pictures.
 
     weights: a checkpoint (.pt, or .safetensors of `portable.export_detector`), a run folder or what `train` returned.
@@ -61,9 +68,16 @@ def predict(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou:
     return list(predict_each(weights, source, conf, iou, imgsz, device, max_det))
 
 
-def predict_each(weights: str | Path | DetectionRun, source, conf: float = 0.25, iou: float = 0.7,
-                 imgsz: int | None = None, device: str | None = None, max_det: int = 300,
-                 unreadable: list[CourseError] | None = None) -> Iterator[Detections]:
+def predict_each(
+    weights: str | Path | DetectionRun,
+    source,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    imgsz: int | None = None,
+    device: str | None = None,
+    max_det: int = 300,
+    unreadable: list[CourseError] | None = None,
+) -> Iterator[Detections]:
     """As `predict`, one picture after the other, so that a large folder is never in memory as a whole.
 
     unreadable: a list for the errors of picture files that cannot be read; without it the first one is raised.
@@ -81,9 +95,19 @@ def predict_each(weights: str | Path | DetectionRun, source, conf: float = 0.25,
     imgsz = imgsz or detector.args["imgsz"]
     pictures = _pictures(source, unreadable)
     with session():
-        predictor = DetectionPredictor(overrides={
-            "conf": conf, "iou": iou, "imgsz": imgsz, "max_det": max_det, "device": device_name(device), "batch": CHUNK,
-            "mode": "predict", "save": False, "verbose": False})
+        predictor = DetectionPredictor(
+            overrides={
+                "conf": conf,
+                "iou": iou,
+                "imgsz": imgsz,
+                "max_det": max_det,
+                "device": device_name(device),
+                "batch": CHUNK,
+                "mode": "predict",
+                "save": False,
+                "verbose": False,
+            }
+        )
         predictor.setup_model(detector, verbose=False)
     while chunk := list(islice(pictures, CHUNK)):
         bgr = [np.ascontiguousarray(image[..., ::-1]) for image, _ in chunk]  # what Ultralytics takes arrays to be
@@ -91,8 +115,14 @@ def predict_each(weights: str | Path | DetectionRun, source, conf: float = 0.25,
             results = predictor(bgr)
         for (image, origin), result in zip(chunk, results, strict=True):
             boxes = result.boxes.cpu().numpy()
-            yield Detections(image, boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64),
-                             boxes.conf.astype(np.float32), tuple(result.names.values()), origin)
+            yield Detections(
+                image,
+                boxes.xyxy.astype(np.float32),
+                boxes.cls.astype(np.int64),
+                boxes.conf.astype(np.float32),
+                tuple(result.names.values()),
+                origin,
+            )
 
 
 def check_share(name: str, value: float) -> None:
@@ -141,8 +171,9 @@ def _pictures(source, unreadable: list[CourseError] | None) -> Iterator[tuple[np
 
 def _checked(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise CourseError(f"Pictures are uint8 RGB, (H, W, 3) as arrays or (3, H, W) as tensors, not {image.dtype} "
-                          f"{image.shape}.")
+        raise CourseError(
+            f"Pictures are uint8 RGB, (H, W, 3) as arrays or (3, H, W) as tensors, not {image.dtype} {image.shape}."
+        )
     return image
 
 
@@ -158,20 +189,20 @@ def draw(detections: Detections, labels: bool = True) -> np.ndarray:
     font = ImageFont.truetype(matplotlib.font_manager.findfont("DejaVu Sans"), size)
     for index in reversed(range(len(detections))):
         label = int(detections.classes[index])
-        colour = COLOURS[label % len(COLOURS)]
+        color = COLORS[label % len(COLORS)]
         box = [float(value) for value in detections.boxes[index]]
-        canvas.rectangle(box, outline=colour, width=width)
+        canvas.rectangle(box, outline=color, width=width)
         if labels:
             text = f"{detections.names[label]} {detections.scores[index]:.2f}"
-            _write(canvas, text, box, colour, font, picture.size)
+            _write(canvas, text, box, color, font, picture.size)
     return np.asarray(picture)
 
 
-def _write(canvas, text: str, box: list[float], colour: tuple, font, image_size: tuple[int, int]) -> None:
+def _write(canvas, text: str, box: list[float], color: tuple, font, image_size: tuple[int, int]) -> None:
     """Text on a ground of its colour, above the box where there is room, and always inside the picture."""
     _, _, right, bottom = canvas.textbbox((0, 0), text, font=font)
     x = min(max(box[0], 0), max(image_size[0] - right - 4, 0))
     y = box[1] - bottom - 3 if box[1] - bottom - 3 >= 0 else min(max(box[1], 0), image_size[1] - bottom - 3)
-    canvas.rectangle([x, y, x + right + 4, y + bottom + 3], fill=colour)
-    dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 110
+    canvas.rectangle([x, y, x + right + 4, y + bottom + 3], fill=color)
+    dark = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] < 110
     canvas.text((x + 2, y + 1), text, fill=(255, 255, 255) if dark else (0, 0, 0), font=font)

@@ -64,6 +64,8 @@ def check_device(device: str | None) -> str:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible
-        raise CourseError(f"device is {device!r}, which does not work here. Choose cpu, cuda, mps or a GPU's number "
-                          "(--device), or leave it out: the first that works is taken.") from error
+        raise CourseError(
+            f"device is {device!r}, which does not work here. Choose cpu, cuda, mps or a GPU's number "
+            "(--device), or leave it out: the first that works is taken."
+        ) from error
     return name

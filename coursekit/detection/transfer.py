@@ -42,8 +42,11 @@ class TransferReport:
 
     def __str__(self) -> str:
         lines = [f"{self.matched} of {self.total} tensors matched"]
-        for title, items in (("missing in the backbone", self.missing), ("unknown to the detector", self.unused),
-                             ("of another shape", self.mismatched)):
+        for title, items in (
+            ("missing in the backbone", self.missing),
+            ("unknown to the detector", self.unused),
+            ("of another shape", self.mismatched),
+        ):
             if items:
                 more = f", and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
                 lines.append(f"  {title}: " + "; ".join(map(str, items[:SHOWN])) + more)
@@ -54,12 +57,18 @@ def compare(detector: nn.Module, backbone: dict[str, Tensor]) -> TransferReport:
     """Which tensors of `backbone` fit layers 0 to 8 of `detector`, by name and shape. Changes nothing."""
     wanted = {name: t for name, t in detector.state_dict().items() if _is_backbone(name)}
     both = wanted.keys() & backbone.keys()
-    misfits = [Mismatch(name, tuple(backbone[name].shape), tuple(wanted[name].shape))
-               for name in wanted if name in both and backbone[name].shape != wanted[name].shape]
+    misfits = [
+        Mismatch(name, tuple(backbone[name].shape), tuple(wanted[name].shape))
+        for name in wanted
+        if name in both and backbone[name].shape != wanted[name].shape
+    ]
     return TransferReport(
-        matched=len(both) - len(misfits), total=len(wanted), mismatched=tuple(misfits),
+        matched=len(both) - len(misfits),
+        total=len(wanted),
+        mismatched=tuple(misfits),
         missing=tuple(name for name in wanted if name not in both),
-        unused=tuple(name for name in backbone if name not in both))
+        unused=tuple(name for name in backbone if name not in both),
+    )
 
 
 def _is_backbone(name: str) -> bool:
@@ -113,5 +122,7 @@ def _refusal(detector: nn.Module, encoder: Encoder, fitting: int, learned: int, 
     else:
         way_out = f"Only YOLO12's own backbone fits: pretrain one with `coursekit pretrain ... --encoder {target}`."
     example = "; ".join(map(str, report.mismatched[:2])) or f"the detector wants {report.missing[0]}, which it lacks"
-    return (f"The backbone does not fit: it is {name}, the detector is {target}, and {fitting} of {learned} tensors "
-            f"match ({example}). Nothing was loaded. {way_out}")
+    return (
+        f"The backbone does not fit: it is {name}, the detector is {target}, and {fitting} of {learned} tensors "
+        f"match ({example}). Nothing was loaded. {way_out}"
+    )

@@ -31,13 +31,26 @@ def metrics_of(metrics) -> Metrics:
     box, names = metrics.box, metrics.names
     found = [names[int(index)] for index in box.ap_class_index]
     return Metrics(
-        map50_95=float(box.map), map50=float(box.map50), precision=float(box.mp), recall=float(box.mr),
+        map50_95=float(box.map),
+        map50=float(box.map50),
+        precision=float(box.mp),
+        recall=float(box.mr),
         ap50_95={name: float(ap) for name, ap in zip(found, box.ap, strict=True)},
-        ap50={name: float(ap) for name, ap in zip(found, box.ap50, strict=True)})
+        ap50={name: float(ap) for name, ap in zip(found, box.ap50, strict=True)},
+    )
 
 
-def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz: int = 640, batch: int = 16,
-             device: str | None = None, out: str | Path | None = None, verbose: bool = False) -> Metrics:
+def validate(
+    weights: str | Path,
+    data: str | Path,
+    split: str = "val",
+    *,
+    imgsz: int = 640,
+    batch: int = 16,
+    device: str | None = None,
+    out: str | Path | None = None,
+    verbose: bool = False,
+) -> Metrics:
     """Average precision of a checkpoint or run folder on one split of a YOLO dataset.
 
     out: a folder for Ultralytics' plots and confusion matrix; without it none are kept.
@@ -50,13 +63,26 @@ def validate(weights: str | Path, data: str | Path, split: str = "val", *, imgsz
     detector = load_detector(path)
     theirs, ours = list(detector.names.values()), class_names(yaml)
     if theirs != ours:
-        raise CourseError(f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
-                          f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first.")
+        raise CourseError(
+            f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
+            f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first."
+        )
     with session(quiet=not verbose), tempfile.TemporaryDirectory() as nowhere:
-        validator = DetectionValidator(args={
-            "model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "mode": "val",
-            "device": device or runtime.device(), "plots": out is not None, "verbose": verbose, "workers": 0,
-            "save_dir": str(out or nowhere)})
+        validator = DetectionValidator(
+            args={
+                "model": str(path),
+                "data": str(yaml),
+                "split": split,
+                "imgsz": imgsz,
+                "batch": batch,
+                "mode": "val",
+                "device": device or runtime.device(),
+                "plots": out is not None,
+                "verbose": verbose,
+                "workers": 0,
+                "save_dir": str(out or nowhere),
+            }
+        )
         validator(model=detector)
     return metrics_of(validator.metrics)
 
@@ -78,8 +104,10 @@ def check_dataset(data: str | Path, split: str = "") -> Path:
     if path.suffix not in (".yaml", ".yml"):
         raise CourseError(f"{path} is not a dataset: name its YAML file.")
     if not path.is_file():
-        raise CourseError(f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
-                          "the name of its YAML.")
+        raise CourseError(
+            f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
+            "the name of its YAML."
+        )
     read_dataset(path.resolve(), split)
     return path.resolve()
 
@@ -111,14 +139,17 @@ def read_dataset(path: Path, split: str = "") -> dict:
             data = check_det_dataset(str(path), autodownload=False, split=split)
     except Exception as error:  # Ultralytics raises nearly every kind here, YAML's own errors among them
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CourseError(f"{path} is not a usable YOLO dataset: {reason} "
-                          f"`coursekit data check {path}` lists every problem.") from error
+        raise CourseError(
+            f"{path} is not a usable YOLO dataset: {reason} `coursekit data check {path}` lists every problem."
+        ) from error
     for key in ("train", "val"):
         folders = data[key] if isinstance(data[key], list) else [data[key]]
         for folder in folders:
             if not Path(folder).exists():
-                raise CourseError(f"{path}: the images of {key!r} are not there: {folder}. `path:` must be the folder "
-                                  "that holds images/ and labels/.")
+                raise CourseError(
+                    f"{path}: the images of {key!r} are not there: {folder}. `path:` must be the folder "
+                    "that holds images/ and labels/."
+                )
     return data
 
 

@@ -45,8 +45,10 @@ def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str
     if path:
         return path, f"starts from {name}, trained on COCO by Ultralytics, downloaded to {path}"
     if weights == "pt":
-        raise CourseError(f"{name} is not at hand and {problem}. Put the file into {runtime.home() / 'weights'}, "
-                          "or start from random weights: weights='yaml' (--weights yaml).")
+        raise CourseError(
+            f"{name} is not at hand and {problem}. Put the file into {runtime.home() / 'weights'}, "
+            "or start from random weights: weights='yaml' (--weights yaml)."
+        )
     return None, f"starts from yolo12{size}.yaml: random weights, because {name} is not at hand and {problem}"
 
 
@@ -78,12 +80,16 @@ def checkpoint_path(weights: str | Path) -> Path:
         for inside in (path / "weights" / "best.pt", path / "weights" / "last.pt", path / "best.pt", path / "last.pt"):
             if inside.is_file():
                 return inside.resolve()
-        raise CourseError(f"{path} is not the folder of a finished detection run: it has no weights/best.pt. "
-                          "Name the folder that `coursekit detect` printed, or a .pt file.")
+        raise CourseError(
+            f"{path} is not the folder of a finished detection run: it has no weights/best.pt. "
+            "Name the folder that `coursekit detect` printed, or a .pt file."
+        )
     if not path.is_file():
         raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
     if path.suffix not in (".pt", ".safetensors"):
-        raise CourseError(f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors where coursekit exported them.")
+        raise CourseError(
+            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors where coursekit exported them."
+        )
     return path.resolve()
 
 

@@ -29,7 +29,7 @@ OPTIMIZERS = ("SGD", "AdamW", "Adam", "RMSProp")
 SETTING_ERRORS = (RuntimeError, SyntaxError, TypeError, ValueError)
 # A dataset without usable images or labels, a last batch of one image, too little memory, OpenCV at its limits
 TRAINING_ERRORS = (AssertionError, MemoryError, OSError, RuntimeError, ValueError, cv2.error)
-COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,10 @@ def train(
     yaml, device = check_dataset(data), check_device(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
     if optimizer not in OPTIMIZERS:
-        raise CourseError(f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
-                          "would ignore lr0.")
+        raise CourseError(
+            f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
+            "would ignore lr0."
+        )
     if backbone is not None:
         backbone = read_backbone(backbone)
         check_fit(new_detector(size), backbone)  # before a folder is made for the run
@@ -117,11 +119,22 @@ def train(
     start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
     print(f"yolo12{size} {start}")
     folder = _claim(Path(project), name or f"yolo12{size}_objects")
-    common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay,
-              "device": device, "seed": seed, "verbose": verbose, "workers": _workers(device),
-              "model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent),
-              **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
-              **settings}
+    common = {
+        "data": str(yaml),
+        "imgsz": imgsz,
+        "batch": batch,
+        "optimizer": optimizer,
+        "weight_decay": weight_decay,
+        "device": device,
+        "seed": seed,
+        "verbose": verbose,
+        "workers": _workers(device),
+        "model": f"yolo12{size}.yaml",
+        "name": folder.name,
+        "project": str(folder.parent),
+        **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
+        **settings,
+    }
     report: TransferReport | None = None
 
     def fresh(trainer) -> nn.Module:
@@ -150,8 +163,13 @@ def train(
         if frozen_epochs < epochs:
             trainer = _stage(prepare, folder, callbacks, epochs=epochs - frozen_epochs, lr0=lr, **common)
     return DetectionRun(
-        folder=folder, start=start, metrics=metrics_of(trainer.validator.metrics), transfer=report, frozen=frozen,
-        settings={"epochs": epochs, "freeze_epochs": frozen_epochs, "lr0": lr0, **common})
+        folder=folder,
+        start=start,
+        metrics=metrics_of(trainer.validator.metrics),
+        transfer=report,
+        frozen=frozen,
+        settings={"epochs": epochs, "freeze_epochs": frozen_epochs, "lr0": lr0, **common},
+    )
 
 
 def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides):
@@ -173,14 +191,16 @@ def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides)
     except TRAINING_ERRORS as error:
         if any(error is one for one in theirs):  # a callback's own error is its author's to see
             raise
-        raise CourseError(f"Ultralytics stopped training: {_summary(error)} `coursekit data check` lists what is "
-                          "wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs less memory."
-                          ) from error
+        raise CourseError(
+            f"Ultralytics stopped training: {_summary(error)} `coursekit data check` lists what is "
+            "wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs less memory."
+        ) from error
     return trainer
 
 
 def _noting(function: Callable, errors: list[Exception]) -> Callable:
     """A callback that behaves the same, and whose errors are put on record."""
+
     def call(trainer):
         try:
             return function(trainer)
@@ -193,7 +213,7 @@ def _noting(function: Callable, errors: list[Exception]) -> Callable:
 
 def _summary(error: Exception) -> str:
     """What is wrong and the first reason, as a sentence, without colours and the address of Ultralytics' pages."""
-    plain = COLOUR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
+    plain = COLOR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
     lines = [line.split("See http")[0].strip() for line in plain.splitlines() if not line.startswith("http")]
     text = " ".join([line for line in lines if line][:2]) or type(error).__name__
     return text if text.endswith((".", "!", "?")) else text + "."
@@ -272,9 +292,16 @@ def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
     with session():
         for size in sizes:
             model, backbone = new_detector(size), YOLOBackbone(size)
-            rows.append({"size": size, "parameters": _parameters(model), "gflops": round(get_flops(model, imgsz), 1),
-                         "layers": sum(not list(m.children()) for m in model.modules()),
-                         "backbone_parameters": _parameters(backbone), "dim": backbone.dim})
+            rows.append(
+                {
+                    "size": size,
+                    "parameters": _parameters(model),
+                    "gflops": round(get_flops(model, imgsz), 1),
+                    "layers": sum(not list(m.children()) for m in model.modules()),
+                    "backbone_parameters": _parameters(backbone),
+                    "dim": backbone.dim,
+                }
+            )
     return rows
 
 

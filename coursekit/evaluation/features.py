@@ -9,7 +9,9 @@ from coursekit.views import center_view
 
 
 @torch.inference_mode()
-def extract_features(encoder: Encoder, images: ImageSet | Tensor, size: int | None = None, batch_size: int = 256) -> Tensor:
+def extract_features(
+    encoder: Encoder, images: ImageSet | Tensor, size: int | None = None, batch_size: int = 256
+) -> Tensor:
     """Pooled features of every image, without gradient, in eval mode: float32 (N, dim) on the CPU.
 
     images: uint8 (N, 3, H, W). size: side of the view that the encoder sees, px; default what it was built for, else

@@ -37,7 +37,9 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
     x, y = train_x.detach().float().numpy(force=True), train_y.numpy(force=True)
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
-        raise CourseError(f"A linear probe needs at least two classes; the {len(y)} training labels hold {len(classes)}.")
+        raise CourseError(
+            f"A linear probe needs at least two classes; the {len(y)} training labels hold {len(classes)}."
+        )
     held_out = max(len(classes), len(y) // 5)
     if counts.min() >= 2 and len(y) - held_out >= len(classes):
         fit_x, val_x, fit_y, val_y = train_test_split(x, y, test_size=held_out, stratify=y, random_state=seed)

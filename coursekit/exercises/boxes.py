@@ -12,43 +12,68 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
     return box_iou(a[None], b[None])[0, 0]
 
 
-APART = "Draw two boxes that lie apart. Left of the shared part is the larger left side, right of it the smaller right " \
-        "side: which of the two is larger there, and what should the width be?"
+APART = (
+    "Draw two boxes that lie apart. Left of the shared part is the larger left side, right of it the smaller right "
+    "side: which of the two is larger there, and what should the width be?"
+)
 FORMAT = "A box is (left, top, right, bottom): b[2] - b[0] is its width, b[3] - b[1] its height."
 
 IOU_MISTAKES = {
     "unclamped": Mistake("Boxes that lie apart get an intersection that is not 0: a side of it is negative.", APART),
     "clamped_product": Mistake(
         "Boxes that lie apart both ways, beside and above each other, get an intersection: two negative sides multiply to "
-        "something positive.", "Negative sides have to go before width and height are multiplied."),
+        "something positive.",
+        "Negative sides have to go before width and height are multiplied.",
+    ),
     "clamped_result": Mistake(
         "Boxes that lie apart both ways get an IoU: two negative sides multiply to something positive, and only the end "
-        "result is clamped.", "Negative sides have to go before width and height are multiplied."),
-    "absolute": Mistake("Boxes that lie apart get an intersection as large as the gap between them.",
-                        "abs() turns a gap into an overlap. What is the width of nothing?"),
+        "result is clamped.",
+        "Negative sides have to go before width and height are multiplied.",
+    ),
+    "absolute": Mistake(
+        "Boxes that lie apart get an intersection as large as the gap between them.",
+        "abs() turns a gap into an overlap. What is the width of nothing?",
+    ),
     "outer_as_shared": Mistake(
         "What is taken for the intersection is the smallest box around both.",
-        "The shared part begins at the LARGER of the two left sides and ends at the SMALLER of the two right sides."),
-    "union_sum": Mistake("The shared part is counted twice in the union.",
-                         "Area of a plus area of b holds it once in each. The union holds it once."),
+        "The shared part begins at the LARGER of the two left sides and ends at the SMALLER of the two right sides.",
+    ),
+    "union_sum": Mistake(
+        "The shared part is counted twice in the union.",
+        "Area of a plus area of b holds it once in each. The union holds it once.",
+    ),
     "outer_as_union": Mistake(
         "The union is taken to be the smallest box around both.",
-        "Corners that belong to neither box do not count. The union is an area, not a box."),
-    "intersection_alone": Mistake("This is the intersection, in px\u00b2.",
-                                  "IoU is a share: the intersection, divided by what either box covers."),
+        "Corners that belong to neither box do not count. The union is an area, not a box.",
+    ),
+    "intersection_alone": Mistake(
+        "This is the intersection, in px\u00b2.", "IoU is a share: the intersection, divided by what either box covers."
+    ),
     "over_a": Mistake("The intersection is divided by the area of a.", "The denominator is what either box covers."),
     "over_b": Mistake("The intersection is divided by the area of b.", "The denominator is what either box covers."),
-    "over_smaller": Mistake("The intersection is divided by the smaller area: a small box inside a large one would score 1.",
-                            "The denominator is what either box covers."),
-    "over_larger": Mistake("The intersection is divided by the larger area.", "The denominator is what either box covers."),
-    "dice": Mistake("This is the Dice score, twice the intersection over the sum of the areas.",
-                    "The denominator is the union, and nothing is doubled."),
-    "plus_one": Mistake("Every side is 1 too long.",
-                        "Right minus left is the width. (The + 1 is from a time when boxes named their last pixel.)"),
+    "over_smaller": Mistake(
+        "The intersection is divided by the smaller area: a small box inside a large one would score 1.",
+        "The denominator is what either box covers.",
+    ),
+    "over_larger": Mistake(
+        "The intersection is divided by the larger area.", "The denominator is what either box covers."
+    ),
+    "dice": Mistake(
+        "This is the Dice score, twice the intersection over the sum of the areas.",
+        "The denominator is the union, and nothing is doubled.",
+    ),
+    "plus_one": Mistake(
+        "Every side is 1 too long.",
+        "Right minus left is the width. (The + 1 is from a time when boxes named their last pixel.)",
+    ),
     "corner_and_size": Mistake("The boxes are read as left, top, width, height.", FORMAT),
-    "centre_and_size": Mistake("The boxes are read as centre x, centre y, width, height, as label files have them.", FORMAT),
+    "centre_and_size": Mistake(
+        "The boxes are read as centre x, centre y, width, height, as label files have them.", FORMAT
+    ),
     "left_right_top_bottom": Mistake("The boxes are read as left, right, top, bottom.", FORMAT),
-    "width_alone": Mistake("Only the horizontal direction is looked at.", "A box has a height, too: areas, not lengths."),
+    "width_alone": Mistake(
+        "Only the horizontal direction is looked at.", "A box has a height, too: areas, not lengths."
+    ),
     "perimeter": Mistake("Sides are added where an area needs their product.", "Area is width times height."),
     "distance": Mistake("This is 1 - IoU: equal boxes get 0.", "That is a loss. IoU is 1 where the boxes agree."),
     "percent": Mistake("The result is in percent.", "IoU is a share, from 0 to 1."),
@@ -84,9 +109,15 @@ def iou_with(flaws: frozenset[str]):
         both = area(side)
         both = both.clamp(min=0) if "clamped_product" in flaws else both
         area_a, area_b = (area(box[2:] - box[:2] + more) for box in (a, b))
-        below = {"union_sum": area_a + area_b, "outer_as_union": area(outer), "over_a": area_a, "over_b": area_b,
-                 "over_smaller": torch.minimum(area_a, area_b), "over_larger": torch.maximum(area_a, area_b),
-                 "dice": (area_a + area_b) / 2}
+        below = {
+            "union_sum": area_a + area_b,
+            "outer_as_union": area(outer),
+            "over_a": area_a,
+            "over_b": area_b,
+            "over_smaller": torch.minimum(area_a, area_b),
+            "over_larger": torch.maximum(area_a, area_b),
+            "dice": (area_a + area_b) / 2,
+        }
         if "intersection_alone" in flaws:
             return both
         share = both / next((value for key, value in below.items() if key in flaws), area_a + area_b - both)
@@ -118,8 +149,13 @@ def iou_cases() -> list[Case]:
 
 
 IOU = Exercise(
-    name="iou", call="iou(a, b)", returns="the intersection over union of a and b, a tensor with one number",
-    reference=iou, cases=iou_cases, mistakes=IOU_MISTAKES, flawed=iou_with,
+    name="iou",
+    call="iou(a, b)",
+    returns="the intersection over union of a and b, a tensor with one number",
+    reference=iou,
+    cases=iou_cases,
+    mistakes=IOU_MISTAKES,
+    flawed=iou_with,
     shape="Two boxes have one IoU: is a width and a height left where their product belongs?",
     hints=(
         "Two steps: the box that both share, and then areas. Sketch two boxes that overlap, and two that do not.",
@@ -129,10 +165,14 @@ IOU = Exercise(
         "Where boxes lie apart, that shared box has negative sides. Make them 0 before you multiply: .clamp(min=0).",
     ),
     probes=(
-        Probe(lambda args: (args[1], args[0]), "Swapping a and b changes your result; what they share does not change."),
+        Probe(
+            lambda args: (args[1], args[0]), "Swapping a and b changes your result; what they share does not change."
+        ),
         Probe(lambda args: (args[0] + 7, args[1] + 7), "Moving both boxes by 7 px changes your result; it should not."),
-        Probe(lambda args: (3 * args[0], 3 * args[1]),
-              "Making both boxes three times as large changes your result; a share should not notice it."),
+        Probe(
+            lambda args: (3 * args[0], 3 * args[1]),
+            "Making both boxes three times as large changes your result; a share should not notice it.",
+        ),
     ),
     nan="0 / 0 here means that both areas came out as 0.",
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from coursekit.exercises.diagnose import behaviour, equal, example, malformed, pack, recognise
+from coursekit.exercises.diagnose import behavior, equal, example, malformed, pack, recognize
 from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, loops, wrong_call
 from coursekit.exercises.model import Case, Exercise, wrap
 
@@ -56,11 +56,15 @@ def examine(exercise: Exercise, answer: Callable) -> Verdict:
 
 def _examine(exercise: Exercise, answer: Callable) -> Verdict:
     if not callable(answer):
-        raise Stopped(f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
-                      f'without parentheses: exercises.check("{exercise.name}", my_function)')
+        raise Stopped(
+            f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
+            f'without parentheses: exercises.check("{exercise.name}", my_function)'
+        )
     if is_untouched(answer):
-        raise Stopped("Replace the ... by your code and run the cell again. A first hint: "
-                      f'exercises.hint("{exercise.name}")', state=UNTOUCHED)
+        raise Stopped(
+            f'Replace the ... by your code and run the cell again. A first hint: exercises.hint("{exercise.name}")',
+            state=UNTOUCHED,
+        )
     cases = exercise.cases()
     strict = [case for case in cases if case.strict]
     told = wrong_call(answer, exercise.call, cases[0].args)
@@ -73,9 +77,10 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
         return _diagnose(exercise, answer, strict, results, expected)
     for case, got, want in zip(strict, results, expected, strict=True):
         if got[0].dtype != want[0].dtype:
-            raise Stopped(f"The value is right, but on {case.says} the result is {got[0].dtype} instead of "
-                          f"{want[0].dtype}.",
-                          f"Make new tensors with dtype={_parameters(exercise)[0]}.dtype, and do not convert the inputs.")
+            raise Stopped(
+                f"The value is right, but on {case.says} the result is {got[0].dtype} instead of {want[0].dtype}.",
+                f"Make new tensors with dtype={_parameters(exercise)[0]}.dtype, and do not convert the inputs.",
+            )
     _gradient(exercise, answer, strict[0])
     lines = [f"Equal to {exercise.tested} on {len(strict)} inputs, and so is the gradient."]
     for case in cases:
@@ -110,9 +115,10 @@ def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = F
         raise Stopped(*lines) from None
     for given, now in zip(case.args, args, strict=True):
         if isinstance(given, Tensor) and not (given.shape == now.shape and torch.equal(given, now)):
-            raise Stopped("It changes its inputs in place, so whoever called it finds other numbers in them "
-                          "afterwards.",
-                          "Look for operators like /= or *= and methods that end in _: write z = z / length instead.")
+            raise Stopped(
+                "It changes its inputs in place, so whoever called it finds other numbers in them afterwards.",
+                "Look for operators like /= or *= and methods that end in _: write z = z / length instead.",
+            )
     return _tensors(exercise, answer, value, case)
 
 
@@ -146,9 +152,11 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
             told.append(f"{called} is of type {_kind(part)}, not a tensor.{right}")
     if any("of type" in line for line in told):
         inputs = [name for name, arg in zip(_parameters(exercise), case.args, strict=True) if isinstance(arg, Tensor)]
-        told += [f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
-                 f"could be trained with it.",
-                 "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions."]
+        told += [
+            f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
+            f"could be trained with it.",
+            "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions.",
+        ]
     if told:
         raise Stopped(*told)
     return values
@@ -173,8 +181,10 @@ def _close(part, want: Tensor) -> bool:
 
 def _same_twice(exercise: Exercise, answer: Callable, case: Case, before: tuple[Tensor, ...]) -> None:
     if not equal(_run(exercise, answer, case), before):
-        raise Stopped("It gives another result when it is called again with the same inputs.",
-                      "Is something random in it, or does it keep numbers from one call to the next?")
+        raise Stopped(
+            "It gives another result when it is called again with the same inputs.",
+            "Is something random in it, or does it keep numbers from one call to the next?",
+        )
 
 
 def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
@@ -191,7 +201,7 @@ def _try(exercise: Exercise, answer: Callable, case: Case) -> tuple[Tensor, ...]
 
 
 def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> Verdict:
-    keys = recognise(exercise, cases, results)
+    keys = recognize(exercise, cases, results)
     if keys:
         lines = ["Two things at once." for _ in keys[1:]]
         for mistake in (exercise.mistakes[key] for key in keys):
@@ -202,7 +212,7 @@ def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, 
             lines = malformed(exercise, name, got, want)
             if lines:
                 return Verdict(exercise.name, WRONG, [f"On {case.says}: {lines[0]}", *lines[1:]])
-    lines = behaviour(exercise, lambda case: _try(exercise, answer, case), cases, results, expected)
+    lines = behavior(exercise, lambda case: _try(exercise, answer, case), cases, results, expected)
     lines += example(exercise, cases, results, expected)
     return Verdict(exercise.name, WRONG, [*lines, f'Stuck? exercises.hint("{exercise.name}")'])
 
@@ -219,24 +229,33 @@ def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
         try:
             total = sum(part.sum() for part in pack(_call(function, args)))
             if not total.requires_grad:
-                raise Stopped("The value is right, but it carries no gradient: nothing could be trained with it.",
-                              "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).")
+                raise Stopped(
+                    "The value is right, but it carries no gradient: nothing could be trained with it.",
+                    "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
+                )
             grads.append(torch.autograd.grad(total, inputs, allow_unused=True))
         except Stopped:
             raise
         except Exception as error:
-            lines = ["The value is right, but with inputs that need a gradient:",
-                     *explain_error(error, answer, exercise.errors)]
+            lines = [
+                "The value is right, but with inputs that need a gradient:",
+                *explain_error(error, answer, exercise.errors),
+            ]
             forget(error)
             raise Stopped(*lines) from None
     want, got = grads
     for name, right, mine in zip(_parameters(exercise), want, got, strict=False):
         if mine is not None and not mine.isfinite().all():
             found = "NaN" if mine.isnan().any() else "infinite"
-            raise Stopped(f"The value is right, but the gradient that reaches {name} is {found}.",
-                          "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
-                          "is too late: 0 * inf is NaN.", *filter(None, [exercise.nan]))
+            raise Stopped(
+                f"The value is right, but the gradient that reaches {name} is {found}.",
+                "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
+                "is too late: 0 * inf is NaN.",
+                *filter(None, [exercise.nan]),
+            )
         if mine is None or not torch.allclose(mine, right, rtol=1e-3, atol=1e-5):
             missing = mine is None or not mine.any()
-            raise Stopped(f"The value is right, but {'no' if missing else 'the wrong'} gradient reaches {name}.",
-                          "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().")
+            raise Stopped(
+                f"The value is right, but {'no' if missing else 'the wrong'} gradient reaches {name}.",
+                "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().",
+            )

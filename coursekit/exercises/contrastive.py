@@ -8,93 +8,126 @@ from coursekit.exercises.model import Case, Exercise, Mistake, Probe, draw
 from coursekit.methods.simclr import info_nce
 
 # Only a row's columns right of the removed entry move, so the answer differs for the two halves of the rows.
-CUT = Mistake("With the diagonal removed, columns right of it move by one, and only those. The positives do not follow.",
-              "Row i has 2N - 1 columns left. Print in which of them its positive stands for N = 3: for the first N rows, "
-              "then for the last N.")
-EVERY = Mistake("The mean runs over all entries of the log-softmax, 2N x 2N (or 2N - 1) of them, not only over the "
-                "positives.",
-                "Each row counts with one entry: the log-probability of its positive.")
+CUT = Mistake(
+    "With the diagonal removed, columns right of it move by one, and only those. The positives do not follow.",
+    "Row i has 2N - 1 columns left. Print in which of them its positive stands for N = 3: for the first N rows, "
+    "then for the last N.",
+)
+EVERY = Mistake(
+    "The mean runs over all entries of the log-softmax, 2N x 2N (or 2N - 1) of them, not only over the positives.",
+    "Each row counts with one entry: the log-probability of its positive.",
+)
 
 NCE_MISTAKES = {
     "itself": Mistake(
         "Each view is also compared with itself.",
         "The sum in the denominator runs over k != i. The largest similarity of every row is the one that should not "
-        "be there."),
+        "be there.",
+    ),
     "masked_with_zero": Mistake(
         "The similarity of a view with itself is set to 0, which does not remove it: exp(0) is 1.",
-        "Which value of a similarity has an exponential of 0?"),
+        "Which value of a similarity has an exponential of 0?",
+    ),
     "positive_masked": Mistake(
         "The positive is missing from the denominator.",
-        "Only k = i is left out of the sum. (Without the positive it is the decoupled loss of Yeh et al., ECCV 2022.)"),
+        "Only k = i is left out of the sum. (Without the positive it is the decoupled loss of Yeh et al., ECCV 2022.)",
+    ),
     "times_temperature": Mistake(
         "The similarities are multiplied by the temperature instead of divided by it.",
-        "A small temperature makes differences larger. Look at what stands inside exp(...)."),
+        "A small temperature makes differences larger. Look at what stands inside exp(...).",
+    ),
     "no_temperature": Mistake("The temperature has no effect.", "It divides every similarity before the exponential."),
     "fixed_temperature": Mistake(
         "The loss does not change with the temperature: it is always computed at 0.1.",
-        "Use the argument `temperature`. 0.1 is only what it is where the caller names none."),
+        "Use the argument `temperature`. 0.1 is only what it is where the caller names none.",
+    ),
     "temperature_twice": Mistake(
         "The similarities are divided by the temperature twice.",
-        "Dividing z by it divides both factors of every product. Divide the similarities instead, once."),
+        "Dividing z by it divides both factors of every product. Divide the similarities instead, once.",
+    ),
     "temperature_outside": Mistake(
         "The loss is divided by the temperature, not the similarities.",
-        "In the formula the temperature stands inside exp(...)."),
+        "In the formula the temperature stands inside exp(...).",
+    ),
     "not_normalised": Mistake(
         "The similarity is a plain dot product, so long vectors count more than short ones.",
-        "s(a, b) is the cosine: both vectors have length 1 first."),
+        "s(a, b) is the cosine: both vectors have length 1 first.",
+    ),
     "normalised_over_images": Mistake(
         "Lengths are normalised down the columns: each feature over all images, instead of each image over its "
         "features.",
-        "Look at `dim` where you normalise. The length of every row should be 1 afterwards."),
+        "Look at `dim` where you normalise. The length of every row should be 1 afterwards.",
+    ),
     "squared_distance": Mistake(
         "The similarity is a negative squared distance instead of the cosine.",
-        "On the unit sphere |a - b|^2 = 2 - 2 s(a, b): it acts like half the temperature."),
+        "On the unit sphere |a - b|^2 = 2 - 2 s(a, b): it acts like half the temperature.",
+    ),
     "one_direction": Mistake(
         "Only the first views are anchors: N rows instead of 2N.",
-        "L_i is defined for all 2N views. Each b_i is an anchor too, with a_i as its positive."),
+        "L_i is defined for all 2N views. Each b_i is an anchor too, with a_i as its positive.",
+    ),
     "other_view_only": Mistake(
         "Negatives come only from the other view: N candidates for each anchor.",
-        "For a_i the sum also runs over the other images' a_k. There are 2N - 1 candidates."),
+        "For a_i the sum also runs over the other images' a_k. There are 2N - 1 candidates.",
+    ),
     "interleaved": Mistake(
         "The positive of view i is taken to be its neighbour in the list: (0, 1), (2, 3), ...",
-        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
+        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3.",
+    ),
     "stacked": Mistake(
         "The rows stand in the order a_0, b_0, a_1, b_1, ..., but the positive of row i is looked for N rows further.",
-        "Order and positives must fit. torch.cat([z_a, z_b]) puts all b behind all a; print both orders for N = 3."),
+        "Order and positives must fit. torch.cat([z_a, z_b]) puts all b behind all a; print both orders for N = 3.",
+    ),
     "next_image": Mistake(
         "The positive of view i is taken to be view i + 1.",
-        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3."),
+        "After torch.cat([z_a, z_b]) the views of image i stand at i and i + N. Print the positives for N = 3.",
+    ),
     "itself_as_positive": Mistake(
         "The positive of view i is view i itself.",
-        "The positive is the OTHER view of the same image. Which column of row i holds it?"),
-    "cut_and_clamped": CUT, "cut_and_wrapped": CUT, "cut_and_all_moved": CUT,
-    "all_entries": EVERY, "all_candidates": EVERY,
+        "The positive is the OTHER view of the same image. Which column of row i holds it?",
+    ),
+    "cut_and_clamped": CUT,
+    "cut_and_wrapped": CUT,
+    "cut_and_all_moved": CUT,
+    "all_entries": EVERY,
+    "all_candidates": EVERY,
     "zeros_in_mean": Mistake(
         "The sum over the 2N positives is divided by (2N)^2, the number of all entries.",
-        "Where a mask has set the other entries to 0, .mean() still counts them."),
-    "no_logarithm": Mistake("The logarithm is missing: this is the mean probability.",
-                            "L_i is minus the log of the share."),
+        "Where a mask has set the other entries to 0, .mean() still counts them.",
+    ),
+    "no_logarithm": Mistake(
+        "The logarithm is missing: this is the mean probability.", "L_i is minus the log of the share."
+    ),
     "no_exponential": Mistake(
         "The share is taken of the similarities themselves, without exp.",
-        "Similarities can be negative; the softmax makes them positive first."),
+        "Similarities can be negative; the softmax makes them positive first.",
+    ),
     "no_denominator": Mistake(
         "There is no denominator: positives attract, nothing repels.",
-        "Without the sum over the other views all embeddings may become the same vector. Where do negatives enter?"),
-    "denominator_mean": Mistake("The denominator is a mean over the candidates instead of a sum.",
-                                "It is off by log(2N - 1)."),
+        "Without the sum over the other views all embeddings may become the same vector. Where do negatives enter?",
+    ),
+    "denominator_mean": Mistake(
+        "The denominator is a mean over the candidates instead of a sum.", "It is off by log(2N - 1)."
+    ),
     "softmax_twice": Mistake(
         "The softmax is applied twice.",
-        "F.cross_entropy takes similarities (logits), not probabilities: it contains the softmax and the log."),
+        "F.cross_entropy takes similarities (logits), not probabilities: it contains the softmax and the log.",
+    ),
     "exp_as_logits": Mistake(
         "The exponential is taken twice.",
-        "F.cross_entropy and torch.logsumexp take the similarities themselves (logits): the exp is inside them."),
-    "log_of_mean": Mistake("The logarithm of a mean, where a mean of logarithms belongs.",
-                           "First L_i of each view, then the mean."),
-    "sign": Mistake("The sign is wrong: training would push positives apart.",
-                    "A probability has a negative logarithm."),
+        "F.cross_entropy and torch.logsumexp take the similarities themselves (logits): the exp is inside them.",
+    ),
+    "log_of_mean": Mistake(
+        "The logarithm of a mean, where a mean of logarithms belongs.", "First L_i of each view, then the mean."
+    ),
+    "sign": Mistake(
+        "The sign is wrong: training would push positives apart.", "A probability has a negative logarithm."
+    ),
     "base_2": Mistake("The loss is in bits instead of nats.", "The formula's log is the natural one, torch.log."),
-    "sum": Mistake("The losses of the 2N views are summed.",
-                   "The batch loss is their mean, so that it does not grow with the batch."),
+    "sum": Mistake(
+        "The losses of the 2N views are summed.",
+        "The batch loss is their mean, so that it does not grow with the batch.",
+    ),
     "divided_by_n": Mistake("The sum over 2N views is divided by N.", "How many terms does the sum have?"),
     "per_view": Mistake("The result is one loss for each view.", "The batch loss is a single number: their mean."),
 }
@@ -127,8 +160,11 @@ def nce_with(flaws: frozenset[str]):
         elif "itself_as_positive" in flaws:
             positive = i
         last = 2 * n - 1  # as many columns are left where the diagonal is cut out
-        columns = {"cut_and_clamped": positive.clamp(max=last - 1), "cut_and_wrapped": positive % last,
-                   "cut_and_all_moved": (positive - 1) % last}
+        columns = {
+            "cut_and_clamped": positive.clamp(max=last - 1),
+            "cut_and_wrapped": positive % last,
+            "cut_and_all_moved": (positive - 1) % last,
+        }
         for column in (columns[key] for key in columns if key in flaws):
             positive = column + (column >= i)  # where this column of the cut matrix stood before
         own = i[:, None] == i
@@ -189,9 +225,13 @@ def nce_cases() -> list[Case]:
 
 
 INFO_NCE = Exercise(
-    name="info_nce", call="info_nce(z_a, z_b, temperature)",
+    name="info_nce",
+    call="info_nce(z_a, z_b, temperature)",
     returns="the mean loss over the 2N views, a tensor with one number",
-    reference=info_nce, cases=nce_cases, mistakes=NCE_MISTAKES, flawed=nce_with,
+    reference=info_nce,
+    cases=nce_cases,
+    mistakes=NCE_MISTAKES,
+    flawed=nce_with,
     hints=(
         "The plan has three parts: one matrix with the similarities of all 2N views to each other, one mask that takes "
         "from each view the choice of itself, and one cross-entropy, in which each row has to pick its partner. Each of "
@@ -204,31 +244,47 @@ INFO_NCE = Exercise(
         "does softmax, log, minus and mean.",
     ),
     probes=(
-        Probe(lambda a: (*a[:2], 2 * a[2]), same=False,
-              says="Your loss does not change with the temperature. Does a number stand where `temperature` belongs?"),
-        Probe(lambda a: (3 * a[0], a[1], *a[2:]),
-              "Making z_a three times as long changes your loss; a cosine does not notice it."),
-        Probe(lambda a: (a[1], a[0], *a[2:]),
-              "Swapping z_a and z_b changes your loss; every view is an anchor, so it should not."),
-        Probe(lambda a: (a[0].flip(0), a[1].flip(0), *a[2:]),
-              "Taking the images in reverse order changes your loss; the loss should not depend on the order."),
+        Probe(
+            lambda a: (*a[:2], 2 * a[2]),
+            same=False,
+            says="Your loss does not change with the temperature. Does a number stand where `temperature` belongs?",
+        ),
+        Probe(
+            lambda a: (3 * a[0], a[1], *a[2:]),
+            "Making z_a three times as long changes your loss; a cosine does not notice it.",
+        ),
+        Probe(
+            lambda a: (a[1], a[0], *a[2:]),
+            "Swapping z_a and z_b changes your loss; every view is an anchor, so it should not.",
+        ),
+        Probe(
+            lambda a: (a[0].flip(0), a[1].flip(0), *a[2:]),
+            "Taking the images in reverse order changes your loss; the loss should not depend on the order.",
+        ),
     ),
     infinite="An infinite or huge loss means that a choice of probability 0 is taken for right. Is the positive itself "
-             "masked out, is the positive of view i the masked view i, or does the mean run over all entries of the "
-             "log-softmax, the masked ones too?",
+    "masked out, is the positive of view i the masked view i, or does the mean run over all entries of the "
+    "log-softmax, the masked ones too?",
     # on the first case, where 2N - 1 = 15: the first positive without a column, or one that was moved too far
-    errors=((r"Target (15|-1) is out of bounds|with size 15\b",
-             "Did you cut the diagonal out? With the diagonal removed, columns right of it move by one, so row i has "
-             "2N - 1 columns: in which of them does its positive stand now?"),
-            (r"Target (1[6-9]|2\d) is out of bounds",
-             "For the views of the second half, the partner stands N rows earlier, not later: i - N."),
-            (r"class probabilities, got Long|[Dd]imension out of range",
-             "F.cross_entropy wants a matrix of logits: one row of similarities, (2N,), for each of the 2N views."),
-            (r"only supports boolean masks",
-             "Make the mask of True and False: torch.eye(..., dtype=torch.bool).")),
+    errors=(
+        (
+            r"Target (15|-1) is out of bounds|with size 15\b",
+            "Did you cut the diagonal out? With the diagonal removed, columns right of it move by one, so row i has "
+            "2N - 1 columns: in which of them does its positive stand now?",
+        ),
+        (
+            r"Target (1[6-9]|2\d) is out of bounds",
+            "For the views of the second half, the partner stands N rows earlier, not later: i - N.",
+        ),
+        (
+            r"class probabilities, got Long|[Dd]imension out of range",
+            "F.cross_entropy wants a matrix of logits: one row of similarities, (2N,), for each of the 2N views.",
+        ),
+        (r"only supports boolean masks", "Make the mask of True and False: torch.eye(..., dtype=torch.bool)."),
+    ),
     nan="Or F.cross_entropy was given a one-hot target: it multiplies -inf by 0. Give it the positives' indices.",
     no_loops="It is right, and it loops over views in Python. One matrix product and one F.cross_entropy do the same, far "
-             "faster for a large batch: can you write it without a loop?",
+    "faster for a large batch: can you write it without a loop?",
     remark="At temperature 0.01 yours is not finite: exp(1 / 0.01) is too large for float32 (half precision overflows "
-           "at 0.09). F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
+    "at 0.09). F.cross_entropy and torch.logsumexp subtract the largest similarity first.",
 )

@@ -19,11 +19,13 @@ def pack(value) -> tuple[Tensor, ...]:
 def equal(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 1e-4) -> bool:
     """Do two results agree in shape and value, up to a relative and absolute tolerance? NaN equals NaN."""
     near = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
-    return all(g.shape == w.shape and torch.allclose(g.detach().double(), w.detach().double(), **near)
-               for g, w in zip(got, want, strict=True))
+    return all(
+        g.shape == w.shape and torch.allclose(g.detach().double(), w.detach().double(), **near)
+        for g, w in zip(got, want, strict=True)
+    )
 
 
-def recognise(exercise: Exercise, cases: list[Case], results: Results) -> tuple[str, ...]:
+def recognize(exercise: Exercise, cases: list[Case], results: Results) -> tuple[str, ...]:
     """The known mistakes whose results these are, one or else two of them; () where none fits.
 
     Where three cases or more have a finite result, only those are compared: a wrong answer may overflow where the known
@@ -32,8 +34,9 @@ def recognise(exercise: Exercise, cases: list[Case], results: Results) -> tuple[
     finite = [all(part.isfinite().all() for part in result) for result in results]
     if not any(finite):
         return ()
-    compared = [(case, got) for case, got, usable in zip(cases, results, finite, strict=True)
-                if usable or sum(finite) < 3]
+    compared = [
+        (case, got) for case, got, usable in zip(cases, results, finite, strict=True) if usable or sum(finite) < 3
+    ]
     for size in (1, 2):
         for keys in combinations(exercise.mistakes, size):
             wrong = exercise.flawed(frozenset(keys))
@@ -45,24 +48,35 @@ def recognise(exercise: Exercise, cases: list[Case], results: Results) -> tuple[
 def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
     """What is wrong with a result that is no number, or none of a sensible size; [] where it is one."""
     if got.shape != want.shape:
-        return [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
-                f"It should return {exercise.returns}. {exercise.shape}"]
+        return [
+            f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
+            f"It should return {exercise.returns}. {exercise.shape}",
+        ]
     if got.isnan().any():
-        lines = [f"the {name} is NaN (not a number).",
-                 "NaN comes from 0 / 0, inf - inf, the log or root of a negative number, or 0 * inf: a mask multiplied "
-                 "by infinity; use masked_fill.", exercise.nan]
+        lines = [
+            f"the {name} is NaN (not a number).",
+            "NaN comes from 0 / 0, inf - inf, the log or root of a negative number, or 0 * inf: a mask multiplied "
+            "by infinity; use masked_fill.",
+            exercise.nan,
+        ]
     elif got.isinf().any():
-        lines = [f"the {name} is infinite.",
-                 "Infinity comes from log(0), a division by 0, or an exp that is too large.", exercise.infinite]
+        lines = [
+            f"the {name} is infinite.",
+            "Infinity comes from log(0), a division by 0, or an exp that is too large.",
+            exercise.infinite,
+        ]
     elif (got.double().abs() > 1000 * (1 + want.abs())).any():  # -1e9 stands for -inf in many masks
-        lines = [f"the {name} is more than 1000 times too large.",
-                 "So large are an exp, and the number that a mask puts in place of -inf.", exercise.infinite]
+        lines = [
+            f"the {name} is more than 1000 times too large.",
+            "So large are an exp, and the number that a mask puts in place of -inf.",
+            exercise.infinite,
+        ]
     else:
         return []
     return [line for line in lines if line]
 
 
-def behaviour(exercise: Exercise, run: Callable, cases: list[Case], results: Results, expected: Results) -> list[str]:
+def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Results, expected: Results) -> list[str]:
     """What an unknown wrong answer does: a constant factor or offset, a property it lacks, where it is right.
 
     run(case): the answer's outputs on a further case, None where it fails there.

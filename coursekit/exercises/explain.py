@@ -20,8 +20,10 @@ LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), 
 
 USUALLY = (  # (pattern in the error's type and message, what it usually means)
     ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
-    ("must match the size of tensor",
-     "Two tensors are combined whose shapes do not fit: print both shapes just before."),
+    (
+        "must match the size of tensor",
+        "Two tensors are combined whose shapes do not fit: print both shapes just before.",
+    ),
     ("NameError", "A name is used before it gets a value, or an import is missing."),
     ("view size is not compatible", "Use .reshape(...) where .view(...) does not fit."),
     ("out of bounds", "An index is larger than the size it points into."),
@@ -41,12 +43,15 @@ def is_untouched(candidate: Callable) -> bool:
     code = getattr(candidate, "__code__", None)
     if code is None:
         return False
-    steps = [step for step in dis.get_instructions(code) if step.opname not in ("RESUME", "NOP", "COPY_FREE_VARS",
-                                                                                "CACHE")]
+    steps = [
+        step for step in dis.get_instructions(code) if step.opname not in ("RESUME", "NOP", "COPY_FREE_VARS", "CACHE")
+    ]
     does = {step.opname for step in steps}
     returned = {step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT")}
-    return does <= {"LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "LOAD_COMMON_CONSTANT"} and returned <= {None,
-                                                                                                           Ellipsis}
+    return does <= {"LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "LOAD_COMMON_CONSTANT"} and returned <= {
+        None,
+        Ellipsis,
+    }
 
 
 def _nodes(candidate: Callable) -> list[ast.AST]:
@@ -66,8 +71,11 @@ def holes(candidate: Callable) -> list[int]:
     """The lines, counted from `def`, where a `...` waits for code; [] where the source is unknown."""
     waiting = []
     for node in _nodes(candidate):
-        value = getattr(node, "value", None) if isinstance(node,
-                                                           (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign)) else None
+        value = (
+            getattr(node, "value", None)
+            if isinstance(node, (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign))
+            else None
+        )
         if isinstance(value, ast.Constant) and value.value is Ellipsis:
             waiting.append(node.lineno)
     return sorted(waiting)
@@ -85,8 +93,9 @@ def _own_frame(error: BaseException, candidate: Callable):
 
 def _shapes(frame) -> str:
     """The tensors that the line could see, with their shapes."""
-    tensors = [f"{name} {tuple(value.shape)}" for name, value in frame.f_locals.items() if isinstance(value,
-                                                                                                      torch.Tensor)]
+    tensors = [
+        f"{name} {tuple(value.shape)}" for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)
+    ]
     return ", ".join(tensors[:8])
 
 
@@ -132,8 +141,10 @@ def wrong_call(candidate: Callable, call: str, args: tuple) -> list[str]:
     try:
         signature.bind(*args)
     except TypeError:
-        return [f"It is called as {call}, but yours is defined as {candidate_name(candidate)}{signature}.",
-                "Give it these parameters, in this order."]
+        return [
+            f"It is called as {call}, but yours is defined as {candidate_name(candidate)}{signature}.",
+            "Give it these parameters, in this order.",
+        ]
     return []
 
 

@@ -8,27 +8,27 @@ from coursekit.runtime import CourseError
 TERMS = {
     # lesson 00: the way from images to boxes
     "self-supervised learning": "Training on a task whose answer is in the data itself, so that nobody has to label "
-                                "anything.",
+    "anything.",
     "pretext task": "The made-up task of self-supervised learning. Its answers are of no interest; what the encoder "
-                    "learns is.",
+    "learns is.",
     "encoder": "The network f that turns an image into features h = f(x). It is what is kept after pretraining.",
     "backbone": "The encoder inside a detector. It hands feature maps of several sizes to the neck.",
     "neck": "The part of a detector that mixes the backbone's feature maps, coarse with fine (FPN: downwards, PAN: "
-            "and up again).",
+    "and up again).",
     "head": "The last part of a detector: from feature maps to boxes, classes and confidences.",
     "features": "The numbers that an encoder gives for an image: one vector (pooled), or a vector for each place (a "
-                "map).",
+    "map).",
     "pretraining": "Training the encoder before the task that counts, here without labels.",
     "fine-tuning": "Training a pretrained network further on the task that counts, usually at a smaller learning rate.",
     "frozen": "Not trained: the weights stay as they are.",
     "linear probe": "A single linear layer trained on frozen features. Its accuracy says what a straight cut can read "
-                    "from them.",
+    "from them.",
     "k-NN": "Classify an image by the labels of the k images with the most similar features. It trains nothing.",
     "label efficiency": "How good a model gets with how many labels.",
     # lesson 03: instance discrimination
     "view": "One randomly altered copy of an image: cropped, flipped, recoloured, blurred.",
     "augmentation": "A random change of an image that keeps what it shows. It decides what the encoder learns to "
-                    "ignore.",
+    "ignore.",
     "instance discrimination": "Every image is a class of its own: its views belong together, all other images do not.",
     "contrastive learning": "Learning by comparison: make similar what belongs together, and dissimilar what does not.",
     "anchor": "The view whose loss is looked at; every view of the batch is one in turn.",
@@ -37,16 +37,16 @@ TERMS = {
     "false negative": "A negative that shows the same kind of thing as the anchor. Without labels nobody knows.",
     "hard negative": "A negative that is very similar to the anchor.",
     "InfoNCE": "The cross-entropy of picking the positive out of all candidates by similarity. SimCLR's form is "
-               "called NT-Xent.",
+    "called NT-Xent.",
     "cosine similarity": "s(a, b) = a . b / (|a| |b|): 1 for the same direction, 0 for a right angle, -1 for opposite "
-                         "ones.",
+    "ones.",
     "temperature": "The number that similarities are divided by before the softmax. Small: only the nearest negatives "
-                   "count.",
+    "count.",
     "projector": "The small network g between encoder and loss, z = g(h). It is discarded after pretraining.",
     "chance level": "The loss when nothing is learned and every candidate is equally likely: log(2N - 1) for SimCLR.",
     "alignment": "Mean squared distance between the two views of an image on the unit sphere. Small is good.",
     "uniformity": "log of the mean of exp(-2 d^2) over pairs: how evenly the points fill the unit sphere. Very "
-                  "negative is good.",
+    "negative is good.",
     "collapse": "All images get the same features. The loss may look fine; the features are worthless.",
     "theta": "The map from a view's coordinates to the image's, both from -1 to 1. It says where a view was cut from.",
     "nat": "The unit of a loss with the natural logarithm; 1 nat is 1.44 bits.",
@@ -67,9 +67,20 @@ TERMS = {
     "epoch": "One pass over all training images.",
     "stride": "How many pixels of the image one place of a feature map stands for.",
 }
-ALSO = {"ssl": "self-supervised learning", "nt-xent": "InfoNCE", "tau": "temperature", "projection head": "projector",
-        "nms": "non-maximum suppression", "knn": "k-NN", "map": "mAP50-95", "average precision": "AP",
-        "box": "bounding box", "nats": "nat", "embedding": "features", "warmup": "warm-up"}
+ALSO = {
+    "ssl": "self-supervised learning",
+    "nt-xent": "InfoNCE",
+    "tau": "temperature",
+    "projection head": "projector",
+    "nms": "non-maximum suppression",
+    "knn": "k-NN",
+    "map": "mAP50-95",
+    "average precision": "AP",
+    "box": "bounding box",
+    "nats": "nat",
+    "embedding": "features",
+    "warmup": "warm-up",
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,8 @@ def glossary(term: str) -> Entry:
     wanted = ALSO.get(wanted, wanted).lower()
     if wanted not in known:
         near = difflib.get_close_matches(wanted, [*known, *ALSO], n=3)
-        raise CourseError(f"The glossary has no {term!r}." + (f" It has: {', '.join(near)}." if near else
-                          f" It has: {', '.join(sorted(TERMS, key=str.lower))}."))
+        raise CourseError(
+            f"The glossary has no {term!r}."
+            + (f" It has: {', '.join(near)}." if near else f" It has: {', '.join(sorted(TERMS, key=str.lower))}.")
+        )
     return Entry(known[wanted], TERMS[known[wanted]])

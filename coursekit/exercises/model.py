@@ -79,8 +79,9 @@ class Exercise:
 
 def wrap(line: str, indent: str = "  ") -> str:
     """Wrap a line at 96 characters: a notebook's output does not wrap by itself, and a slide is not wider."""
-    return textwrap.fill(line, 96, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False,
-                         break_on_hyphens=False)
+    return textwrap.fill(
+        line, 96, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def draw(seed: int, n: int, d: int, noise: float = 0.5, scale: float = 0.5) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,8 +30,9 @@ class Quiz:
     def __getitem__(self, number: int) -> Question:
         """Question `number`, from 1. Raises CourseError where there is no such question."""
         if number not in range(1, len(self.questions) + 1):
-            raise CourseError(f"The quiz of lesson {self.lesson} has questions 1 to {len(self.questions)}, not "
-                              f"{number!r}.")
+            raise CourseError(
+                f"The quiz of lesson {self.lesson} has questions 1 to {len(self.questions)}, not {number!r}."
+            )
         return self.questions[number - 1]
 
     def __len__(self) -> int:

@@ -47,8 +47,10 @@ def extract(notebook: Path) -> dict[str, str]:
         for match in SOLUTION.finditer(text):
             name, blocks = match["name"], [block["code"] for block in CODE.finditer(match["body"])]
             if not blocks or name in found:
-                raise CourseError(f"{Path(notebook).name}: the solution of {name} " +
-                                  ("is given twice." if name in found else "holds no ```python block."))
+                raise CourseError(
+                    f"{Path(notebook).name}: the solution of {name} "
+                    + ("is given twice." if name in found else "holds no ```python block.")
+                )
             found[name] = "\n".join(blocks)
     return found
 
@@ -79,7 +81,9 @@ def exercises_in(notebook: Path) -> dict[str, str]:
 def _foreign(notebook: Path) -> set[str]:
     """Exercises of other lessons than this one. A lesson may show one of them, to be solved where it belongs."""
     number = Path(notebook).stem[:2]
-    modules = [importlib.import_module(module) for lesson, module in LESSONS.items() if number in LESSONS and lesson != number]
+    modules = [
+        importlib.import_module(module) for lesson, module in LESSONS.items() if number in LESSONS and lesson != number
+    ]
     return {exercise.name for module in modules for exercise in module.EXERCISES}
 
 
@@ -98,8 +102,10 @@ def run_solutions(notebook: Path) -> dict[str, Verdict]:
     shown_only = _foreign(notebook) - set(solutions)
     exercises = {name: function for name, function in exercises_in(notebook).items() if name not in shown_only}
     where = Path(notebook).name
-    for some, others, what in ((exercises, solutions, "has no solution"), (solutions, exercises, "is solved but never "
-                                                                                                 "checked")):
+    for some, others, what in (
+        (exercises, solutions, "has no solution"),
+        (solutions, exercises, "is solved but never checked"),
+    ):
         alone = sorted(set(some) - set(others))
         if alone:
             raise CourseError(f"{where}: {', '.join(alone)} {what}.")

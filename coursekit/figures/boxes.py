@@ -10,8 +10,15 @@ from matplotlib.figure import Figure
 from coursekit.figures.images import to_rgb
 from coursekit.figures.style import BLACK, PALETTE, bare, describe, styled
 
-CLASS_COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#F0E442", "#0072B2",
-                "#CC79A7")  # as the detector draws them
+CLASS_COLORS = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#D55E00",
+    "#F0E442",
+    "#0072B2",
+    "#CC79A7",
+)  # as the detector draws them
 PALE = {"#E69F00", "#56B4E9", "#F0E442"}  # grounds on which black letters read better
 
 
@@ -34,11 +41,19 @@ def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=Non
         color = CLASS_COLORS[classes[i] % len(CLASS_COLORS)]
         ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=2, ec=color))
         text = names[classes[i]] + (f" {float(scores[i]):.2f}" if scores is not None else "")
-        above = y0 > 0.06 * height                                              # else there is no room: write inside
-        right = x0 > 0.7 * width                                                # else the words would be cut
-        ax.text(min(x1, width) if right else max(x0, 0), y0 if above else max(y0, 0), text, fontsize=size, clip_on=True,
-                va="bottom" if above else "top", ha="right" if right else "left",
-                color=BLACK if color in PALE else "white", bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0})
+        above = y0 > 0.06 * height  # else there is no room: write inside
+        right = x0 > 0.7 * width  # else the words would be cut
+        ax.text(
+            min(x1, width) if right else max(x0, 0),
+            y0 if above else max(y0, 0),
+            text,
+            fontsize=size,
+            clip_on=True,
+            va="bottom" if above else "top",
+            ha="right" if right else "left",
+            color=BLACK if color in PALE else "white",
+            bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0},
+        )
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
 
@@ -50,8 +65,16 @@ def _counted(classes, names: Sequence[str]) -> str:
 
 
 @styled
-def detections(image, boxes=None, classes=None, scores=None, names: Sequence[str] | None = None, truth=None,
-               title: str | None = None, width: float = 6.0) -> Figure:
+def detections(
+    image,
+    boxes=None,
+    classes=None,
+    scores=None,
+    names: Sequence[str] | None = None,
+    truth=None,
+    title: str | None = None,
+    width: float = 6.0,
+) -> Figure:
     """One image with what a detector found in it.
 
     Either the parts - image: uint8 (H, W, 3) or (3, H, W); boxes: (n, 4) px; classes: (n,); scores: (n,) or None; names
@@ -70,8 +93,13 @@ def detections(image, boxes=None, classes=None, scores=None, names: Sequence[str
 
 
 @styled
-def detection_grid(found: Sequence, columns: int = 3, titles: Sequence[str] | None = None, cell: float = 2.6,
-                   truth: Sequence | None = None) -> Figure:
+def detection_grid(
+    found: Sequence,
+    columns: int = 3,
+    titles: Sequence[str] | None = None,
+    cell: float = 2.6,
+    truth: Sequence | None = None,
+) -> Figure:
     """Images with what a detector found in each. found: objects with image, boxes, classes, scores and names.
 
     truth: the true boxes of each image, (m, 4) px, dashed white.
@@ -80,15 +108,24 @@ def detection_grid(found: Sequence, columns: int = 3, titles: Sequence[str] | No
         raise ValueError("detection_grid was given no image.")
     fig, axes = _grid([to_rgb(one.image) for one in found], columns, cell, titles)
     for k, (ax, one) in enumerate(zip(axes, found, strict=False)):
-        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, None if truth is None else truth[k], size=8)
+        draw_boxes(
+            ax, one.image, one.boxes, one.classes, one.names, one.scores, None if truth is None else truth[k], size=8
+        )
     told = "; ".join(_counted(one.classes, one.names) for one in found)
     true = f" Dashed: the true boxes, {', '.join(str(len(boxes)) for boxes in truth)}." if truth is not None else ""
     return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.{true}")
 
 
 @styled
-def dataset_sample(images: Sequence, boxes: Sequence, classes: Sequence, names: Sequence[str], columns: int = 4,
-                   titles: Sequence[str] | None = None, cell: float = 2.0) -> Figure:
+def dataset_sample(
+    images: Sequence,
+    boxes: Sequence,
+    classes: Sequence,
+    names: Sequence[str],
+    columns: int = 4,
+    titles: Sequence[str] | None = None,
+    cell: float = 2.0,
+) -> Figure:
     """Images of a dataset with their labels. images: N pictures; boxes: N arrays (n, 4) px; classes: N arrays (n,)."""
     if not len(images) or not len(images) == len(boxes) == len(classes):
         raise ValueError(f"{len(images)} images need as many boxes and classes, not {len(boxes)} and {len(classes)}.")
@@ -100,8 +137,9 @@ def dataset_sample(images: Sequence, boxes: Sequence, classes: Sequence, names: 
     return describe(fig, f"{len(images)} labelled images: {told}.")
 
 
-def _grid(rgb: Sequence[np.ndarray], columns: int, cell: float, titles: Sequence[str] | None) -> tuple[Figure,
-                                                                                                       list[Axes]]:
+def _grid(
+    rgb: Sequence[np.ndarray], columns: int, cell: float, titles: Sequence[str] | None
+) -> tuple[Figure, list[Axes]]:
     if titles is not None and len(titles) != len(rgb):
         raise ValueError(f"{len(rgb)} images need {len(rgb)} titles, not {len(titles)}.")
     columns = min(columns, len(rgb))
@@ -123,8 +161,9 @@ def class_counts(classes: dict[str, Sequence], names: Sequence[str]) -> Figure:
     at, width = np.arange(len(names)), 0.8 / len(classes)
     counts = {split: np.bincount(np.asarray(mine, dtype=int), minlength=len(names)) for split, mine in classes.items()}
     for k, (split, count) in enumerate(counts.items()):
-        bars = ax.bar(at + (k - (len(classes) - 1) / 2) * width, count, width * 0.92, label=split,
-                      color=PALETTE[k % len(PALETTE)])
+        bars = ax.bar(
+            at + (k - (len(classes) - 1) / 2) * width, count, width * 0.92, label=split, color=PALETTE[k % len(PALETTE)]
+        )
         ax.bar_label(bars, fontsize=9)
     ax.set_xticks(at, names)
     ax.set_ylabel("boxes")
@@ -133,8 +172,10 @@ def class_counts(classes: dict[str, Sequence], names: Sequence[str]) -> Figure:
     ax.margins(y=0.12)
     if len(classes) > 1:
         ax.legend()
-    told = "; ".join(f"{split}: " + ", ".join(f"{name} {n}" for name, n in zip(names, count, strict=True))
-                     for split, count in counts.items())
+    told = "; ".join(
+        f"{split}: " + ", ".join(f"{name} {n}" for name, n in zip(names, count, strict=True))
+        for split, count in counts.items()
+    )
     return describe(fig, f"Bars of how many boxes each class has. {told}.")
 
 
@@ -153,9 +194,14 @@ def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
     for k, name in enumerate(names):
         mine = np.sort(side[classes == k])
         if len(mine):
-            ax.step(mine, 100 * np.arange(1, len(mine) + 1) / len(mine), where="post", label=name,
-                    color=PALETTE[k % len(PALETTE)],
-                    linestyle=("-", "--", "-.", ":")[k % 4])
+            ax.step(
+                mine,
+                100 * np.arange(1, len(mine) + 1) / len(mine),
+                where="post",
+                label=name,
+                color=PALETTE[k % len(PALETTE)],
+                linestyle=("-", "--", "-.", ":")[k % 4],
+            )
     for limit, name in ((32, " small | medium"), (96, " medium | large")):
         ax.axvline(limit, color="#57606A", lw=1, ls=":")
         ax.text(limit, 101, name, ha="center", va="bottom", fontsize=9, color="#57606A")
@@ -168,6 +214,9 @@ def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
     ax.set_ylim(0, 100)
     ax.legend()
     small, large = (100 * part.mean() for part in (side < 32, side >= 96))
-    return describe(fig, f"Rising curves of box sizes for {', '.join(names)}. {small:.0f} % of all boxes are below 32 "
-                         f"px, "
-                         f"{large:.0f} % above 96 px; the median is {np.median(side):.0f} px.")
+    return describe(
+        fig,
+        f"Rising curves of box sizes for {', '.join(names)}. {small:.0f} % of all boxes are below 32 "
+        f"px, "
+        f"{large:.0f} % above 96 px; the median is {np.median(side):.0f} px.",
+    )

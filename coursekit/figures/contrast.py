@@ -19,17 +19,24 @@ MARKERS = "osD^vP*X"
 
 def _mark(ax: Axes, columns: Tensor) -> None:
     for row, column in enumerate(columns.tolist()):
-        for width, ink in ((3.0, "white"), (1.3, "black")):                    # seen on any colour of either map
+        for width, ink in ((3.0, "white"), (1.3, "black")):  # seen on any colour of either map
             frame = ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ink, lw=width))
-            frame.set_in_layout(False)                                          # inside anyway; measuring takes long
+            frame.set_in_layout(False)  # inside anyway; measuring takes long
 
 
 def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
     """Write each value into its cell. bright(value): does white ink read better there?"""
-    for (row, column) in torch.isfinite(values).nonzero().tolist():
+    for row, column in torch.isfinite(values).nonzero().tolist():
         value = values[row, column].item()
-        ax.text(column, row, format(value, form).replace("-0.0", "0.0"), ha="center", va="center", fontsize=7.5,
-                color="white" if bright(value) else INK).set_in_layout(False)
+        ax.text(
+            column,
+            row,
+            format(value, form).replace("-0.0", "0.0"),
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color="white" if bright(value) else INK,
+        ).set_in_layout(False)
 
 
 def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
@@ -43,7 +50,9 @@ def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
 
 
 @styled
-def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views: Sequence[Tensor] | None = None) -> Figure:
+def similarity_matrix(
+    z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views: Sequence[Tensor] | None = None
+) -> Figure:
     """Left: the cosine similarities of all 2N views. Right: each row's softmax at the temperature, itself left out.
 
     z_a, z_b: (N, D), row i of both from image i; N up to about 16 can be read, up to 6 with numbers. Framed: the
@@ -54,10 +63,10 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views:
     if z_a.shape != z_b.shape or z_a.ndim != 2 or n == 0:
         raise ValueError(f"Needed: (N, D) and (N, D). Given: {tuple(z_a.shape)} and {tuple(z_b.shape)}.")
     z = F.normalize(torch.cat([z_a, z_b]).detach().float().cpu(), dim=1)
-    similarity = z @ z.T                                                                        # (2N, 2N)
+    similarity = z @ z.T  # (2N, 2N)
     itself = torch.eye(2 * n, dtype=torch.bool)
     log_share = (similarity / temperature).masked_fill(itself, -torch.inf).log_softmax(dim=1)
-    positive = torch.arange(2 * n).roll(n)                                                      # i <-> i + N
+    positive = torch.arange(2 * n).roll(n)  # i <-> i + N
     loss = -log_share[torch.arange(2 * n), positive].mean().item()
 
     pictures = [to_rgb(pixels) for part in (() if views is None else views) for pixels in part]
@@ -67,8 +76,10 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views:
     if pictures:
         _beside_rows(axes[0], pictures, side=3.2)
     share = (100 * log_share.exp()).masked_fill(itself, torch.nan)
-    panels = ((axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".2f", lambda v: abs(v) > 0.6),
-              (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55))
+    panels = (
+        (axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".2f", lambda v: abs(v) > 0.6),
+        (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55),
+    )
     names = [f"{view}{i}" for view in "ab" for i in range(n)]
     every = -(-n // 8)
     for ax, values, colors, low, high, label, form, bright in panels:
@@ -88,15 +99,19 @@ def similarity_matrix(z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views:
     chance = math.log(2 * n - 1)
     fig.suptitle(f"InfoNCE {loss:.2f} nats; chance {chance:.2f}.  Framed: the positive of row i", fontsize=11)
     hit = share[torch.arange(2 * n), positive].mean().item()
-    return describe(fig, f"""
+    return describe(
+        fig,
+        f"""
         Two heat maps over the {2 * n} views of {n} images: cosine similarities, and each row's softmax at temperature
         {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of
-        their row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""")
+        their row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""",
+    )
 
 
 @styled
-def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0),
-                       similarities: Tensor | None = None) -> Figure:
+def temperature_curves(
+    temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0), similarities: Tensor | None = None
+) -> Figure:
     """How hard a negative is pushed away, by its similarity, for several temperatures.
 
     The gradient of InfoNCE on a negative with similarity s is proportional to exp(s / temperature) (Wang and Liu,
@@ -106,8 +121,15 @@ def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0
     fig, ax = plt.subplots(figsize=(7.0, 3.8))
     s = torch.linspace(-1, 1, 201)
     for k, t in enumerate(temperatures):
-        ax.plot(s, 100 * ((s - 1) / t).exp(), label=f"{t:g}", color=PALETTE[k % len(PALETTE)],
-                marker=MARKERS[k % len(MARKERS)], markevery=(8 * k, 40), markersize=6)
+        ax.plot(
+            s,
+            100 * ((s - 1) / t).exp(),
+            label=f"{t:g}",
+            color=PALETTE[k % len(PALETTE)],
+            marker=MARKERS[k % len(MARKERS)],
+            markevery=(8 * k, 40),
+            markersize=6,
+        )
     ax.set_xlabel("cosine similarity of the negative to the anchor")
     ax.set_ylabel("push, % of that on a negative at s = 1")
     ax.set_xlim(-1, 1)
@@ -125,7 +147,10 @@ def temperature_curves(temperatures: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0
         twin.spines["right"].set_visible(True)
         behind = " A grey histogram shows the similarities of a real batch's negatives."
     low, high = min(temperatures), max(temperatures)
-    return describe(fig, f"""
+    return describe(
+        fig,
+        f"""
         Curves that rise with similarity, one for each temperature. At {low:g} only negatives with a similarity near 1
         are pushed; at {high:g} one at similarity 0 still gets {100 * math.exp(-1 / high):.0f} % of the
-        push.{behind}""")
+        push.{behind}""",
+    )

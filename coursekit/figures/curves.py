@@ -10,8 +10,14 @@ from matplotlib.ticker import MaxNLocator
 
 from coursekit.figures.style import MUTED, PALETTE, describe, styled
 
-UNITS = {"loss": "loss, nats", "lr": "learning rate", "images_per_second": "images a second", "seconds": "time, s",
-         "uniformity": "uniformity, low is even", "grad_norm": "gradient norm"}
+UNITS = {
+    "loss": "loss, nats",
+    "lr": "learning rate",
+    "images_per_second": "images a second",
+    "seconds": "time, s",
+    "uniformity": "uniformity, low is even",
+    "grad_norm": "gradient norm",
+}
 DASHES = ("-", "--", "-.", ":")
 NOT_PLOTTED = {"step", "chance"}
 
@@ -33,8 +39,9 @@ def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str) -> None:
     for k, (name, rows) in enumerate(runs.items()):
         steps, values = _series(rows, key)
         few = {"marker": "o", "markersize": 4} if len(steps) < 20 else {}
-        ax.plot(steps, values, label=name or None, color=PALETTE[k % len(PALETTE)], linestyle=DASHES[k % len(DASHES)],
-                **few)
+        ax.plot(
+            steps, values, label=name or None, color=PALETTE[k % len(PALETTE)], linestyle=DASHES[k % len(DASHES)], **few
+        )
     label = UNITS.get(key, key.replace("_", " "))
     ax.set_ylabel(label)
     ax.set_xlabel("step")
@@ -63,8 +70,9 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
     """
     runs = {name: rows_of(h) for name, h in history.items()} if isinstance(history, Mapping) else {"": rows_of(history)}
     every = [row for rows in runs.values() for row in rows]
-    logged = list(dict.fromkeys(key for row in every for key, value in row.items()
-                                if _number(value) and key not in NOT_PLOTTED))
+    logged = list(
+        dict.fromkeys(key for row in every for key, value in row.items() if _number(value) and key not in NOT_PLOTTED)
+    )
     first = [key for key in ("loss", "lr") if key in logged]
     last = [key for key in ("images_per_second",) if key in logged]
     keys = list(keys) if keys else first + [key for key in logged if key not in first + last] + last
@@ -81,21 +89,30 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
             _chance(ax, runs)
         if ax.get_legend_handles_labels()[1]:
             ax.legend()
-    for ax in axes.flat[len(keys):]:
+    for ax in axes.flat[len(keys) :]:
         ax.set_visible(False)
     told = []
     for name, rows in runs.items():
         steps, values = _series(rows, "loss")
         if steps:
-            told.append(f"{name + ': ' if name else ''}the loss goes from {values[0]:.2f} to {values[-1]:.2f} "
-                        f"in {steps[-1] + 1} steps")
+            told.append(
+                f"{name + ': ' if name else ''}the loss goes from {values[0]:.2f} to {values[-1]:.2f} "
+                f"in {steps[-1] + 1} steps"
+            )
     what = ", ".join(UNITS.get(key, key.replace("_", " ")).split(",")[0] for key in keys)
     return describe(fig, f"Training curves: {what}. {'; '.join(told).capitalize()}.")
 
 
 @styled
-def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals=None, chance: float | None = None,
-                        label: str = "accuracy, %", title: str | None = None, levels: Mapping[str, float] | None = None) -> Figure:
+def bars_with_intervals(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals=None,
+    chance: float | None = None,
+    label: str = "accuracy, %",
+    title: str | None = None,
+    levels: Mapping[str, float] | None = None,
+) -> Figure:
     """Compare encoders, or anything with a name: horizontal bars with error bars and the numbers beside them.
 
     values: in the unit that `label` names. intervals: (n, 2) low and high ends, or (n,) half widths; None: no error
@@ -113,11 +130,12 @@ def bars_with_intervals(names: Sequence[str], values: Sequence[float], intervals
         if ends.shape != (len(values), 2) or (ends[:, 0] > values).any() or (ends[:, 1] < values).any():
             raise ValueError("Each interval is (low, high) and holds its value.")
     fig, ax = plt.subplots(figsize=(7.0, 0.42 * len(values) + 1.2))
-    at = np.arange(len(values))[::-1]                                                           # the first on top
+    at = np.arange(len(values))[::-1]  # the first on top
     ax.barh(at, values, height=0.62, color=[PALETTE[i % len(PALETTE)] for i in range(len(values))], alpha=0.85)
     if ends is not None:
-        ax.errorbar(values, at, xerr=[values - ends[:, 0], ends[:, 1] - values], fmt="none", ecolor="black", capsize=4,
-                    lw=1.5)
+        ax.errorbar(
+            values, at, xerr=[values - ends[:, 0], ends[:, 1] - values], fmt="none", ecolor="black", capsize=4, lw=1.5
+        )
     reach = ends[:, 1] if ends is not None else values
     most = max(reach.max(), *levels.values(), 0.0)
     span = most - min(0.0, values.min())

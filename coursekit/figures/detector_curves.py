@@ -17,8 +17,11 @@ PANELS = (  # title, y label, ((column, line style, name), ...)
     ("box loss", "loss, weighted", (("train/box_loss", "-", "train"), ("val/box_loss", "--", "val"))),
     ("class loss", "loss, weighted", (("train/cls_loss", "-", "train"), ("val/cls_loss", "--", "val"))),
     ("edge loss", "loss, weighted", (("train/dfl_loss", "-", "train"), ("val/dfl_loss", "--", "val"))),
-    ("precision and recall", "share, %",
-     (("metrics/precision(B)", "-", "precision"), ("metrics/recall(B)", "--", "recall"))),
+    (
+        "precision and recall",
+        "share, %",
+        (("metrics/precision(B)", "-", "precision"), ("metrics/recall(B)", "--", "recall")),
+    ),
     ("average precision", "mAP, %", (("metrics/mAP50(B)", "-", "mAP50"), ("metrics/mAP50-95(B)", "--", "mAP50-95"))),
     ("learning rate", "learning rate", (("lr/pg0", "-", ""),)),
 )
@@ -46,8 +49,9 @@ def model_sizes(table: Sequence[Mapping]) -> Figure:
         ax.set_xlabel("size of the model")
         ax.grid(axis="x", visible=False)
         ax.margins(y=0.12)
-    told = "; ".join(f"{n}: {p:.1f} million parameters, {g:.1f} GFLOPs" for n, p,
-                     g in zip(names, total, gflops, strict=True))
+    told = "; ".join(
+        f"{n}: {p:.1f} million parameters, {g:.1f} GFLOPs" for n, p, g in zip(names, total, gflops, strict=True)
+    )
     return describe(fig, f"Bars for {len(names)} model sizes. {told}.")
 
 
@@ -122,8 +126,10 @@ def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | P
     for name, table in tables.items():
         reached = table.get("metrics/mAP50-95(B)", np.array([np.nan]))
         best = 100 * np.nanmax(reached) if np.isfinite(reached).any() else None
-        told.append(f"{name + ': ' if name else ''}{len(table['epoch'])} epochs"
-                    + (f", best mAP50-95 {best:.1f} %" if best is not None else ""))
+        told.append(
+            f"{name + ': ' if name else ''}{len(table['epoch'])} epochs"
+            + (f", best mAP50-95 {best:.1f} %" if best is not None else "")
+        )
     what = "losses, precision and recall, mAP, learning rate"
     return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.")
 
@@ -145,10 +151,16 @@ def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapp
         name, color = (names or {}).get(arm, arm.replace("_", " ")), PALETTE[k % len(PALETTE)]
         mine = {n: [100 * row[metric] for row in rows if row["arm"] == arm and row["labels"] == n] for n in counts}
         mine = {n: values for n, values in mine.items() if values}
-        shift = 1 + 0.02 * (k - (len(arms) - 1) / 2)                            # two arms' seeds do not hide each other
+        shift = 1 + 0.02 * (k - (len(arms) - 1) / 2)  # two arms' seeds do not hide each other
         look = {"color": color, "marker": MARKERS[k % len(MARKERS)]}
-        ax.plot([n * shift for n in mine], [np.mean(values) for values in mine.values()], markersize=8, label=name,
-                linestyle=("-", "--", "-.", ":")[k % 4], **look)
+        ax.plot(
+            [n * shift for n in mine],
+            [np.mean(values) for values in mine.values()],
+            markersize=8,
+            label=name,
+            linestyle=("-", "--", "-.", ":")[k % 4],
+            **look,
+        )
         each = [(n * shift, value) for n, values in mine.items() for value in values]
         ax.plot(*zip(*each, strict=True), linestyle="", markersize=4, alpha=0.55, **look)
         told.append(f"{name}: " + ", ".join(f"{np.mean(values):.1f} at {n}" for n, values in mine.items()))

@@ -16,8 +16,14 @@ MARKERS = "os^DvP*X<>pd"
 
 
 @styled
-def embedding_map(features: Tensor, labels: Tensor, class_names: Sequence[str], method: str = "pca",
-                  title: str | None = None, seed: int = 0) -> Figure:
+def embedding_map(
+    features: Tensor,
+    labels: Tensor,
+    class_names: Sequence[str],
+    method: str = "pca",
+    title: str | None = None,
+    seed: int = 0,
+) -> Figure:
     """Features in two dimensions, one point for each image, colour and marker by class.
 
     features: (N, D); labels: int64 (N,); method: "pca" (linear: distances are honest, but two axes may show little) or
@@ -32,8 +38,10 @@ def embedding_map(features: Tensor, labels: Tensor, class_names: Sequence[str], 
     if method == "pca":
         fitted = PCA(2, random_state=seed)
         points = fitted.fit_transform(x.numpy())
-        axes_names = [f"component {k + 1} ({100 * share:.0f} % of variance)"
-                      for k, share in enumerate(fitted.explained_variance_ratio_)]
+        axes_names = [
+            f"component {k + 1} ({100 * share:.0f} % of variance)"
+            for k, share in enumerate(fitted.explained_variance_ratio_)
+        ]
     else:
         fitted = TSNE(2, perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
         points = fitted.fit_transform(x.numpy())
@@ -43,28 +51,44 @@ def embedding_map(features: Tensor, labels: Tensor, class_names: Sequence[str], 
     for k in present:
         mine = (labels == k).cpu().numpy()
         marker = MARKERS[(k // len(PALETTE) + k) % len(MARKERS)]
-        ax.scatter(*points[mine].T, s=22, color=PALETTE[k % len(PALETTE)], marker=marker, alpha=0.8, linewidths=0,
-                   label=class_names[k])
+        ax.scatter(
+            *points[mine].T,
+            s=22,
+            color=PALETTE[k % len(PALETTE)],
+            marker=marker,
+            alpha=0.8,
+            linewidths=0,
+            label=class_names[k],
+        )
     ax.set_xlabel(axes_names[0])
     ax.set_ylabel(axes_names[1])
     ax.set_title(title or f"{n} images, {x.shape[1]} features each, in two dimensions")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, ncols=1 if len(present) <= 16 else 2)
-    same = _same_class_neighbour(torch.as_tensor(points), labels.cpu())
-    return describe(fig, f"""
-        Scatter plot of {n} images in two dimensions ({'PCA' if method == 'pca' else 't-SNE'}), coloured by
-        {len(present)} classes. For {100 * same:.0f} % of the points the nearest point is of the same class.""")
+    same = _same_class_neighbor(torch.as_tensor(points), labels.cpu())
+    return describe(
+        fig,
+        f"""
+        Scatter plot of {n} images in two dimensions ({"PCA" if method == "pca" else "t-SNE"}), coloured by
+        {len(present)} classes. For {100 * same:.0f} % of the points the nearest point is of the same class.""",
+    )
 
 
-def _same_class_neighbour(points: Tensor, labels: Tensor) -> float:
+def _same_class_neighbor(points: Tensor, labels: Tensor) -> float:
     """Share of points whose nearest other point has the same label."""
     nearest = torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)
     return (labels[nearest] == labels).float().mean().item()
 
 
 @styled
-def neighbours(images: Tensor, query_ids: Sequence[int], neighbour_ids, labels: Tensor | None = None,
-               names: Sequence[str] | None = None, bank: Tensor | None = None,
-               bank_labels: Tensor | None = None) -> Figure:
+def neighbors(
+    images: Tensor,
+    query_ids: Sequence[int],
+    neighbor_ids,
+    labels: Tensor | None = None,
+    names: Sequence[str] | None = None,
+    bank: Tensor | None = None,
+    bank_labels: Tensor | None = None,
+) -> Figure:
     """Strips: a query image on the left, then its nearest neighbours, the nearest first.
 
     images: uint8 (N, 3, H, W); query_ids: (Q,); neighbour_ids: (Q, K), indices into images, or into `bank` where the
@@ -72,14 +96,19 @@ def neighbours(images: Tensor, query_ids: Sequence[int], neighbour_ids, labels: 
     crossed and framed red.
     """
     query_ids = [int(i) for i in query_ids]
-    found = torch.as_tensor(neighbour_ids).tolist()
+    found = torch.as_tensor(neighbor_ids).tolist()
     bank, bank_labels = (images, labels) if bank is None else (bank, bank_labels)
     if len(found) != len(query_ids) or not found:
         raise ValueError(f"{len(query_ids)} queries need {len(query_ids)} rows of neighbours, not {len(found)}.")
     k = len(found[0])
     wide, tall = CELL * 0.8, CELL * 0.8 * images.shape[2] / images.shape[3]
-    fig, axes = plt.subplots(len(found), k + 2, squeeze=False, gridspec_kw={"width_ratios": [1, 0.15] + [1] * k},
-                             figsize=((k + 1.25) * wide, len(found) * (tall + 0.26) + 0.2))
+    fig, axes = plt.subplots(
+        len(found),
+        k + 2,
+        squeeze=False,
+        gridspec_kw={"width_ratios": [1, 0.15] + [1] * k},
+        figsize=((k + 1.25) * wide, len(found) * (tall + 0.26) + 0.2),
+    )
     right = 0
     for row, (query, mine) in enumerate(zip(query_ids, found, strict=True)):
         bare(axes[row, 1])

@@ -12,8 +12,9 @@ from coursekit.figures.style import GREEN, INK, MUTED, RED, bare, describe, styl
 
 
 @styled
-def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], cell: float = 1.1,
-                  show: int | None = None) -> Figure:
+def partner_picks(
+    view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], cell: float = 1.1, show: int | None = None
+) -> Figure:
     """Each first view of N images, below it its partner, and below that what was picked for the partner.
 
     view_a, view_b: pixels (N, 3, S, S), uint8 or normalised; row i of both comes from image i. picks: for each name, as
@@ -24,19 +25,25 @@ def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], c
     """
     n = len(view_a)
     if n == 0 or view_a.shape != view_b.shape or not picks:
-        raise ValueError(f"Needed: the same number of first and second views, and picks. Given: {tuple(view_a.shape)}, "
-                         f"{tuple(view_b.shape)} and {len(picks)} rows of picks.")
+        raise ValueError(
+            f"Needed: the same number of first and second views, and picks. Given: {tuple(view_a.shape)}, "
+            f"{tuple(view_b.shape)} and {len(picks)} rows of picks."
+        )
     chosen = {name: torch.as_tensor(mine).tolist() for name, mine in picks.items()}
     for name, mine in chosen.items():
         if len(mine) != n or any(not 0 <= pick < 2 * n or pick == i for i, pick in enumerate(mine)):
-            raise ValueError(f"{name!r}: {n} views need {n} picks from 0 to {2 * n - 1}, none of them the view itself; "
-                             f"given: {mine}.")
+            raise ValueError(
+                f"{name!r}: {n} views need {n} picks from 0 to {2 * n - 1}, none of them the view itself; "
+                f"given: {mine}."
+            )
     views = [to_rgb(view) for view in (*view_a, *view_b)]
     rows = {"view": range(n), "its partner": range(n, 2 * n), **chosen}
     last, order = list(chosen.values())[-1], range(n)
     if show is not None:
         order = sorted(order, key=lambda i: last[i] != n + i)[:show]
-    fig, axes = plt.subplots(len(rows), len(order), squeeze=False, figsize=(len(order) * cell + 0.9, len(rows) * (cell + 0.2)))
+    fig, axes = plt.subplots(
+        len(rows), len(order), squeeze=False, figsize=(len(order) * cell + 0.9, len(rows) * (cell + 0.2))
+    )
     told = []
     for row, (name, mine) in enumerate(rows.items()):
         right = sum(pick == n + i for i, pick in enumerate(mine))
@@ -50,6 +57,15 @@ def partner_picks(view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], c
                 for spine in ax.spines.values():
                     spine.set(visible=True, color=GREEN if same else RED, linewidth=3)
                 ax.set_xlabel("✓" if same else "✗", fontsize=10, labelpad=1, color=GREEN if same else RED)
-        axes[row, 0].set_ylabel(f"{name}{found}", fontsize=10, rotation=0, ha="right", va="center", labelpad=8,
-                                color=INK if name in chosen else MUTED)
-    return describe(fig, f"{n} views, their partners, and which other view was picked as the partner. {'; '.join(told)}.")
+        axes[row, 0].set_ylabel(
+            f"{name}{found}",
+            fontsize=10,
+            rotation=0,
+            ha="right",
+            va="center",
+            labelpad=8,
+            color=INK if name in chosen else MUTED,
+        )
+    return describe(
+        fig, f"{n} views, their partners, and which other view was picked as the partner. {'; '.join(told)}."
+    )

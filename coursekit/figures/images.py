@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from coursekit.figures.style import PALETTE, bare, describe, styled
-from coursekit.views import View, denormalise
+from coursekit.views import View, denormalize
 
 CELL = 1.5  # side of one small picture, inches
 
@@ -27,7 +27,7 @@ def to_rgb(image: Tensor | np.ndarray) -> np.ndarray:
     if image.shape[0] != 3:
         image = image.permute(2, 0, 1)
     if image.dtype != torch.uint8:
-        image = (denormalise(image.float()) * 255).round().to(torch.uint8)
+        image = (denormalize(image.float()) * 255).round().to(torch.uint8)
     return image.permute(1, 2, 0).numpy()
 
 
@@ -40,9 +40,9 @@ def crop_corners(theta: Tensor, height: int, width: int) -> Tensor:
     """
     theta = torch.as_tensor(theta, dtype=torch.float32).cpu()
     side = torch.tensor([width, height], dtype=torch.float32)
-    centre = (theta[..., :, 2] + 1) / 2 * side                                # (..., 2)
-    half = theta[..., :, :2].abs().sum(-1) / 2 * side                          # bounding box, also of a rotated view
-    return torch.cat([centre - half, centre + half], dim=-1)
+    center = (theta[..., :, 2] + 1) / 2 * side  # (..., 2)
+    half = theta[..., :, :2].abs().sum(-1) / 2 * side  # bounding box, also of a rotated view
+    return torch.cat([center - half, center + half], dim=-1)
 
 
 def _count(n: int, one: str, many: str | None = None) -> str:
@@ -52,11 +52,19 @@ def _count(n: int, one: str, many: str | None = None) -> str:
 
 def _box(ax: Axes, box: Sequence[float], color: str, label: str | None = None) -> None:
     x0, y0, x1, y1 = (float(v) for v in box)
-    for width, ink in ((4.5, "white"), (2.5, color)):                          # a white rim: seen on any photograph
+    for width, ink in ((4.5, "white"), (2.5, color)):  # a white rim: seen on any photograph
         ax.add_patch(plt.Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, lw=width, ec=ink, clip_on=False))
     if label:
-        ax.text(x0, y0 - 0.5, label, color="white", fontsize=9, va="bottom", ha="left",
-                bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5})
+        ax.text(
+            x0,
+            y0 - 0.5,
+            label,
+            color="white",
+            fontsize=9,
+            va="bottom",
+            ha="left",
+            bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
+        )
 
 
 @styled
@@ -104,8 +112,9 @@ def draw_crop_boxes(ax: Axes, image: Tensor, theta: Tensor, labels: Sequence[str
 
 
 @styled
-def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[str] = ("view a", "view b"),
-               cell: float = CELL) -> Figure:
+def view_pairs(
+    images: Tensor, *views: View, columns: int = 2, names: Sequence[str] = ("view a", "view b"), cell: float = CELL
+) -> Figure:
     """Each image with the boxes of its crops, and beside it the views. images: uint8 (N, 3, H, W); views: View of the
     same N images.
 
@@ -118,9 +127,14 @@ def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[s
     columns = min(columns, n)
     rows = -(-n // columns)
     names = list(names) + [f"view {k + 1}" for k in range(len(names), len(views))]
-    ratios = ([images.shape[3] / images.shape[2]] + [1.0] * len(views) + [0.18]) * columns      # 0.18: a gap
-    fig, axes = plt.subplots(rows, len(ratios), squeeze=False, gridspec_kw={"width_ratios": ratios},
-                             figsize=(sum(ratios[:-1]) * cell, rows * (cell + 0.22) + 0.3))
+    ratios = ([images.shape[3] / images.shape[2]] + [1.0] * len(views) + [0.18]) * columns  # 0.18: a gap
+    fig, axes = plt.subplots(
+        rows,
+        len(ratios),
+        squeeze=False,
+        gridspec_kw={"width_ratios": ratios},
+        figsize=(sum(ratios[:-1]) * cell, rows * (cell + 0.22) + 0.3),
+    )
     for ax in axes.flat:
         bare(ax)
     for i in range(n):
@@ -134,8 +148,11 @@ def view_pairs(images: Tensor, *views: View, columns: int = 2, names: Sequence[s
                 spine.set(visible=True, color=PALETTE[k % len(PALETTE)], linewidth=3)
             ax.set_xlabel("flipped" if theta[k, 0, 0] < 0 else " ", fontsize=9, labelpad=1)
         if row == 0:
-            for k, name in enumerate(["image", *names[:len(views)]]):
+            for k, name in enumerate(["image", *names[: len(views)]]):
                 axes[0, first + k].set_title(name, fontsize=11)
-    return describe(fig, f"""
+    return describe(
+        fig,
+        f"""
         {_count(n, "image")}, each with {_count(len(views), "random view")} of it. Boxes on the image show where each view was cut
-        from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""")
+        from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""",
+    )

@@ -22,8 +22,14 @@ def box_overlap(a: Sequence[float], b: Sequence[float]) -> tuple[float, tuple[fl
 
 
 @styled
-def iou_boxes(truth: Sequence[float], guesses: Sequence[Sequence[float]], image=None,
-              titles: Sequence[str] | None = None, columns: int = 4, cell: float = 2.3) -> Figure:
+def iou_boxes(
+    truth: Sequence[float],
+    guesses: Sequence[Sequence[float]],
+    image=None,
+    titles: Sequence[str] | None = None,
+    columns: int = 4,
+    cell: float = 2.3,
+) -> Figure:
     """A true box (blue) and a guess (orange), one panel for each guess, what both cover filled in; titles say the IoU.
 
     truth: (x1, y1, x2, y2) in px; guesses: N such boxes. image: the picture below, (H, W, 3) or (3, H, W); without one
@@ -60,8 +66,11 @@ def iou_boxes(truth: Sequence[float], guesses: Sequence[Sequence[float]], image=
             ax.set_aspect("equal")
             ax.set_xlabel("x, px")
             ax.set_ylabel("y, px")
-    return describe(fig, f"A true box in blue and {len(told)} guess{'es' * (len(told) > 1)} in orange; what both cover "
-                         f"is filled green. IoU: {', '.join(told)}.")
+    return describe(
+        fig,
+        f"A true box in blue and {len(told)} guess{'es' * (len(told) > 1)} in orange; what both cover "
+        f"is filled green. IoU: {', '.join(told)}.",
+    )
 
 
 def _overlap(ax: Axes, truth: np.ndarray, guess: np.ndarray, picture: np.ndarray | None) -> float:
@@ -72,14 +81,15 @@ def _overlap(ax: Axes, truth: np.ndarray, guess: np.ndarray, picture: np.ndarray
         x0, y0, x1, y1 = shared
         ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=GREEN, alpha=0.35, lw=0))
     for (x0, y0, x1, y1), color, dash in ((truth, BLUE, "-"), (guess, ORANGE, "--")):
-        for width, ink, line in ((4.0, "white", "-"), (2.2, color, dash)):      # a white rim: seen on any picture
+        for width, ink, line in ((4.0, "white", "-"), (2.2, color, dash)):  # a white rim: seen on any picture
             ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=width, ec=ink, ls=line))
     return value
 
 
 @styled
-def precision_recall(recall: Sequence[float], precision: Sequence[float], labels: Sequence[str] | None = None,
-                     ap: float | None = None) -> Figure:
+def precision_recall(
+    recall: Sequence[float], precision: Sequence[float], labels: Sequence[str] | None = None, ap: float | None = None
+) -> Figure:
     """Precision against recall as the confidence threshold falls, and the area below the envelope: average precision.
 
     recall, precision: shares, one for each detection, the most confident first. labels: written beside the points.
@@ -88,17 +98,23 @@ def precision_recall(recall: Sequence[float], precision: Sequence[float], labels
     recall, precision = np.asarray(recall, dtype=float), np.asarray(precision, dtype=float)
     if recall.shape != precision.shape or recall.ndim != 1 or not len(recall) or (np.diff(recall) < 0).any():
         raise ValueError("precision_recall wants two equally long lists; recall never falls.")
-    rises = np.diff(recall, prepend=0.0) > 0                                    # where one more true box was found
+    rises = np.diff(recall, prepend=0.0) > 0  # where one more true box was found
     heights = np.maximum.accumulate(precision[::-1])[::-1][rises]
-    edges = np.concatenate([[0.0], recall[rises], recall[rises][-1:]])          # at the end it falls to zero
+    edges = np.concatenate([[0.0], recall[rises], recall[rises][-1:]])  # at the end it falls to zero
     heights = np.concatenate([heights[:1], heights, [0.0]]) if len(heights) else np.zeros(1)
     fig, ax = plt.subplots(figsize=(6.0, 3.6))
     ax.fill_between(100 * edges, 100 * heights, step="pre", color=BLUE, alpha=0.15, lw=0)
     ax.step(100 * edges, 100 * heights, where="pre", color=BLUE, label="envelope")
     ax.plot(100 * recall, 100 * precision, "o", color=RED, label="one more detection kept")
     for k, text in enumerate(labels or []):
-        ax.annotate(text, (100 * recall[k], 100 * precision[k]), textcoords="offset points", xytext=(7, -13),
-                    fontsize=9, color=INK)
+        ax.annotate(
+            text,
+            (100 * recall[k], 100 * precision[k]),
+            textcoords="offset points",
+            xytext=(7, -13),
+            fontsize=9,
+            color=INK,
+        )
     ax.set_xlim(0, 105)
     ax.set_ylim(0, 108)
     ax.set_xlabel("recall, %")

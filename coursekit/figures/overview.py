@@ -6,10 +6,18 @@ from coursekit.figures.style import INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
 
 LESSONS = {  # number: (title, minutes)
-    "00": ("Start here", 20), "01": ("Pretext tasks", 60), "02": ("Judging representations", 60),
-    "03": ("Instance discrimination", 90), "04": ("Queues and clusters", 75), "05": ("Without negatives", 75),
-    "06": ("Patch-level contrast", 75), "07": ("DINOv2: teacher and student", 90), "08": ("Masked image modelling", 75),
-    "09": ("Choosing a method", 60), "10": ("From backbone to detector", 90), "11": ("YOLO12 on road objects", 90),
+    "00": ("Start here", 20),
+    "01": ("Pretext tasks", 60),
+    "02": ("Judging representations", 60),
+    "03": ("Instance discrimination", 90),
+    "04": ("Queues and clusters", 75),
+    "05": ("Without negatives", 75),
+    "06": ("Patch-level contrast", 75),
+    "07": ("DINOv2: teacher and student", 90),
+    "08": ("Masked image modelling", 75),
+    "09": ("Choosing a method", 60),
+    "10": ("From backbone to detector", 90),
+    "11": ("YOLO12 on road objects", 90),
     "12": ("Does it pay?", 75),
 }
 STAGES = (  # name, what it is for, colour, lessons
@@ -22,13 +30,21 @@ STAGES = (  # name, what it is for, colour, lessons
 
 def pipeline() -> SVG:
     """From unlabelled images to boxes: self-supervised pretraining above, detection below, weights between."""
-    d = Drawing("pipeline", 880, 420, "From unlabelled images to a detector", """
+    d = Drawing(
+        "pipeline",
+        880,
+        420,
+        "From unlabelled images to a detector",
+        """
         Two stages. Above, without labels: unlabelled images become random views, an encoder turns them into features,
         and an SSL method trains it by a loss that needs no labels; k-NN and a linear probe judge the encoder. Below,
         with labels: the encoder's weights become the backbone of a detector with a neck and a head, trained on labelled
-        images, which gives boxes, classes and confidence.""")
-    for y, h, tint, name in ((12, 186, "blue", "1  Self-supervised pretraining: no labels"),
-                             (222, 186, "orange", "2  Supervised detection: needs boxes")):
+        images, which gives boxes, classes and confidence.""",
+    )
+    for y, h, tint, name in (
+        (12, 186, "blue", "1  Self-supervised pretraining: no labels"),
+        (222, 186, "orange", "2  Supervised detection: needs boxes"),
+    ):
         d.rect(12, y, 856, h, TINTS[tint][0], TINTS[tint][1], radius=10)
         d.text(28, y + 24, name, 15, True, TINTS[tint][2], "start")
 
@@ -76,28 +92,43 @@ def pipeline() -> SVG:
 
 def three_ideas() -> SVG:
     """The three key ideas of the course, one card each."""
-    d = Drawing("three-ideas", 880, 300, "Three key ideas", """
+    d = Drawing(
+        "three-ideas",
+        880,
+        300,
+        "Three key ideas",
+        """
         Three cards. One: no labels first, an encoder learns from images alone. Two: the backbone matters, everything
-        after it sees only its features. Three: detection still needs boxes, but perhaps fewer.""")
-    cards = (("blue", "1  No labels first",
-              "An encoder can learn from images alone: the task is made from the image itself."),
-             ("green", "2  The backbone matters",
-              "Neck and head see only what the backbone kept. What it forgot, nothing brings "
-                                                  "back."),
-             ("orange", "3  Detection needs boxes",
-              "A detector still learns from labelled boxes. The question is how many it "
-                                                    "needs."))
+        after it sees only its features. Three: detection still needs boxes, but perhaps fewer.""",
+    )
+    cards = (
+        (
+            "blue",
+            "1  No labels first",
+            "An encoder can learn from images alone: the task is made from the image itself.",
+        ),
+        (
+            "green",
+            "2  The backbone matters",
+            "Neck and head see only what the backbone kept. What it forgot, nothing brings back.",
+        ),
+        (
+            "orange",
+            "3  Detection needs boxes",
+            "A detector still learns from labelled boxes. The question is how many it needs.",
+        ),
+    )
     for k, (tint, title, text) in enumerate(cards):
         x = 14 + 288 * k
         fill, stroke, ink = TINTS[tint]
         d.rect(x, 14, 276, 272, fill, stroke, 2, radius=10)
         d.text(x + 138, 44, title, 16, True, ink, width=260)
         d.block(x + 18, 196, 240, 80, text, 14)
-    for k in range(3):                                                          # images alone, seen twice
+    for k in range(3):  # images alone, seen twice
         d.scene(40 + 80 * k, 66, 66, k)
         d.scene(40 + 80 * k, 130, 66, k, gray=True)
         d.arrow((73 + 80 * k, 117), (73 + 80 * k, 129), line=1.5)
-    for k, (name, tint) in enumerate((("backbone", "green"), ("neck", "grey"), ("head", "grey"))):   # a stack
+    for k, (name, tint) in enumerate((("backbone", "green"), ("neck", "grey"), ("head", "grey"))):  # a stack
         w = 200 - 44 * k
         d.card(440 - w / 2, 146 - 42 * k, w, 34, name, tint, 14, k == 0, line=3 if k == 0 else 1.5)
     d.arrow((552, 163), (552, 74), color=TINTS["green"][1])
@@ -139,8 +170,16 @@ def _lesson(d: Drawing, x: float, y: float, number: str, tint: str, current: boo
     title, minutes = LESSONS[number]
     _, stroke, ink = TINTS[tint]
     ink = ink if available else MUTED
-    d.rect(x, y, 150, 62, "#FFF7CC" if current else PAPER, INK if current else stroke, 3 if current else 1.5,
-           dash=None if available else "4 3")
+    d.rect(
+        x,
+        y,
+        150,
+        62,
+        "#FFF7CC" if current else PAPER,
+        INK if current else stroke,
+        3 if current else 1.5,
+        dash=None if available else "4 3",
+    )
     d.text(x + 10, y + 22, number, 16, True, ink, "start")
     note = "you are here" if current else f"{minutes} min" if available else f"planned, {minutes} min"
     d.text(x + 142, y + 20, note, 11, current, INK if current else MUTED, "end", width=108)

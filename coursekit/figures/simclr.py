@@ -3,8 +3,14 @@
 from coursekit.figures.style import FAINT, INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
 
-STEPS = ("Sample a batch", "Two augmented views", "Encode and project", "Positives, negatives", "Optimise InfoNCE",
-         "Discard g, keep f")
+STEPS = (
+    "Sample a batch",
+    "Two augmented views",
+    "Encode and project",
+    "Positives, negatives",
+    "Optimise InfoNCE",
+    "Discard g, keep f",
+)
 LOOKS = ((9, 6, 24, 20), (13, 2, 25, 27))  # where the two views are cut from, in a scene of 40 by 30
 WIDTH, HEIGHT = 280, 204  # of one panel, px
 
@@ -13,12 +19,18 @@ def simclr_diagram(step: int | None = None) -> SVG:
     """SimCLR's six steps (Chen et al., ICML 2020) in two rows. step: 1 to 6 marks one panel, for a lecture."""
     if step is not None and step not in range(1, 7):
         raise ValueError(f"SimCLR has steps 1 to 6, not {step!r}.")
-    d = Drawing(f"simclr{step or ''}", 880, 444, "SimCLR in six steps", """
+    d = Drawing(
+        f"simclr{step or ''}",
+        880,
+        444,
+        "SimCLR in six steps",
+        """
         Six panels. 1: sample a batch of N images. 2: make two augmented views of each. 3: the encoder f gives features
         h, the projector g gives z. 4: in the 2N by 2N table of similarities each row has one positive, its other view,
         and 2N - 2 negatives; itself is left out. 5: InfoNCE raises the positive's share of its row. 6: throw g away and
-        keep f.""")
-    for k, (name, draw) in enumerate(zip(STEPS, (_batch, _views, _encode, _pairs, _optimise, _keep), strict=True)):
+        keep f.""",
+    )
+    for k, (name, draw) in enumerate(zip(STEPS, (_batch, _views, _encode, _pairs, _optimize, _keep), strict=True)):
         x, y = 12 + 288 * (k % 3), 12 + 214 * (k // 3)
         tint = "orange" if step == k + 1 else "blue" if k < 3 else "green"
         fill, stroke, ink = TINTS[tint]
@@ -79,7 +91,7 @@ def _pairs(d: Drawing, x: float, y: float) -> None:
     d.text(x + 140, y + 198, "a row: 1 positive, 2N - 2 negatives", 12, width=272)
 
 
-def _optimise(d: Drawing, x: float, y: float) -> None:
+def _optimize(d: Drawing, x: float, y: float) -> None:
     shares = ((0.15, 0.70), (0.20, 0.06), (0.22, 0.08), (0.21, 0.09), (0.22, 0.07))
     for panel, (left, name) in enumerate(((x + 22, "before"), (x + 158, "after"))):
         d.add("line", x1=left, y1=y + 120, x2=left + 100, y2=y + 120, stroke=MUTED, stroke_width=1.5)

@@ -28,15 +28,36 @@ PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, "#7A7A7A")  # yellow le
 INK, MUTED, FAINT = "#1B1F24", "#57606A", "#D0D7DE"
 
 SETTINGS = {
-    "figure.dpi": 100, "savefig.dpi": 100, "figure.figsize": (7.0, 3.6), "figure.facecolor": "white",
-    "savefig.facecolor": "white", "figure.constrained_layout.use": True,
-    "font.size": 11, "font.family": "DejaVu Sans",
-    "axes.titlesize": 12, "axes.titleweight": "bold", "axes.labelsize": 11,
-    "xtick.labelsize": 10, "ytick.labelsize": 10, "legend.fontsize": 10, "legend.frameon": False,
-    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE), "axes.grid": True, "grid.color": FAINT, "grid.linewidth": 0.6,
-    "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.0,
-    "image.cmap": "viridis", "image.interpolation": "nearest",
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.figsize": (7.0, 3.6),
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "font.family": "DejaVu Sans",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 2.0,
+    "image.cmap": "viridis",
+    "image.interpolation": "nearest",
 }
 
 
@@ -72,9 +93,9 @@ def alt_text(fig: Figure) -> str:
 def png(fig: Figure, close: bool = False) -> bytes:
     """The figure as the bytes of a PNG file, the same bytes for the same figure. close: close it afterwards."""
     buffer = io.BytesIO()
-    if fig.get_layout_engine() is None:                                         # labels may stand outside: let it look
+    if fig.get_layout_engine() is None:  # labels may stand outside: let it look
         fig.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
-    else:                                                                       # all is inside: drawn once, not twice
+    else:  # all is inside: drawn once, not twice
         raw = io.BytesIO()
         fig.savefig(raw, format="png", dpi=fig.dpi, pil_kwargs={"compress_level": 0})
         pixels = np.asarray(Image.open(raw).convert("RGB"))

@@ -19,9 +19,14 @@ from coursekit.figures.style import FAINT, INK, MUTED
 
 FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
 PAPER = "#FFFFFF"
-TINTS = {"blue": ("#E3F0F9", "#0072B2", "#004C78"), "orange": ("#FDF1DC", "#E69F00", "#7A4B00"),
-         "green": ("#E0F4EC", "#009E73", "#00604A"), "red": ("#FBE9DF", "#D55E00", "#8A3C00"),
-         "purple": ("#F9EBF2", "#CC79A7", "#7C2F58"), "grey": ("#F3F5F7", "#8C959F", "#424A53")}  # fill, line, dark ink
+TINTS = {
+    "blue": ("#E3F0F9", "#0072B2", "#004C78"),
+    "orange": ("#FDF1DC", "#E69F00", "#7A4B00"),
+    "green": ("#E0F4EC", "#009E73", "#00604A"),
+    "red": ("#FBE9DF", "#D55E00", "#8A3C00"),
+    "purple": ("#F9EBF2", "#CC79A7", "#7C2F58"),
+    "grey": ("#F3F5F7", "#8C959F", "#424A53"),
+}  # fill, line, dark ink
 
 
 @lru_cache(maxsize=4096)
@@ -84,29 +89,73 @@ class Drawing:
     def add(self, tag: str, **attributes) -> None:
         """One SVG element; `stroke_width=2` becomes stroke-width="2", and numbers are rounded to a tenth."""
         given = {key.replace("_", "-"): value for key, value in attributes.items() if value is not None}
-        shown = " ".join(f"{key}={quoteattr(value if isinstance(value, str) else _number(value))}"
-                         for key, value in given.items())
+        shown = " ".join(
+            f"{key}={quoteattr(value if isinstance(value, str) else _number(value))}" for key, value in given.items()
+        )
         self.parts.append(f"<{tag} {shown}/>")
 
-    def rect(self, x: float, y: float, w: float, h: float, fill: str = "none", stroke: str = "none", line: float = 1.5,
-             radius: float = 6, dash: str | None = None) -> None:
+    def rect(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        fill: str = "none",
+        stroke: str = "none",
+        line: float = 1.5,
+        radius: float = 6,
+        dash: str | None = None,
+    ) -> None:
         """A rectangle with round corners; x, y: its upper left corner."""
-        self.add("rect", x=x, y=y, width=w, height=h, rx=radius, fill=fill, stroke=stroke, stroke_width=line,
-                 stroke_dasharray=dash)
+        self.add(
+            "rect",
+            x=x,
+            y=y,
+            width=w,
+            height=h,
+            rx=radius,
+            fill=fill,
+            stroke=stroke,
+            stroke_width=line,
+            stroke_dasharray=dash,
+        )
 
-    def text(self, x: float, y: float, text: str, size: float = 13, bold: bool = False, color: str = INK,
-             anchor: str = "middle", width: float | None = None, italic: bool = False) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = 13,
+        bold: bool = False,
+        color: str = INK,
+        anchor: str = "middle",
+        width: float | None = None,
+        italic: bool = False,
+    ) -> None:
         """One line of text; y: its base line. width: raise ValueError where the text is wider than this many px."""
         needed = text_width(text, size, bold)
         left = x - {"start": 0, "middle": needed / 2, "end": needed}[anchor]
         if (width is not None and needed > width) or left < 0 or left + needed > self.width or not 0 < y < self.height:
             raise ValueError(f"{text!r} ({needed:.0f} px) does not fit at ({x:.0f}, {y:.0f}) of {self.name}.")
         style = (' font-weight="bold"' if bold else "") + (' font-style="italic"' if italic else "")
-        self.parts.append(f'<text x="{_number(x)}" y="{_number(y)}" font-size="{_number(size)}" text-anchor="{anchor}" '
-                          f'fill="{color}"{style}>{escape(text)}</text>')
+        self.parts.append(
+            f'<text x="{_number(x)}" y="{_number(y)}" font-size="{_number(size)}" text-anchor="{anchor}" '
+            f'fill="{color}"{style}>{escape(text)}</text>'
+        )
 
-    def block(self, x: float, y: float, w: float, h: float, text: str, size: float = 13, bold: bool = False,
-              color: str = INK, anchor: str = "middle", middle: bool = True) -> None:
+    def block(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        text: str,
+        size: float = 13,
+        bold: bool = False,
+        color: str = INK,
+        anchor: str = "middle",
+        middle: bool = True,
+    ) -> None:
         """Text wrapped into a box, in its middle or from its top. Raises ValueError where it does not fit."""
         lines, step = wrap(text, w, size, bold), 1.3 * size
         if len(lines) * step > h + 0.5:
@@ -116,15 +165,27 @@ class Drawing:
         for k, line in enumerate(lines):
             self.text(at, top + step * k + size * 1.02, line, size, bold, color, anchor)
 
-    def card(self, x: float, y: float, w: float, h: float, text: str, tint: str = "grey", size: float = 13,
-             bold: bool = False, line: float = 1.5, dash: str | None = None) -> None:
+    def card(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        text: str,
+        tint: str = "grey",
+        size: float = 13,
+        bold: bool = False,
+        line: float = 1.5,
+        dash: str | None = None,
+    ) -> None:
         """A tinted box with centred text. tint: a key of TINTS."""
         fill, stroke, ink = TINTS[tint]
         self.rect(x, y, w, h, fill, stroke, line, dash=dash)
         self.block(x + 6, y + 3, w - 12, h - 6, text, size, bold, ink)
 
-    def arrow(self, *points: tuple[float, float], color: str = MUTED, line: float = 2.0,
-              dash: str | None = None) -> None:
+    def arrow(
+        self, *points: tuple[float, float], color: str = MUTED, line: float = 2.0, dash: str | None = None
+    ) -> None:
         """A line through the points, with a head at the last."""
         (x0, y0), (x1, y1) = points[-2:]
         length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
@@ -136,12 +197,21 @@ class Drawing:
         corners = ((x1, y1), (base[0] - uy * wing, base[1] + ux * wing), (base[0] + uy * wing, base[1] - ux * wing))
         self.add("polygon", points=" ".join(f"{_number(x)},{_number(y)}" for x, y in corners), fill=color)
 
-    def crop(self, x: float, y: float, size: float, look: tuple[float, float, float, float], kind: int = 0,
-             gray: bool = False) -> None:
+    def crop(
+        self,
+        x: float,
+        y: float,
+        size: float,
+        look: tuple[float, float, float, float],
+        kind: int = 0,
+        gray: bool = False,
+    ) -> None:
         """A part of a scene, enlarged. look: left, top, width and height of the part, the whole being 40 by 30."""
         frame = zip(("x", "y", "width", "height"), map(_number, (x, y, size, size * 0.75)), strict=True)
-        self.parts.append(f'<svg {" ".join(f"{key}={quoteattr(value)}" for key, value in frame)} '
-                          f'viewBox="{" ".join(map(_number, look))}" preserveAspectRatio="none">')
+        self.parts.append(
+            f"<svg {' '.join(f'{key}={quoteattr(value)}' for key, value in frame)} "
+            f'viewBox="{" ".join(map(_number, look))}" preserveAspectRatio="none">'
+        )
         self.scene(0, 0, 40, kind, gray=gray)
         self.parts.append("</svg>")
         self.rect(x, y, size, size * 0.75, stroke=MUTED, line=1, radius=0)
@@ -156,8 +226,13 @@ class Drawing:
         u = size / 40
         self.rect(x, y, 40 * u, 30 * u, sky, radius=0)
         self.rect(x, y + 16 * u, 40 * u, 14 * u, ground, radius=0)
-        self.add("polygon", fill=road, points=" ".join(f"{_number(x + px * u)},{_number(y + py * u)}"
-                                                       for px, py in ((17, 16), (23, 16), (36, 30), (4, 30))))
+        self.add(
+            "polygon",
+            fill=road,
+            points=" ".join(
+                f"{_number(x + px * u)},{_number(y + py * u)}" for px, py in ((17, 16), (23, 16), (36, 30), (4, 30))
+            ),
+        )
         cx = (12, 17, 20, 14)[kind % 4]
         self.rect(x + (cx + 2) * u, y + 13 * u, 8 * u, 5 * u, body, radius=1.5 * u)
         self.rect(x + cx * u, y + 16.5 * u, 13 * u, 6 * u, body, radius=1.5 * u)
@@ -171,12 +246,16 @@ class Drawing:
     def svg(self) -> SVG:
         """The finished diagram."""
         ids = f"{self.name}-title {self.name}-desc"
-        text = "\n".join([
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-            f'style="max-width:{self.width}px" role="img" '
-            f'aria-labelledby="{ids}" font-family="{FONT}">',
-            f'<title id="{self.name}-title">{escape(self.title)}</title>',
-            f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
-            f'<rect width="{self.width}" height="{self.height}" rx="10" fill="{PAPER}" stroke="{FAINT}"/>',
-            *self.parts, "</svg>"])
+        text = "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+                f'style="max-width:{self.width}px" role="img" '
+                f'aria-labelledby="{ids}" font-family="{FONT}">',
+                f'<title id="{self.name}-title">{escape(self.title)}</title>',
+                f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
+                f'<rect width="{self.width}" height="{self.height}" rx="10" fill="{PAPER}" stroke="{FAINT}"/>',
+                *self.parts,
+                "</svg>",
+            ]
+        )
         return SVG(text, self.title, self.description)

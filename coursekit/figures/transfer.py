@@ -3,30 +3,48 @@
 from coursekit.figures.style import INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
 
-BLOCKS = (("Backbone", "layers 0 to 8", "green", 176), ("Neck", "layers 9 to 20", "orange", 396),
-          ("Head", "layer 21", "orange", 566))  # name, layers of yolo12.yaml, colour, left edge
+BLOCKS = (
+    ("Backbone", "layers 0 to 8", "green", 176),
+    ("Neck", "layers 9 to 20", "orange", 396),
+    ("Head", "layer 21", "orange", 566),
+)  # name, layers of yolo12.yaml, colour, left edge
 WIDTHS = (170, 120, 120)
-STAGES = (("Stage 1", ("frozen: nothing changes", "learns, rate lr0", "learns, rate lr0")),
-          ("Stage 2", ("learns, rate lr0 × factor",) * 3))
-NOTES = ("a new head is noise: it must not spoil the backbone",
-         "the head is useful now: all may move, in small steps")
+STAGES = (
+    ("Stage 1", ("frozen: nothing changes", "learns, rate lr0", "learns, rate lr0")),
+    ("Stage 2", ("learns, rate lr0 × factor",) * 3),
+)
+NOTES = ("a new head is noise: it must not spoil the backbone", "the head is useful now: all may move, in small steps")
 
 
 def transfer_diagram() -> SVG:
     """From an SSL encoder to a trained YOLO12: copy layers 0 to 8, train the rest, then train everything gently."""
-    d = Drawing("transfer", 880, 412, "A self-supervised backbone moves into YOLO12", """
+    d = Drawing(
+        "transfer",
+        880,
+        412,
+        "A self-supervised backbone moves into YOLO12",
+        """
         At the top an encoder that was trained without labels: its backbone is copied tensor by tensor into layers 0 to
         8 of YOLO12, its projector is thrown away. In the middle the detector: an image goes through backbone, neck
         (layers 9 to 20) and head (layer 21) and becomes boxes, classes and confidence; the backbone hands on three maps
         with strides 8, 16 and 32. Below two stages of training. Stage 1: the backbone is frozen, neck and head learn at
-        rate lr0. Stage 2: everything learns, at lr0 times a factor below 1.""")
+        rate lr0. Stage 2: everything learns, at lr0 times a factor below 1.""",
+    )
     d.rect(150, 12, 716, 96, TINTS["blue"][0], TINTS["blue"][1], radius=10)
     d.block(20, 24, 122, 72, "before:\nno labels", 14, True, TINTS["blue"][2])
     d.card(176, 34, 170, 56, "Backbone of an SSL encoder", "green", 14, True, line=2.5)
     d.card(396, 34, 150, 56, "projector g:\nthrown away", "grey", 13, dash="5 4")
     d.arrow((346, 62), (396, 62))
-    d.block(562, 30, 292, 64, "SimCLR trained both on road scenes; no box, no class was used", 13, anchor="start",
-            color=TINTS["blue"][2])
+    d.block(
+        562,
+        30,
+        292,
+        64,
+        "SimCLR trained both on road scenes; no box, no class was used",
+        13,
+        anchor="start",
+        color=TINTS["blue"][2],
+    )
 
     d.rect(150, 150, 716, 110, TINTS["orange"][0], TINTS["orange"][1], radius=10)
     d.scene(30, 168, 96, 1)
@@ -53,7 +71,16 @@ def transfer_diagram() -> SVG:
         d.text(142, y + 31, stage, 15, True, anchor="end")
         for (_, _, _, x), w, state in zip(BLOCKS, WIDTHS, states, strict=True):
             frozen = state.startswith("frozen")
-            d.card(x, y, w, 50, state, "grey" if frozen else "purple" if row else "blue", 13,
-                   line=1.5 if frozen else 2, dash="5 4" if frozen else None)
+            d.card(
+                x,
+                y,
+                w,
+                50,
+                state,
+                "grey" if frozen else "purple" if row else "blue",
+                13,
+                line=1.5 if frozen else 2,
+                dash="5 4" if frozen else None,
+            )
         d.block(700, y, 170, 50, NOTES[row], 12, anchor="start", color=INK)
     return d.svg()

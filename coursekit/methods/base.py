@@ -67,11 +67,15 @@ class SSLMethod(nn.Module):
     def __init__(self, encoder: Encoder, views: ViewMaker):
         super().__init__()
         if not isinstance(encoder, Encoder):
-            raise CourseError(f"{type(self).__name__} needs an Encoder, not {type(encoder).__name__}. "
-                              "Build one by name: coursekit.models.build_encoder('vit_micro').")
+            raise CourseError(
+                f"{type(self).__name__} needs an Encoder, not {type(encoder).__name__}. "
+                "Build one by name: coursekit.models.build_encoder('vit_micro')."
+            )
         if self.needs_tokens and not hasattr(encoder, "tokens"):
-            raise CourseError(f"{type(self).__name__} hides patches and needs an encoder with tokens, such as 'vit_micro'; "
-                              f"{type(encoder).__name__} has none.")
+            raise CourseError(
+                f"{type(self).__name__} hides patches and needs an encoder with tokens, such as 'vit_micro'; "
+                f"{type(encoder).__name__} has none."
+            )
         self.encoder = encoder
         self._make_views = views
 

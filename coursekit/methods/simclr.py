@@ -26,12 +26,12 @@ def info_nce(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> Tensor:
     z = torch.cat([z_a, z_b])
     if z.dtype in (torch.float16, torch.bfloat16):
         z = z.float()
-    z = F.normalize(z, dim=1)                                                                   # (2N, D)
+    z = F.normalize(z, dim=1)  # (2N, D)
     with torch.autocast(z.device.type, enabled=False):  # or z @ z.T is half again
-        similarity = z @ z.T / temperature                                                      # (2N, 2N)
+        similarity = z @ z.T / temperature  # (2N, 2N)
     itself = torch.eye(2 * n, dtype=torch.bool, device=z.device)
     similarity = similarity.masked_fill(itself, -torch.inf)  # the sum runs over k != i
-    positive = torch.arange(2 * n, device=z.device).roll(n)                                     # i <-> i + N
+    positive = torch.arange(2 * n, device=z.device).roll(n)  # i <-> i + N
     return F.cross_entropy(similarity, positive)
 
 
@@ -43,12 +43,22 @@ class SimCLR(SSLMethod):
     `RandomView`, to change the augmentations.
     """
 
-    def __init__(self, encoder: Encoder, image_size: int, temperature: float = 0.1, out_dim: int = 128, head_layers: int = 2,
-                 head_batch_norm: bool = True, **settings):
+    def __init__(
+        self,
+        encoder: Encoder,
+        image_size: int,
+        temperature: float = 0.1,
+        out_dim: int = 128,
+        head_layers: int = 2,
+        head_batch_norm: bool = True,
+        **settings,
+    ):
         super().__init__(encoder, views=two_views(image_size, **settings))
         self.projector = nn.Identity()
         if head_layers:
-            self.projector = ProjectionHead(encoder.dim, out_dim=out_dim, layers=head_layers, batch_norm=head_batch_norm)
+            self.projector = ProjectionHead(
+                encoder.dim, out_dim=out_dim, layers=head_layers, batch_norm=head_batch_norm
+            )
         self.temperature = temperature
 
     def forward(self, views: list[View]) -> dict[str, Tensor]:

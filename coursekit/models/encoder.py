@@ -28,10 +28,14 @@ class Encoder(nn.Module):
     def check_pixels(self, pixels: Tensor, multiple: int | None = None) -> None:
         """Say what is wrong with an input before a layer deep inside does. Raises CourseError."""
         if pixels.ndim != 4 or pixels.shape[1] != 3 or not pixels.is_floating_point():
-            raise CourseError(f"{type(self).__name__} wants normalised float pixels (B, 3, H, W), not {pixels.dtype} "
-                              f"{tuple(pixels.shape)}. uint8 images become views first: coursekit.views.center_view(images, size).")
+            raise CourseError(
+                f"{type(self).__name__} wants normalised float pixels (B, 3, H, W), not {pixels.dtype} "
+                f"{tuple(pixels.shape)}. uint8 images become views first: coursekit.views.center_view(images, size)."
+            )
         height, width = pixels.shape[2:]
         if multiple and (height % multiple or width % multiple or not height or not width):
-            raise CourseError(f"{type(self).__name__} takes sides that are multiples of {multiple} px, not {height} x {width}. "
-                              f"Nearest that fits: {max(1, round(height / multiple)) * multiple} x "
-                              f"{max(1, round(width / multiple)) * multiple}.")
+            raise CourseError(
+                f"{type(self).__name__} takes sides that are multiples of {multiple} px, not {height} x {width}. "
+                f"Nearest that fits: {max(1, round(height / multiple)) * multiple} x "
+                f"{max(1, round(width / multiple)) * multiple}."
+            )

@@ -10,7 +10,9 @@ class ProjectionHead(nn.Module):
     where each would otherwise normalise with its own part of the batch.
     """
 
-    def __init__(self, in_dim: int, hidden_dim: int | None = None, out_dim: int = 128, layers: int = 2, batch_norm: bool = True):
+    def __init__(
+        self, in_dim: int, hidden_dim: int | None = None, out_dim: int = 128, layers: int = 2, batch_norm: bool = True
+    ):
         super().__init__()
         if layers < 1:
             raise ValueError(f"A projection head has at least 1 layer, not {layers}.")

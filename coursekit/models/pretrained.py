@@ -34,7 +34,9 @@ class TorchvisionViT(Encoder):
     @staticmethod
     def _download(name: str) -> dict[str, Tensor]:
         if name not in ViT_B_16_Weights.__members__:
-            raise CourseError(f"torchvision has no ViT-B/16 weights {name!r}. It has: {', '.join(ViT_B_16_Weights.__members__)}.")
+            raise CourseError(
+                f"torchvision has no ViT-B/16 weights {name!r}. It has: {', '.join(ViT_B_16_Weights.__members__)}."
+            )
         entry = ViT_B_16_Weights[name]
         cached = torch.hub.get_dir() + "/checkpoints/" + entry.url.rsplit("/", 1)[-1]
         try:
@@ -42,12 +44,16 @@ class TorchvisionViT(Encoder):
                 pass
         except OSError:
             if offline():
-                raise CourseError(f"The weights {name} of vit_b_16 are not at {cached} and COURSEKIT_OFFLINE forbids the download. "
-                                  "Unset it once, or use weights=None.") from None
+                raise CourseError(
+                    f"The weights {name} of vit_b_16 are not at {cached} and COURSEKIT_OFFLINE forbids the download. "
+                    "Unset it once, or use weights=None."
+                ) from None
         try:
             return entry.get_state_dict(progress=True, check_hash=True)
         except OSError as error:
-            raise CourseError(f"Could not download {entry.url} ({error}). Try again with a network, or use weights=None.") from error
+            raise CourseError(
+                f"Could not download {entry.url} ({error}). Try again with a network, or use weights=None."
+            ) from error
 
     def tokens(self, pixels: Tensor, mask: Tensor | None = None, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Class token and patch tokens: (B, 768), (B, P, 768). Masked tokens are not offered: torchvision's network has none."""
@@ -55,8 +61,10 @@ class TorchvisionViT(Encoder):
             raise CourseError("vit_b_16 of torchvision has no mask token. For MAE, BEiT or iBOT build 'vit_base'.")
         self.check_pixels(pixels)
         if pixels.shape[2:] != (self.image_size, self.image_size):
-            raise CourseError(f"This vit_b_16 was built for {self.image_size} x {self.image_size} px, not {tuple(pixels.shape[2:])}. "
-                              "Build it with image_size= that.")
+            raise CourseError(
+                f"This vit_b_16 was built for {self.image_size} x {self.image_size} px, not {tuple(pixels.shape[2:])}. "
+                "Build it with image_size= that."
+            )
         x = self.vit.conv_proj(pixels).flatten(2).mT
         x = torch.cat([self.vit.class_token.expand(len(x), -1, -1), x], dim=1)
         x = self.vit.encoder(x)

@@ -37,7 +37,9 @@ class ResNet(Encoder):
     (stride 8 in all) or "imagenet" (stride 32 in all). image_size is only noted: convolutions take any size.
     """
 
-    def __init__(self, image_size: int = 64, width: int = 32, blocks: tuple[int, ...] = (1, 1, 1, 1), stem: str = "cifar"):
+    def __init__(
+        self, image_size: int = 64, width: int = 32, blocks: tuple[int, ...] = (1, 1, 1, 1), stem: str = "cifar"
+    ):
         super().__init__()
         if stem not in ("cifar", "imagenet"):
             raise CourseError(f"ResNet: stem is 'cifar' or 'imagenet', not {stem!r}.")

@@ -75,19 +75,31 @@ class ViT(Encoder):
     LayerScale, None = without. Raises CourseError where sizes do not fit.
     """
 
-    def __init__(self, image_size: int = 64, patch_size: int = 8, dim: int = 128, depth: int = 4, heads: int = 4,
-                 registers: int = 0, layer_scale: float | None = None):
+    def __init__(
+        self,
+        image_size: int = 64,
+        patch_size: int = 8,
+        dim: int = 128,
+        depth: int = 4,
+        heads: int = 4,
+        registers: int = 0,
+        layer_scale: float | None = None,
+    ):
         super().__init__()
         if image_size % patch_size or dim % heads:
-            raise CourseError(f"ViT: image_size {image_size} must be a multiple of patch_size {patch_size}, and dim {dim} of "
-                              f"heads {heads}.")
+            raise CourseError(
+                f"ViT: image_size {image_size} must be a multiple of patch_size {patch_size}, and dim {dim} of "
+                f"heads {heads}."
+            )
         self.dim, self.stride, self.registers = dim, patch_size, registers
         self.patch_embed = nn.Conv2d(3, dim, patch_size, stride=patch_size)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.register_tokens = nn.Parameter(torch.zeros(1, registers, dim)) if registers else None
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.grid = image_size // patch_size
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.grid**2, dim))  # class token first, then patches row by row
+        self.pos_embed = nn.Parameter(
+            torch.zeros(1, 1 + self.grid**2, dim)
+        )  # class token first, then patches row by row
         self.blocks = nn.ModuleList(Block(dim, heads, layer_scale) for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.apply(self._init)
@@ -110,7 +122,9 @@ class ViT(Encoder):
         if (rows, columns) == (self.grid, self.grid):
             return self.pos_embed
         patches = self.pos_embed[:, 1:].unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
-        patches = F.interpolate(patches.float(), size=(rows, columns), mode="bicubic", align_corners=False, antialias=True)
+        patches = F.interpolate(
+            patches.float(), size=(rows, columns), mode="bicubic", align_corners=False, antialias=True
+        )
         patches = patches.to(self.pos_embed.dtype).flatten(2).mT
         return torch.cat([self.pos_embed[:, :1], patches], dim=1)
 
@@ -118,10 +132,12 @@ class ViT(Encoder):
         """The tokens that enter the first block."""
         self.check_pixels(pixels, multiple=self.stride)
         rows, columns = (side // self.stride for side in pixels.shape[2:])
-        x = self.patch_embed(pixels).flatten(2).mT                                              # (B, P, D)
+        x = self.patch_embed(pixels).flatten(2).mT  # (B, P, D)
         if mask is not None:
             if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
-                raise CourseError(f"mask must be bool {tuple(x.shape[:2])}, one value a patch, not {mask.dtype} {tuple(mask.shape)}.")
+                raise CourseError(
+                    f"mask must be bool {tuple(x.shape[:2])}, one value a patch, not {mask.dtype} {tuple(mask.shape)}."
+                )
             x = torch.where(mask[:, :, None], self.mask_token.to(x.dtype), x)
         position = self.positions(rows, columns)
         x = x + position[:, 1:]
@@ -142,7 +158,7 @@ class ViT(Encoder):
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
-        return x[:, 0], x[:, 1 + self.registers:]
+        return x[:, 0], x[:, 1 + self.registers :]
 
     def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Class token as the pooled feature, patch tokens as the map: (B, dim), (B, dim, H / patch, W / patch)."""
@@ -159,7 +175,7 @@ class ViT(Encoder):
         for block in self.blocks[:index]:
             x = block(x)
         weights = self.blocks[index].attention.weights(self.blocks[index].norm1(x))
-        return weights[:, :, 0, 1 + self.registers:].unflatten(2, (pixels.shape[2] // self.stride, -1))
+        return weights[:, :, 0, 1 + self.registers :].unflatten(2, (pixels.shape[2] // self.stride, -1))
 
 
 def _register(name: str, **defaults) -> None:

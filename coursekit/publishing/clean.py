@@ -15,8 +15,12 @@ HOME_NAME = "outputs"  # what a reader sees in place of the folder of this run; 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
-    "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python",
-    "name": "python", "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
 }
 
 
@@ -29,7 +33,7 @@ def final_lines(text: str) -> str:
 def _overwritten(line: str) -> str:
     shown = ""
     for state in line.split("\r"):
-        shown = state + shown[len(state):]
+        shown = state + shown[len(state) :]
     return shown.rstrip()
 
 
@@ -74,6 +78,7 @@ def small_png(picture: str) -> str:
 
 def without_home(output: dict, home: Path) -> dict:
     """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
+
     def replace(value):
         if isinstance(value, list):
             return [replace(part) for part in value]
@@ -83,8 +88,9 @@ def without_home(output: dict, home: Path) -> dict:
     if "text" in output:
         found["text"] = replace(output["text"])
     if "data" in output:
-        found["data"] = {kind: replace(value) if kind.startswith("text/") else value
-                         for kind, value in output["data"].items()}
+        found["data"] = {
+            kind: replace(value) if kind.startswith("text/") else value for kind, value in output["data"].items()
+        }
     return found
 
 

@@ -10,9 +10,11 @@ from coursekit.runtime import CourseError
 def add_commands(verbs) -> None:
     """Add `publish` and `lessons` to an argparse subparsers object; each sets `run`, a function of its arguments."""
     publish = verbs.add_parser(
-        "publish", help="stamp the address of your copy into badges and setup cells",
+        "publish",
+        help="stamp the address of your copy into badges and setup cells",
         description="Write into every lesson and the README where this copy is published: the Colab badges "
-                    "and the address that the setup cell installs from. Nothing is sent anywhere.")
+        "and the address that the setup cell installs from. Nothing is sent anywhere.",
+    )
     publish.add_argument("home", nargs="?", metavar="OWNER/NAME", help="the GitHub repository")
     publish.add_argument("--branch", default="main", help="the branch that readers get (default: main)")
     publish.add_argument("--clear", action="store_true", help="take every address out again")
@@ -20,13 +22,19 @@ def add_commands(verbs) -> None:
     publish.set_defaults(run=run_publish)
 
     lessons = verbs.add_parser(
-        "lessons", help="run, check and present the lessons",
-        description="Run lessons and save their outputs, check that they keep the house rules, make slides.")
+        "lessons",
+        help="run, check and present the lessons",
+        description="Run lessons and save their outputs, check that they keep the house rules, make slides.",
+    )
     actions = lessons.add_subparsers(dest="action", metavar="ACTION", required=True)
-    run = actions.add_parser("run", help="run lessons on the CPU in quick mode and save their outputs",
-                             epilog="example: coursekit lessons run 03 11")
-    check = actions.add_parser("check", help="list what lessons break of the house rules",
-                               epilog="example: coursekit lessons check")
+    run = actions.add_parser(
+        "run",
+        help="run lessons on the CPU in quick mode and save their outputs",
+        epilog="example: coursekit lessons run 03 11",
+    )
+    check = actions.add_parser(
+        "check", help="list what lessons break of the house rules", epilog="example: coursekit lessons check"
+    )
     slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
     slides.add_argument("--reveal", metavar="PREFIX", help="address or folder of reveal.js; default: the network's")
     for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
@@ -39,8 +47,10 @@ def run_publish(args: argparse.Namespace) -> int:
     from coursekit.publishing import lessons, stamp
 
     if bool(args.home) == args.clear:
-        raise CourseError("Name the repository (coursekit publish OWNER/NAME), or take the addresses out with --clear: "
-                          "one of the two.")
+        raise CourseError(
+            "Name the repository (coursekit publish OWNER/NAME), or take the addresses out with --clear: "
+            "one of the two."
+        )
     home = None if args.clear else stamp.parse(args.home, args.branch)
     root = lessons.checkout()
     changed = stamp.publish(root, home, check=args.check)

@@ -19,7 +19,10 @@ from coursekit.runtime import CourseError
 
 # `python tests` compares outputs under the same settings. An empty CUDA_VISIBLE_DEVICES hides GPUs.
 ENVIRONMENT = {
-    "COURSEKIT_BUDGET": "quick", "COURSEKIT_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "YOLO_AUTOINSTALL": "false",
+    "COURSEKIT_BUDGET": "quick",
+    "COURSEKIT_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "YOLO_AUTOINSTALL": "false",
 }
 CELL_TIMEOUT = 600  # s
 
@@ -58,15 +61,23 @@ def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> Le
         cells[cell_index] = time.perf_counter() - starts[cell_index]
 
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}},
-        store_widget_state=False, record_timing=False, on_cell_execute=start, on_cell_executed=end)
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        record_timing=False,
+        on_cell_execute=start,
+        on_cell_executed=end,
+    )
     began = time.perf_counter()
     try:
         client.execute(env=environment(home))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         index = max(starts, default=0)
-        raise CourseError(f"{path.name} stopped at cell {index}, and its file is as it was.\n"
-                          f"{_shorten(str(error))}") from error
+        raise CourseError(
+            f"{path.name} stopped at cell {index}, and its file is as it was.\n{_shorten(str(error))}"
+        ) from error
     seconds = time.perf_counter() - began
     # through JSON, so that the file holds plain lists of lines as Jupyter writes them
     executed = json.loads(nbformat.writes(nbformat.from_dict(clean.clean(notebook, home and home.resolve()))))
@@ -75,7 +86,7 @@ def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> Le
 
 def _shorten(text: str, lines: int = 40) -> str:
     kept = text.strip().splitlines()
-    return "\n".join(kept if len(kept) <= lines else [*kept[:10], "...", *kept[-(lines - 10):]])
+    return "\n".join(kept if len(kept) <= lines else [*kept[:10], "...", *kept[-(lines - 10) :]])
 
 
 def show(result: LessonRun) -> None:

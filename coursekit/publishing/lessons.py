@@ -14,8 +14,10 @@ def checkout() -> Path:
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / "pyproject.toml").is_file() or not (root / "notebooks").is_dir():
-        raise CourseError("The lessons are not part of an installed coursekit. Run this in a checkout of the course "
-                          "that was set up with `make lab` (or `pip install -e .`).")
+        raise CourseError(
+            "The lessons are not part of an installed coursekit. Run this in a checkout of the course "
+            "that was set up with `make lab` (or `pip install -e .`)."
+        )
     return root
 
 
@@ -33,8 +35,10 @@ def lessons(names: list[str] | None = None, folder: Path | None = None) -> list[
         stem = Path(name).stem if name.endswith(".ipynb") else name
         fitting = [path for path in everything if path.stem.startswith(stem)]
         if not fitting:
-            raise CourseError(f"There is no lesson {name!r} in {folder.name}/. "
-                              f"There are: {', '.join(path.stem for path in everything) or 'none'}.")
+            raise CourseError(
+                f"There is no lesson {name!r} in {folder.name}/. "
+                f"There are: {', '.join(path.stem for path in everything) or 'none'}."
+            )
         chosen += fitting
     return sorted(set(chosen))
 
@@ -47,8 +51,10 @@ def read(path: Path) -> dict:
         raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         place = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise CourseError(f"{path}{place} is not a notebook: {error}. "
-                          "Restore the file (git checkout) or save it again from JupyterLab.") from error
+        raise CourseError(
+            f"{path}{place} is not a notebook: {error}. "
+            "Restore the file (git checkout) or save it again from JupyterLab."
+        ) from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise CourseError(f"{path} is not a notebook: it has no list of cells.")
     return notebook

@@ -10,7 +10,7 @@ from pathlib import Path
 from coursekit.publishing import clean, lessons, setup_cell, stamp
 
 CODE_LINES = 15
-WORDS = 75           # "about 60": a cell that is a little over is no worse for it
+WORDS = 75  # "about 60": a cell that is a little over is no worse for it
 CELLS = (30, 60)
 FILE_SIZE = 1_000_000  # bytes
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
@@ -27,10 +27,12 @@ MACHINE_PATH = re.compile(r"(?<![\w.~/])/(?:root|home|Users|tmp|work|mnt|private
 MEMORY_ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 ELSEWHERE = r"(?!https?:|data:|attachment:)"
 RELATIVE_IMAGE = re.compile(rf"!\[[^\]]*\]\({ELSEWHERE}|<img[^>]*\ssrc=[\"']{ELSEWHERE}", re.IGNORECASE)
-NOT_PROSE = re.compile(r"```.*?```|<details>.*?</details>|<!--.*?-->"  # code, folded solutions, markers
-                       r"|\$\$.*?\$\$|\$[^$]*\$|^\s*\|[^\n]*$"         # formulas, tables
-                       r"|<[^>]+>|\]\([^)]*\)",                        # tags, link targets
-                       re.DOTALL | re.MULTILINE)
+NOT_PROSE = re.compile(
+    r"```.*?```|<details>.*?</details>|<!--.*?-->"  # code, folded solutions, markers
+    r"|\$\$.*?\$\$|\$[^$]*\$|^\s*\|[^\n]*$"  # formulas, tables
+    r"|<[^>]+>|\]\([^)]*\)",  # tags, link targets
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def words(markdown: str) -> int:
@@ -75,8 +77,11 @@ def _whole(path: Path, notebook: dict) -> list[str]:
     if not code or not setup_cell.is_standard(lessons.source(code[0])):
         found.append("the first code cell is not the standard setup cell (coursekit.publishing.setup_cell.SOURCE)")
     text = "\n".join(lessons.source(cell) for cell in cells if cell["cell_type"] == "markdown")
-    found += [f"{section} missing" for section, pattern in SECTIONS.items()
-              if not re.search(pattern, text, re.IGNORECASE | re.MULTILINE)]
+    found += [
+        f"{section} missing"
+        for section, pattern in SECTIONS.items()
+        if not re.search(pattern, text, re.IGNORECASE | re.MULTILINE)
+    ]
     if not cells or not re.search(r"\bnext\b", lessons.source(cells[-1]), re.IGNORECASE):
         found.append("the last cell does not lead to the next lesson")
     return found
@@ -130,8 +135,15 @@ def _output(output: dict, ignored: bool) -> list[str]:
     for kind in ("image/png", "image/jpeg"):
         if kind in data and not _alt(output, kind):
             found.append("a picture without alt text: coursekit.figures.style.describe(fig, ...)")
-    text = "\n".join("".join(value) for value in (output.get("text", ""), data.get("text/plain", ""),
-                                                 data.get("text/html", ""), data.get("text/markdown", "")))
+    text = "\n".join(
+        "".join(value)
+        for value in (
+            output.get("text", ""),
+            data.get("text/plain", ""),
+            data.get("text/html", ""),
+            data.get("text/markdown", ""),
+        )
+    )
     path = MACHINE_PATH.search(text)
     if path:
         found.append(f"its output names a path of the machine that ran it: {path[0]}")

@@ -10,7 +10,7 @@ import re
 
 ADDRESS_LINE = re.compile(r'^ADDRESS = "(?P<address>[^"\n]*)"', re.MULTILINE)
 
-SOURCE = '''\
+SOURCE = """\
 import sys
 from importlib import metadata, util
 from pathlib import Path
@@ -25,7 +25,7 @@ if util.find_spec("coursekit") is None:
     %pip install -q -c kept.txt {ADDRESS}
 from coursekit.figures import style
 style.setup()
-print("coursekit is ready")'''
+print("coursekit is ready")"""
 
 
 def setup_cell(address: str = "") -> str:

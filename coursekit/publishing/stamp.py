@@ -27,8 +27,10 @@ class Home(NamedTuple):
 
     def colab(self, lesson: str) -> str:
         """The address that opens a lesson in Colab."""
-        return (f"https://colab.research.google.com/github/{self.owner}/{self.name}/blob/{self.branch}"
-                f"/notebooks/{lesson}.ipynb")
+        return (
+            f"https://colab.research.google.com/github/{self.owner}/{self.name}/blob/{self.branch}"
+            f"/notebooks/{lesson}.ipynb"
+        )
 
     def pip(self) -> str:
         """What pip installs coursekit from."""
@@ -38,8 +40,9 @@ class Home(NamedTuple):
 def parse(text: str, branch: str = "main") -> Home:
     """OWNER/NAME as a Home. Raises CourseError for anything that cannot be a GitHub repository or a branch."""
     if not OWNER_AND_NAME.fullmatch(text):
-        raise CourseError(f"{text!r} is not OWNER/NAME of a GitHub repository, as in: "
-                          "coursekit publish ada/seeing-without-labels")
+        raise CourseError(
+            f"{text!r} is not OWNER/NAME of a GitHub repository, as in: coursekit publish ada/seeing-without-labels"
+        )
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", branch, re.ASCII):
         raise CourseError(f"{branch!r} is not the name of a branch.")
     return Home(*text.split("/"), branch)
@@ -51,9 +54,11 @@ def _badge(home: Home | None, lesson: str) -> str:
 
 def _fill(text: str, home: Home | None, lesson: str = "") -> str:
     """`text` with every badge spot in it filled, or emptied where `home` is None. lesson: for spots that name none."""
+
     def spot(found: re.Match) -> str:
         name = found["name"] or ""
         return f"<!-- colab{name} -->{_badge(home, name.strip() or lesson)}<!-- /colab -->"
+
     return SPOT.sub(spot, text)
 
 
@@ -70,15 +75,22 @@ def stamp_lesson(path: Path, home: Home | None, check: bool = False) -> bool:
     setup = next((cell for cell in code if setup_cell.address_in(lessons.source(cell)) is not None), None)
     if title is None or setup is None:
         lacking = "title cell (its first cell must be markdown)" if title is None else 'setup cell (ADDRESS = "")'
-        raise CourseError(f"{path.name} has no {lacking}, so it cannot be stamped. "
-                          "Compare it with 00_start_here.ipynb.")
+        raise CourseError(
+            f"{path.name} has no {lacking}, so it cannot be stamped. Compare it with 00_start_here.ipynb."
+        )
     text = lessons.source(title)
     if not SPOT.search(text):
         heading, _, rest = text.partition("\n")
         text = f"{heading}\n\n<!-- colab --><!-- /colab -->\n{rest}"
-    wanted = ((title, _fill(text, home, path.stem)),
-              (setup, setup_cell.ADDRESS_LINE.sub(lambda _: f'ADDRESS = "{home.pip() if home else ""}"',
-                                                  lessons.source(setup), count=1)))
+    wanted = (
+        (title, _fill(text, home, path.stem)),
+        (
+            setup,
+            setup_cell.ADDRESS_LINE.sub(
+                lambda _: f'ADDRESS = "{home.pip() if home else ""}"', lessons.source(setup), count=1
+            ),
+        ),
+    )
     if all(lessons.source(cell) == new for cell, new in wanted):
         return False
     for cell, new in wanted:
@@ -100,10 +112,12 @@ def publish(root: Path, home: Home | None, check: bool = False) -> list[Path]:
 
     All files are looked at before the first is written, so that a lesson that cannot be stamped leaves all as they are.
     """
+
     def each(dry: bool) -> list[Path]:
         changed = [path for path in lessons.lessons(folder=root / "notebooks") if stamp_lesson(path, home, dry)]
         readme = root / "README.md"
         return changed + ([readme] if readme.is_file() and stamp_readme(readme, home, dry) else [])
+
     changed = each(dry=True)
     if not check:
         each(dry=False)

@@ -15,9 +15,9 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 import coursekit
+from coursekit.files import write_atomically
 from coursekit.models import Encoder, build_encoder
 from coursekit.runtime import CourseError
-from coursekit.training.files import write_atomically
 from coursekit.training.history import History
 
 FORMAT = "coursekit-run-1"
@@ -43,22 +43,39 @@ def load_run(run: str | Path) -> dict:
     path = Path(run)
     path = path / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
-        raise CourseError(f"There is no checkpoint at {path}. A run is the folder that `coursekit pretrain --out` wrote.")
+        raise CourseError(
+            f"There is no checkpoint at {path}. A run is the folder that `coursekit pretrain --out` wrote."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles that torch did not write; the error below says it better
             contents = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise CourseError(f"{path} may not be read: {error.strerror}. Ask its owner, or `chmod u+r` it.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, AttributeError, TypeError) as error:
-        raise CourseError(f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, "
-                          f"and nothing in it was run ({type(error).__name__}). Point to a folder that `coursekit pretrain "
-                          "--out` wrote.") from error
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        LookupError,
+        OSError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise CourseError(
+            f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, "
+            f"and nothing in it was run ({type(error).__name__}). Point to a folder that `coursekit pretrain "
+            "--out` wrote."
+        ) from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-        raise CourseError(f"{path} is a PyTorch file, but no run of coursekit. Point to a folder that `coursekit pretrain "
-                          "--out` wrote, or to an exported .safetensors encoder.")
+        raise CourseError(
+            f"{path} is a PyTorch file, but no run of coursekit. Point to a folder that `coursekit pretrain "
+            "--out` wrote, or to an exported .safetensors encoder."
+        )
     if lost := [key for key in KEYS if key not in contents]:
-        raise CourseError(f"{path} lacks {', '.join(lost)}: it was not written by this coursekit. Start a new run in another folder.")
+        raise CourseError(
+            f"{path} lacks {', '.join(lost)}: it was not written by this coursekit. Start a new run in another folder."
+        )
     return contents
 
 
@@ -74,11 +91,15 @@ def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
     else:
         run = load_run(path)
         spec = run["encoder"]
-        state = {name[len(ENCODER_KEY):]: value for name, value in run["state"].items() if name.startswith(ENCODER_KEY)}
+        state = {
+            name[len(ENCODER_KEY) :]: value for name, value in run["state"].items() if name.startswith(ENCODER_KEY)
+        }
     if encoder is None:
         if not isinstance(spec, dict) or not {"name", "image_size", "options"} <= spec.keys():
-            raise CourseError(f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
-                              "Build the same network and pass it: load_encoder(path, encoder=...).")
+            raise CourseError(
+                f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
+                "Build the same network and pass it: load_encoder(path, encoder=...)."
+            )
         encoder = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"])
     fit_state(encoder, state, str(path), spec)
     return encoder.eval()
@@ -93,19 +114,25 @@ def fit_state(module: torch.nn.Module, state: dict[str, Tensor], where: str, spe
         detail = [f"{k}: file {tuple(state[k].shape)}, here {tuple(own[k].shape)}" for k in shapes[:2]]
         detail += [f"{k}: not in the file" for k in missing[:2]] + [f"{k}: not in this network" for k in unknown[:2]]
         made = f" The file holds {spec['name']!r} for {spec['image_size']} px." if spec else ""
-        raise CourseError(f"{where} belongs to another network than this {type(module).__name__}: {len(shapes)} tensors have other "
-                          f"shapes, {len(missing)} are missing, {len(unknown)} are unknown ({'; '.join(detail)}).{made} "
-                          "Build the same encoder, or start a new run in another folder.")
+        raise CourseError(
+            f"{where} belongs to another network than this {type(module).__name__}: {len(shapes)} tensors have other "
+            f"shapes, {len(missing)} are missing, {len(unknown)} are unknown ({'; '.join(detail)}).{made} "
+            "Build the same encoder, or start a new run in another folder."
+        )
     module.load_state_dict(state)
 
 
 def export_encoder(run: str | Path, to: str | Path, half: bool = True) -> Path:
     """Write only the encoder of a run as .safetensors, small enough to share. half: store float16 (computing stays float32)."""
     contents = load_run(run)
-    state = {k[len(ENCODER_KEY):]: v for k, v in contents["state"].items() if k.startswith(ENCODER_KEY)}
+    state = {k[len(ENCODER_KEY) :]: v for k, v in contents["state"].items() if k.startswith(ENCODER_KEY)}
     state = {k: (v.half() if half and v.dtype == torch.float32 else v).contiguous() for k, v in state.items()}
-    header = {"encoder": json.dumps(contents["encoder"]), "recipe": json.dumps(contents["recipe"]),
-              "step": str(contents["step"]), "coursekit": coursekit.__version__}
+    header = {
+        "encoder": json.dumps(contents["encoder"]),
+        "recipe": json.dumps(contents["recipe"]),
+        "step": str(contents["step"]),
+        "coursekit": coursekit.__version__,
+    }
     to = Path(to)
     write_atomically(to, lambda file: file.write(safetensors_bytes(state, metadata=header)))
     return to

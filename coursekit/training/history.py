@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from coursekit.training.files import write_atomically
+from coursekit.files import write_atomically
 
 
 class History:

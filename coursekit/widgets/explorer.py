@@ -57,8 +57,14 @@ class Explorer:
                 control.on_click(lambda _, name=name: self._changed(name, self.values[name] + 1))
             else:
                 control.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
-        grid = ipywidgets.GridBox(list(self.controls.values()), layout={
-            "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))", "width": "100%", "max_width": "760px"})
+        grid = ipywidgets.GridBox(
+            list(self.controls.values()),
+            layout={
+                "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))",
+                "width": "100%",
+                "max_width": "760px",
+            },
+        )
         return ipywidgets.VBox([grid, self.picture, self.caption])
 
     def _changed(self, name: str, value) -> None:
@@ -68,7 +74,7 @@ class Explorer:
             self.waiting.cancel()
         try:
             self.waiting = asyncio.get_running_loop().call_later(PATIENCE, self.set)
-        except RuntimeError:                                                    # no kernel: nothing else can be waiting
+        except RuntimeError:  # no kernel: nothing else can be waiting
             self.set()
 
     def set(self, **values) -> None:
@@ -80,7 +86,7 @@ class Explorer:
         self.png, self.alt = self._render()
         if self.widget is not None:
             self.picture.value, self.caption.value = self.png, f"<small>{self.alt}</small>"
-            self.picture.layout.display = self.caption.layout.display = None                     # shown from now on
+            self.picture.layout.display = self.caption.layout.display = None  # shown from now on
 
     def _ipython_display_(self) -> None:
         data, alt = self.first
@@ -92,8 +98,9 @@ class Explorer:
         display({WIDGET: view, "text/plain": f"{self.what}: run this cell to move the sliders."}, raw=True)
 
 
-def slider(label: str, value, low: float, high: float, step: float = 0.05, kind: str = "FloatSlider",
-           form: str = ".2f"):
+def slider(
+    label: str, value, low: float, high: float, step: float = 0.05, kind: str = "FloatSlider", form: str = ".2f"
+):
     """A labelled slider that reports when it is let go of. kind: an ipywidgets class; for FloatLogSlider low and high
     are exponents.
 
@@ -102,8 +109,16 @@ def slider(label: str, value, low: float, high: float, step: float = 0.05, kind:
     if ipywidgets is None:
         return None
     return getattr(ipywidgets, kind)(
-        value=value, min=low, max=high, step=step, description=label, readout_format=form, continuous_update=False,
-        style={"description_width": "110px"}, layout={"width": "330px"})
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=label,
+        readout_format=form,
+        continuous_update=False,
+        style={"description_width": "110px"},
+        layout={"width": "330px"},
+    )
 
 
 def button(label: str):

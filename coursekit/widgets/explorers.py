@@ -10,9 +10,15 @@ from coursekit.views import Draws, RandomView, View
 from coursekit.widgets.explorer import Explorer, button, only_made, slider
 
 STRENGTHS = (  # name in RandomView, label, first value, largest value; probabilities and strengths as SimCLR's
-    ("flip", "flip (prob.)", 0.5, 1.0), ("brightness", "brightness", 0.8, 1.0), ("contrast", "contrast", 0.8, 1.0),
-    ("saturation", "saturation", 0.8, 1.0), ("hue", "hue (turn)", 0.2, 0.5), ("grayscale", "gray (prob.)", 0.2, 1.0),
-    ("blur", "blur (prob.)", 0.5, 1.0), ("solarize", "solarize (prob.)", 0.0, 1.0))
+    ("flip", "flip (prob.)", 0.5, 1.0),
+    ("brightness", "brightness", 0.8, 1.0),
+    ("contrast", "contrast", 0.8, 1.0),
+    ("saturation", "saturation", 0.8, 1.0),
+    ("hue", "hue (turn)", 0.2, 0.5),
+    ("grayscale", "gray (prob.)", 0.2, 1.0),
+    ("blur", "blur (prob.)", 0.5, 1.0),
+    ("solarize", "solarize (prob.)", 0.0, 1.0),
+)
 
 
 def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: int = 0, **start) -> Explorer:
@@ -26,8 +32,10 @@ def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: in
     """
     image = torch.as_tensor(image)
     if image.ndim != 3 or image.shape[0] != 3 or image.dtype != torch.uint8:
-        raise CourseError(f"views_explorer shows one image, uint8 (3, H, W), not {image.dtype} {tuple(image.shape)}. "
-                          "One of many: images[0].")
+        raise CourseError(
+            f"views_explorer shows one image, uint8 (3, H, W), not {image.dtype} {tuple(image.shape)}. "
+            "One of many: images[0]."
+        )
 
     def draw(scale, seed, **strengths):
         transform = RandomView(image_size, scale=tuple(scale), jitter=1.0, **strengths)
@@ -37,11 +45,15 @@ def views_explorer(image: Tensor, image_size: int = 64, views: int = 4, seed: in
 
     first = {"scale": (0.08, 1.0), **{name: value for name, _, value, _ in STRENGTHS}, "seed": seed}
     if unknown := [name for name in start if name not in first]:
-        raise CourseError(f"views_explorer has no slider for {', '.join(unknown)}. There are: {', '.join(list(first)[:-1])}.")
+        raise CourseError(
+            f"views_explorer has no slider for {', '.join(unknown)}. There are: {', '.join(list(first)[:-1])}."
+        )
     first.update(start)
-    controls = {"scale": slider("crop (area)", first["scale"], 0.05, 1.0, 0.01, "FloatRangeSlider"),
-                **{name: slider(label, first[name], 0.0, high) for name, label, _, high in STRENGTHS},
-                "seed": button("new draw")}
+    controls = {
+        "scale": slider("crop (area)", first["scale"], 0.05, 1.0, 0.01, "FloatRangeSlider"),
+        **{name: slider(label, first[name], 0.0, high) for name, label, _, high in STRENGTHS},
+        "seed": button("new draw"),
+    }
     return Explorer(draw, first, only_made(controls), "Views explorer")
 
 
@@ -52,9 +64,14 @@ def similarity_explorer(z_a: Tensor, z_b: Tensor, temperature: float = 0.1) -> E
     z_a, z_b: (N, D), row i of both from image i, N up to about 16. Raises CourseError for other shapes.
     """
     if z_a.ndim != 2 or z_a.shape != z_b.shape or not len(z_a):
-        raise CourseError(f"similarity_explorer compares (N, D) with (N, D), not {tuple(z_a.shape)} with "
-                          f"{tuple(z_b.shape)}.")
+        raise CourseError(
+            f"similarity_explorer compares (N, D) with (N, D), not {tuple(z_a.shape)} with {tuple(z_b.shape)}."
+        )
     z_a, z_b = z_a.detach().clone(), z_b.detach().clone()
     controls = {"temperature": slider("temperature", temperature, -2.0, 0.5, 0.05, "FloatLogSlider", ".3f")}
-    return Explorer(lambda temperature: similarity_matrix(z_a, z_b, temperature), {"temperature": temperature},
-                    only_made(controls), "Similarity explorer")
+    return Explorer(
+        lambda temperature: similarity_matrix(z_a, z_b, temperature),
+        {"temperature": temperature},
+        only_made(controls),
+        "Similarity explorer",
+    )

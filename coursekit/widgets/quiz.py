@@ -17,10 +17,14 @@ class QuizWidget:
         rows = []
         for number, question in enumerate(self.quiz.questions, start=1):
             listed = "".join(f"<li><b>{key}</b>&ensp;{text}</li>" for key, (text, _) in question.choices.items())
-            asked = ipywidgets.HTML(f'<div style="line-height:1.4"><b>Question {number}.</b> {question.text}'
-                                    f'<ul style="list-style:none;margin:4px 0">{listed}</ul></div>')
-            choice = ipywidgets.ToggleButtons(options=list(question.choices), value=None, style={"button_width": "48px"})
-            reply = ipywidgets.HTML()                                           # radio buttons do not wrap long choices
+            asked = ipywidgets.HTML(
+                f'<div style="line-height:1.4"><b>Question {number}.</b> {question.text}'
+                f'<ul style="list-style:none;margin:4px 0">{listed}</ul></div>'
+            )
+            choice = ipywidgets.ToggleButtons(
+                options=list(question.choices), value=None, style={"button_width": "48px"}
+            )
+            reply = ipywidgets.HTML()  # radio buttons do not wrap long choices
             choice.observe(lambda change, n=number, to=reply: self._judge(n, change["new"], to), names="value")
             self.choices.append(choice)
             self.replies.append(reply)

@@ -18,8 +18,10 @@ def benchmarks(names: list[str]) -> list[Path]:
     files = sorted(HERE.glob("bench_*.py"))
     chosen = [file for file in files if not names or any(name in file.stem for name in names)]
     if not chosen:
-        raise SystemExit(f"No benchmark is called {' or '.join(names)}. "
-                         f"There are: {', '.join(file.stem.removeprefix('bench_') for file in files) or 'none'}.")
+        raise SystemExit(
+            f"No benchmark is called {' or '.join(names)}. "
+            f"There are: {', '.join(file.stem.removeprefix('bench_') for file in files) or 'none'}."
+        )
     return chosen
 
 
@@ -30,8 +32,10 @@ def main(names: list[str]) -> int:
 
     from coursekit import runtime
 
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, {runtime.threads()} cores, "
-          f"device {runtime.device()}")
+    print(
+        f"Python {platform.python_version()}, torch {torch.__version__}, {runtime.threads()} cores, "
+        f"device {runtime.device()}"
+    )
     failed = 0
     for file in benchmarks(names):
         print(f"\n--- {file.stem.removeprefix('bench_')}", flush=True)

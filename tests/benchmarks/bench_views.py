@@ -34,14 +34,16 @@ class Pictures(Dataset):
 
 
 def main() -> None:
-    images = torch.randint(0, 256, (8 * BATCH, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (8 * BATCH, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     make = two_views(64)
-    runtime.keep_freed_memory()                                             # as `pretrain` does
+    runtime.keep_freed_memory()  # as `pretrain` does
     loader = DataLoader(Pictures(images), BATCH, num_workers=2, persistent_workers=True)
-    for batch in images.split(BATCH):                                       # warm the caches
+    for batch in images.split(BATCH):  # warm the caches
         make(batch, Draws(0))
-    for _ in loader:                                                        # start the workers; to the end, so that
-        pass                                                                # none is still at work in our first round
+    for _ in loader:  # start the workers; to the end, so that
+        pass  # none is still at work in our first round
     ours, theirs = [], []
     for turn in range(ROUNDS):
         clock = time.perf_counter()
@@ -53,8 +55,10 @@ def main() -> None:
             pass
         theirs.append(len(images) / (time.perf_counter() - clock))
     ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
-    print(f"views of 96 px images, two of 64 px each, {torch.get_num_threads()} threads / 2 workers, "
-          f"{'bfloat16' if runtime.native_bfloat16() else 'float32'}, {ROUNDS} alternating rounds")
+    print(
+        f"views of 96 px images, two of 64 px each, {torch.get_num_threads()} threads / 2 workers, "
+        f"{'bfloat16' if runtime.native_bfloat16() else 'float32'}, {ROUNDS} alternating rounds"
+    )
     print(f"  coursekit.views  {statistics.median(ours):8.0f} images/s")
     print(f"  lightly          {statistics.median(theirs):8.0f} images/s")
     print(f"  ratio            {statistics.median(ratios):8.1f}  (from {ratios[0]:.1f} to {ratios[-1]:.1f})")

@@ -60,7 +60,7 @@ class LocalServer:
         if partial:
             request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         request.end_headers()
-        request.wfile.write(part[:mood[1]] if len(mood) > 1 else part)
+        request.wfile.write(part[: mood[1]] if len(mood) > 1 else part)
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.requests]

@@ -7,19 +7,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coursekit.data import coco_files
-from coursekit.data.coco import from_coco, split_of
-from coursekit.data.road_objects import check, read
+from coursekit.data.yolo import coco_files
+from coursekit.data.yolo.coco import from_coco, split_of
+from coursekit.data.yolo.road_objects import check, read
 from coursekit.runtime import CourseError
 
 SIZE = (100, 80)
-CATEGORIES = [{"id": 1, "name": "person"}, {"id": 2, "name": "bicycle"}, {"id": 3, "name": "car"},
-              {"id": 6, "name": "bus"}, {"id": 18, "name": "dog"}]
+CATEGORIES = [
+    {"id": 1, "name": "person"},
+    {"id": 2, "name": "bicycle"},
+    {"id": 3, "name": "car"},
+    {"id": 6, "name": "bus"},
+    {"id": 18, "name": "dog"},
+]
 
 
 def image(number, name=None):
-    return {"id": number, "file_name": name or f"{number:012d}.jpg", "width": SIZE[0], "height": SIZE[1],
-            "coco_url": f"{coco_files.OFFICIAL}/val2017/{number:012d}.jpg"}
+    return {
+        "id": number,
+        "file_name": name or f"{number:012d}.jpg",
+        "width": SIZE[0],
+        "height": SIZE[1],
+        "coco_url": f"{coco_files.OFFICIAL}/val2017/{number:012d}.jpg",
+    }
 
 
 def box(number, category, bbox, crowd=0):
@@ -36,8 +46,11 @@ class Made:
     def __init__(self, folder, numbers):
         self.folder, self.images = folder, folder / "photos"
         self.images.mkdir(parents=True)
-        self.data = {"images": [image(n) for n in numbers], "categories": copy.deepcopy(CATEGORIES),
-                     "annotations": [box(n, 1, [10, 20, 30, 40]) for n in numbers]}
+        self.data = {
+            "images": [image(n) for n in numbers],
+            "categories": copy.deepcopy(CATEGORIES),
+            "annotations": [box(n, 1, [10, 20, 30, 40]) for n in numbers],
+        }
         for n in numbers:
             self.draw(n)
 
@@ -65,9 +78,16 @@ def test_boxes_classes_and_splits(made, capsys):
     made.draw(empty)
     made.data["images"].append(image(empty))
     made.data["annotations"] = [a for a in made.data["annotations"] if a["image_id"] != number] + [
-        box(number, 2, [0, 0, 50, 40]), box(number, 3, [90, 70, 30, 30]), box(number, 6, [-10, 10, 20, 20]),
-        box(number, 18, [1, 1, 9, 9]), box(number, 1, [0, 0, 90, 70], crowd=1), box(number, 1, [5, 5, 0, 10]),
-        box(number, 1, [120, 5, 10, 10]), box(number, 2, [0, 0, 50, 40]), box(99999, 1, [1, 1, 5, 5])]
+        box(number, 2, [0, 0, 50, 40]),
+        box(number, 3, [90, 70, 30, 30]),
+        box(number, 6, [-10, 10, 20, 20]),
+        box(number, 18, [1, 1, 9, 9]),
+        box(number, 1, [0, 0, 90, 70], crowd=1),
+        box(number, 1, [5, 5, 0, 10]),
+        box(number, 1, [120, 5, 10, 10]),
+        box(number, 2, [0, 0, 50, 40]),
+        box(99999, 1, [1, 1, 5, 5]),
+    ]
     yaml = made.make()
     assert check(yaml) == []
     train = {int(e.image.stem): e for e in read(yaml, "train")}
@@ -76,8 +96,13 @@ def test_boxes_classes_and_splits(made, capsys):
     assert np.allclose(train[number].boxes, [[0, 0, 50, 40], [90, 70, 100, 80], [0, 10, 10, 30]], atol=1e-3)
     assert [int(e.image.stem) for e in read(yaml, "test")] == ids("test", 1)
     said = capsys.readouterr().out
-    for words in ("1 crowd boxes", "2 boxes without area", "1 repeated boxes", "1 photographs without any",
-                  "1 boxes of photographs that the file does not list"):
+    for words in (
+        "1 crowd boxes",
+        "2 boxes without area",
+        "1 repeated boxes",
+        "1 photographs without any",
+        "1 boxes of photographs that the file does not list",
+    ):
         assert words in said
     record = json.loads((yaml.parent / "road_objects.json").read_text())
     assert record["counts"]["train"]["boxes"] == {"person": 2, "bicycle": 1, "car": 1, "bus": 1}
@@ -155,20 +180,23 @@ def test_photographs_are_found_below_the_folders_and_missing_ones_named(made):
     assert not (made.folder / "other").exists()
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda d: d.pop("images"), "not a COCO annotation file"),
-    (lambda d: d["images"][0].pop("file_name"), r"images\[0\] has no file_name"),
-    (lambda d: d["images"][1].update(file_name="../../etc/passwd"), r"images\[1\].*leads out"),
-    (lambda d: d["images"][1].update(id="seven"), r"images\[1\] has no whole number as id"),
-    (lambda d: d["images"][1].update(width=0), r"images\[1\] has width 0"),
-    (lambda d: d["images"].append(d["images"][0]), "is there twice"),
-    (lambda d: d["annotations"][2].update(bbox=[1, 2, 3]), r"annotations\[2\] has the bbox"),
-    (lambda d: d["annotations"][2].update(bbox=[1, 2, 3, float("nan")]), r"annotations\[2\] has the bbox"),
-    (lambda d: d["annotations"][2].pop("image_id"), r"annotations\[2\] has no image_id"),
-    (lambda d: d["categories"][0].update(name="dog"), "category 1 is 'dog'"),
-    (lambda d: d["annotations"].clear(), "No photograph in .* shows a person"),
-    (lambda d: d["images"][0].update(width=333), "it is another picture"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda d: d.pop("images"), "not a COCO annotation file"),
+        (lambda d: d["images"][0].pop("file_name"), r"images\[0\] has no file_name"),
+        (lambda d: d["images"][1].update(file_name="../../etc/passwd"), r"images\[1\].*leads out"),
+        (lambda d: d["images"][1].update(id="seven"), r"images\[1\] has no whole number as id"),
+        (lambda d: d["images"][1].update(width=0), r"images\[1\] has width 0"),
+        (lambda d: d["images"].append(d["images"][0]), "is there twice"),
+        (lambda d: d["annotations"][2].update(bbox=[1, 2, 3]), r"annotations\[2\] has the bbox"),
+        (lambda d: d["annotations"][2].update(bbox=[1, 2, 3, float("nan")]), r"annotations\[2\] has the bbox"),
+        (lambda d: d["annotations"][2].pop("image_id"), r"annotations\[2\] has no image_id"),
+        (lambda d: d["categories"][0].update(name="dog"), "category 1 is 'dog'"),
+        (lambda d: d["annotations"].clear(), "No photograph in .* shows a person"),
+        (lambda d: d["images"][0].update(width=333), "it is another picture"),
+    ],
+)
 def test_what_is_not_coco_is_named(made, spoil, words):
     spoil(made.data)
     with pytest.raises(CourseError, match=words) as error:
@@ -215,8 +243,10 @@ def test_real_photographs_over_a_bad_network(server, real_photos, monkeypatch, t
     zipped = server.files["/" + coco_files.ANNOTATIONS]
     server.moods["/" + coco_files.ANNOTATIONS] = [("cut", len(zipped) // 2)]
     yaml = from_coco(out=tmp_path / "out", limit=20)
-    assert server.requests[:2] == [("/" + coco_files.ANNOTATIONS, None),
-                                   ("/" + coco_files.ANNOTATIONS, f"bytes={len(zipped) // 2}-")]
+    assert server.requests[:2] == [
+        ("/" + coco_files.ANNOTATIONS, None),
+        ("/" + coco_files.ANNOTATIONS, f"bytes={len(zipped) // 2}-"),
+    ]
     assert len(server.requests) == 2 + 20 and "20 fetched, 0 already there" in capsys.readouterr().out
     assert check(yaml) == []
 
@@ -257,6 +287,9 @@ def test_real_photographs_from_files(real_photos, tmp_path):
     annotations = sorted((real_photos / "annotations").glob("*.json"))
     yaml = from_coco(annotations, [real_photos / "images"], tmp_path / "out")
     boxes = sum(len(e.classes) for split in ("train", "val", "test") for e in read(yaml, split))
-    wanted = sum(a["category_id"] in (1, 2, 3, 6) and not a["iscrowd"]
-                 for f in annotations for a in json.loads(f.read_text())["annotations"])
+    wanted = sum(
+        a["category_id"] in (1, 2, 3, 6) and not a["iscrowd"]
+        for f in annotations
+        for a in json.loads(f.read_text())["annotations"]
+    )
     assert check(yaml) == [] and boxes == wanted

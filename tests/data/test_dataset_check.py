@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from coursekit.cli import main
-from coursekit.data.road_objects import Problem, build, check, read
-from coursekit.data.yolo_labels import parse_labels
+from coursekit.data.yolo.labels import parse_labels
+from coursekit.data.yolo.road_objects import Problem, build, check, read
 from coursekit.runtime import CourseError
 
 GOOD = "0 0.500000 0.500000 0.200000 0.300000\n"
@@ -40,40 +40,54 @@ def test_good_data_has_no_problems(data):
     assert problems(data) == []
 
 
-@pytest.mark.parametrize("line, message", [
-    ("4 0.5 0.5 0.1 0.1", "class 4 is out of range: the dataset has classes 0 to 3"),
-    ("-1 0.5 0.5 0.1 0.1", "class -1 is out of range: the dataset has classes 0 to 3"),
-    ("1.5 0.5 0.5 0.1 0.1", "the class 1.5 is not a whole number"),
-    ("car 0.5 0.5 0.1 0.1", "not numbers: 'car 0.5 0.5 0.1 0.1'"),
-    ("0 0.5 0.5 0.1", "4 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-    ("0 0.5 0.5 0.1 0.1 0.9", "6 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-    ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "8 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-    ("0 320 0.5 0.1 0.1", "320 is outside [0, 1]: coordinates are shares of the image's width and height, not pixels"),
-    ("0 0.5 0.5 -0.1 0.1", "-0.1 is outside [0, 1]: coordinates are shares of the image's width and height, not "
-                           "pixels"),
-    ("0 0.05 0.5 0.2 0.1", "the box reaches outside the image: x -0.0500 to 0.1500, y 0.4500 to 0.5500, beyond [0, 1]"),
-    ("0 nan 0.5 0.1 0.1", "NaN or infinity among the numbers"),
-    ("0 0.5 0.5 inf 0.1", "NaN or infinity among the numbers"),
-    ("nan 0.5 0.5 0.1 0.1", "NaN or infinity among the numbers"),
-    ("0 0.5 0.5 0 0.1", "the box has no area"),
-    ("0 0.5 0.5 0.2 0.3", "the same box as line 1"),
-    ("0 0.1 0.1 0.2 0.1 0.2 0.2", "a polygon in a file that begins with a box: training refuses the mixture"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("4 0.5 0.5 0.1 0.1", "class 4 is out of range: the dataset has classes 0 to 3"),
+        ("-1 0.5 0.5 0.1 0.1", "class -1 is out of range: the dataset has classes 0 to 3"),
+        ("1.5 0.5 0.5 0.1 0.1", "the class 1.5 is not a whole number"),
+        ("car 0.5 0.5 0.1 0.1", "not numbers: 'car 0.5 0.5 0.1 0.1'"),
+        ("0 0.5 0.5 0.1", "4 columns: a line is `class x y w h`, or `class` and at least 3 points"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "6 columns: a line is `class x y w h`, or `class` and at least 3 points"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "8 columns: a line is `class x y w h`, or `class` and at least 3 points"),
+        (
+            "0 320 0.5 0.1 0.1",
+            "320 is outside [0, 1]: coordinates are shares of the image's width and height, not pixels",
+        ),
+        (
+            "0 0.5 0.5 -0.1 0.1",
+            "-0.1 is outside [0, 1]: coordinates are shares of the image's width and height, not pixels",
+        ),
+        (
+            "0 0.05 0.5 0.2 0.1",
+            "the box reaches outside the image: x -0.0500 to 0.1500, y 0.4500 to 0.5500, beyond [0, 1]",
+        ),
+        ("0 nan 0.5 0.1 0.1", "NaN or infinity among the numbers"),
+        ("0 0.5 0.5 inf 0.1", "NaN or infinity among the numbers"),
+        ("nan 0.5 0.5 0.1 0.1", "NaN or infinity among the numbers"),
+        ("0 0.5 0.5 0 0.1", "the box has no area"),
+        ("0 0.5 0.5 0.2 0.3", "the same box as line 1"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2", "a polygon in a file that begins with a box: training refuses the mixture"),
+    ],
+)
 def test_a_bad_line_is_named(data, line, message):
     (data / "labels/val/000001.txt").write_text(GOOD + "\n" + line + "\n")
     assert problems(data) == [f"labels/val/000001.txt:3: {message}"]
 
 
-@pytest.mark.parametrize("text, messages", [
-    ("", []),
-    ("0 0.5 0.5 1 1\n3 1 1 0.0001 0.0001\n", []),
-    ("\ufeff0 0.5 0.5 1 1", []),
-    ("0 0.1 0.1 0.2 0.1 0.2 0.2\n0 0.1 0.1 0.3 0.1 0.3 0.3 0.1 0.3\n", []),
-    ("0 0.1 0.1 0.2 0.2 0.3 0.3\n", ["the polygon has no area"]),
-    ("0 0.1 0.1 0.2 0.1 1.2 0.2\n", ["1.2 is outside [0, 1]"]),
-    ("0 0.1 0.1 0.2 0.1 0.2 0.2\n" * 2, ["the same polygon as line 1"]),
-    ("9 9 9 9\n0 0.5 0.5 0 0\n7 0.5 0.5 0.1 0.1\n", ["4 columns", "no area", "class 7"]),
-])
+@pytest.mark.parametrize(
+    "text, messages",
+    [
+        ("", []),
+        ("0 0.5 0.5 1 1\n3 1 1 0.0001 0.0001\n", []),
+        ("\ufeff0 0.5 0.5 1 1", []),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2\n0 0.1 0.1 0.3 0.1 0.3 0.3 0.1 0.3\n", []),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3\n", ["the polygon has no area"]),
+        ("0 0.1 0.1 0.2 0.1 1.2 0.2\n", ["1.2 is outside [0, 1]"]),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2\n" * 2, ["the same polygon as line 1"]),
+        ("9 9 9 9\n0 0.5 0.5 0 0\n7 0.5 0.5 0.1 0.1\n", ["4 columns", "no area", "class 7"]),
+    ],
+)
 def test_label_files_of_every_kind(data, text, messages):
     (data / "labels/val/000001.txt").write_text(text, encoding="utf-8")
     found = problems(data)
@@ -101,9 +115,15 @@ WORDS = st.text(alphabet="ab:#-\"'\x00ü", max_size=5) | st.just("images/train")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.dictionaries(st.sampled_from(["path", "train", "val", "test", "names", "nc", "kpt_shape"]), st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.integers(), inner, max_size=3))))
+@given(
+    st.dictionaries(
+        st.sampled_from(["path", "train", "val", "test", "names", "nc", "kpt_shape"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.integers(), inner, max_size=3),
+        ),
+    )
+)
 def test_no_yaml_is_too_strange(tmp_path_factory, original, content):
     file = tmp_path_factory.getbasetemp() / "strange.yaml"
     file.write_text(yaml.safe_dump(content, allow_unicode=True))
@@ -136,15 +156,20 @@ def spoil_image(data, how):
         Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(image.with_suffix(".png"))
 
 
-@pytest.mark.parametrize("how, message", [
-    ("missing", "labels/val/000001.txt: the image is missing"),
-    ("empty", "images/val/000001.jpg: the image is empty (0 bytes)"),
-    ("text", "images/val/000001.jpg: not an image, whatever its name says"),
-    ("cut", "images/val/000001.jpg: the image is damaged or cut off"),
-    ("tiny", "images/val/000001.jpg: the image is only 1 x 1 px"),
-    ("link", "leaves the dataset folder"),
-    ("dangling", "images/val/000001.jpg: the image is missing: the link leads to"),
-    ("cmyk", None), ("sixteen", None)])
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ("missing", "labels/val/000001.txt: the image is missing"),
+        ("empty", "images/val/000001.jpg: the image is empty (0 bytes)"),
+        ("text", "images/val/000001.jpg: not an image, whatever its name says"),
+        ("cut", "images/val/000001.jpg: the image is damaged or cut off"),
+        ("tiny", "images/val/000001.jpg: the image is only 1 x 1 px"),
+        ("link", "leaves the dataset folder"),
+        ("dangling", "images/val/000001.jpg: the image is missing: the link leads to"),
+        ("cmyk", None),
+        ("sixteen", None),
+    ],
+)
 def test_a_bad_image_is_named_and_an_unusual_one_is_not(data, how, message):
     spoil_image(data, how)
     found = problems(data)
@@ -166,28 +191,32 @@ def test_the_same_picture_in_two_splits(data):
     shutil.copy(data / "images/train/000000.jpg", data / "images/train/twice.jpg")  # in one split: no leak
     (data / "labels/train/twice.txt").write_text(GOOD)
     found = problems(data)
-    assert len(found) == 1 and found[0].startswith("images/val/copy.png: copy.png in val is the same picture as images/"
-                                                   "train/000002.jpg in train")
+    assert len(found) == 1 and found[0].startswith(
+        "images/val/copy.png: copy.png in val is the same picture as images/train/000002.jpg in train"
+    )
 
 
-@pytest.mark.parametrize("change, wanted", [
-    (lambda t: t.replace("names:", "nomes:"), "names: is missing"),
-    (lambda t: t.replace("train: images/train", ""), "train: is missing"),
-    (lambda t: t.replace("val: images/val", "val:"), ":3: val: is missing"),
-    (lambda t: t.replace("val: images/val", "val: images/vals"), ":3: val: "),
-    (lambda t: t.replace("val: images/val", "val: [images/val, 3]"), ":3: val must be a folder"),
-    (lambda t: t.replace("test: images/test", "test: ../other"), ":4: test: "),
-    (lambda t: t.replace("path: ", "path: /nowhere"), ":1: the dataset folder"),
-    (lambda t: t.replace("  3: bus", "  7: bus"), ":6: the class numbers must be 0 to 3, not [0, 1, 2, 7]"),
-    (lambda t: t.replace("  3: bus", "  3: car"), ":6: two classes have the same name"),
-    (lambda t: t.replace("  3: bus", "  three: bus"), ":6: the class numbers must be whole numbers"),
-    (lambda t: t + "nc: 5\n", ":11: nc says 5 classes, names lists 4"),
-    (lambda t: t + "val: images/test\n", ":11: the key 'val' is there twice"),
-    (lambda t: t + "  bad: [1, 2\n", "not valid YAML"),
-    (lambda t: "just a line of text", "not a mapping"),
-    (lambda t: "", "not a mapping"),
-    (lambda t: t.replace("names:", "names: []\nothers:"), ":6: names must list at least one class"),
-])
+@pytest.mark.parametrize(
+    "change, wanted",
+    [
+        (lambda t: t.replace("names:", "nomes:"), "names: is missing"),
+        (lambda t: t.replace("train: images/train", ""), "train: is missing"),
+        (lambda t: t.replace("val: images/val", "val:"), ":3: val: is missing"),
+        (lambda t: t.replace("val: images/val", "val: images/vals"), ":3: val: "),
+        (lambda t: t.replace("val: images/val", "val: [images/val, 3]"), ":3: val must be a folder"),
+        (lambda t: t.replace("test: images/test", "test: ../other"), ":4: test: "),
+        (lambda t: t.replace("path: ", "path: /nowhere"), ":1: the dataset folder"),
+        (lambda t: t.replace("  3: bus", "  7: bus"), ":6: the class numbers must be 0 to 3, not [0, 1, 2, 7]"),
+        (lambda t: t.replace("  3: bus", "  3: car"), ":6: two classes have the same name"),
+        (lambda t: t.replace("  3: bus", "  three: bus"), ":6: the class numbers must be whole numbers"),
+        (lambda t: t + "nc: 5\n", ":11: nc says 5 classes, names lists 4"),
+        (lambda t: t + "val: images/test\n", ":11: the key 'val' is there twice"),
+        (lambda t: t + "  bad: [1, 2\n", "not valid YAML"),
+        (lambda t: "just a line of text", "not a mapping"),
+        (lambda t: "", "not a mapping"),
+        (lambda t: t.replace("names:", "names: []\nothers:"), ":6: names must list at least one class"),
+    ],
+)
 def test_a_bad_yaml_is_named_with_its_line(data, change, wanted):
     file = data / "road_objects.yaml"
     (data.parent / "other").mkdir()
@@ -199,10 +228,11 @@ def test_a_bad_yaml_is_named_with_its_line(data, change, wanted):
 def test_what_ultralytics_accepts_is_accepted(data):
     file = data / "road_objects.yaml"
     (data / "train.txt").write_text("".join(f"./images/train/{i:06d}.jpg\n" for i in range(3)) + "\nnote.md\n")
-    for text in (f"path: {data}\ntrain: train.txt\nval: [images/val, images/test]\nnames: [person, bicycle, car, "
-                 "bus]\n",
-                 "train: images/train\nvalidation: images/val\nnc: 4\n",
-                 f"path: {data}/images\ntrain: train\nval: val\nnames: {{'0': a, '1': b, '2': c, '3': d}}\n"):
+    for text in (
+        f"path: {data}\ntrain: train.txt\nval: [images/val, images/test]\nnames: [person, bicycle, car, bus]\n",
+        "train: images/train\nvalidation: images/val\nnc: 4\n",
+        f"path: {data}/images\ntrain: train\nval: val\nnames: {{'0': a, '1': b, '2': c, '3': d}}\n",
+    ):
         file.write_text(text)
         if "/images\n" not in text:
             assert problems(data) == []
@@ -255,6 +285,7 @@ def test_ultralytics_agrees_on_images(data, no_fonts, how):
         (data / "labels/val/000001.txt").write_text("")
         assert ours == ["000001.jpg"]
         from ultralytics.data.utils import verify_image_label
+
         image = str(data / "images/val/000001.jpg")
         assert verify_image_label((image, str(data / "labels/val/000001.txt"), "", False, 4, 0, 0, False))[0] is None
     else:
@@ -284,8 +315,18 @@ def test_the_commands_make_datasets(tmp_path, capsys, real_photos):
     assert "Drew 3 road scenes" in capsys.readouterr().out
     assert main([*words[:-1], "96"]) == 1
     assert "another dataset" in capsys.readouterr().err
-    words = ["data", "from-coco", "--annotations", str(real_photos / "annotations/instances_val2017.json"),
-             "--images", str(real_photos / "images/val2017"), "--out", str(tmp_path / "coco"), "--limit", "30"]
+    words = [
+        "data",
+        "from-coco",
+        "--annotations",
+        str(real_photos / "annotations/instances_val2017.json"),
+        "--images",
+        str(real_photos / "images/val2017"),
+        "--out",
+        str(tmp_path / "coco"),
+        "--limit",
+        "30",
+    ]
     assert main(words) == 0
     assert "of 30 photographs" in capsys.readouterr().out
     assert main([*words[:2], "--limit", "0"]) == 1

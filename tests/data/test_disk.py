@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from coursekit.data import disk, image_store
-from coursekit.data.dataset_folder import building, found
 from coursekit.data.disk import reserve, shown, sweep
 from coursekit.data.images import ImageSet
+from coursekit.data.yolo.folder import building, found
 from coursekit.runtime import CourseError
 
 
@@ -48,7 +48,7 @@ def test_a_full_disk_is_an_error_before_anything_is_decoded(pictures, tmp_path, 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no such call here")
 def test_the_space_of_the_cache_is_reserved(pictures, tmp_path):
     with image_store.filling("key", 64, 64):
-        part, = (tmp_path / "home/cache").iterdir()
+        (part,) = (tmp_path / "home/cache").iterdir()
         assert part.stat().st_blocks * 512 >= 64 * 3 * 64 * 64  # no holes
 
 

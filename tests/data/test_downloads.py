@@ -168,8 +168,9 @@ def member(name, kind=tarfile.REGTYPE, link=""):
 def test_extract_zip_and_tar(tmp_path):
     extract(zipped(tmp_path / "a.zip", [("x/one.txt", "1"), ("x/two.txt", "2"), ("y/", "")]), tmp_path / "a")
     assert (tmp_path / "a/x/two.txt").read_text() == "2" and (tmp_path / "a/y").is_dir()
-    extract(tarred(tmp_path / "b.tgz", (member("x", tarfile.DIRTYPE), b""), (member("x/one.txt"), b"1")),
-            tmp_path / "b")
+    extract(
+        tarred(tmp_path / "b.tgz", (member("x", tarfile.DIRTYPE), b""), (member("x/one.txt"), b"1")), tmp_path / "b"
+    )
     assert (tmp_path / "b/x/one.txt").read_text() == "1"
     with pytest.raises(CourseError, match="is there already"):
         extract(tmp_path / "a.zip", tmp_path / "a")
@@ -183,22 +184,25 @@ LINK = zipfile.ZipInfo("link")
 LINK.external_attr = 0o120777 << 16
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda p: zipped(p, [("../evil", "x")]), "outside"),
-    (lambda p: zipped(p, [("/evil", "x")]), "outside"),
-    (lambda p: zipped(p, [("..\\evil", "x")]), "outside"),
-    (lambda p: zipped(p, [("C:\\evil", "x")]), "outside"),
-    (lambda p: zipped(p, [(LINK, "/etc")]), "a link"),
-    (lambda p: zipped(p, [("a/x", "1"), ("a\\x", "2")]), "twice"),
-    (lambda p: tarred(p, (member("a/../../evil"), b"x")), "outside"),
-    (lambda p: tarred(p, (member("a", tarfile.SYMTYPE, "/tmp"), b""), (member("a/evil"), b"x")), "a link"),
-    (lambda p: tarred(p, (member("a", tarfile.LNKTYPE, "b"), b"")), "a link"),
-    (lambda p: tarred(p, (member("a", tarfile.FIFOTYPE), b"")), "a device"),
-    (lambda p: zipped(p, [("zeros", bytes(20_000_000))]), "refused: it unpacks to more"),
-    (lambda p: p.write_bytes(b"no archive") and p, "damaged"),
-    (lambda p: p.write_bytes(zipped(p, [("a", os.urandom(9999))]).read_bytes()[:5000]) and p, "damaged"),
-    (lambda p: p.write_bytes(tarred(p, (member("a"), os.urandom(9999))).read_bytes()[:5000]) and p, "damaged"),
-])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda p: zipped(p, [("../evil", "x")]), "outside"),
+        (lambda p: zipped(p, [("/evil", "x")]), "outside"),
+        (lambda p: zipped(p, [("..\\evil", "x")]), "outside"),
+        (lambda p: zipped(p, [("C:\\evil", "x")]), "outside"),
+        (lambda p: zipped(p, [(LINK, "/etc")]), "a link"),
+        (lambda p: zipped(p, [("a/x", "1"), ("a\\x", "2")]), "twice"),
+        (lambda p: tarred(p, (member("a/../../evil"), b"x")), "outside"),
+        (lambda p: tarred(p, (member("a", tarfile.SYMTYPE, "/tmp"), b""), (member("a/evil"), b"x")), "a link"),
+        (lambda p: tarred(p, (member("a", tarfile.LNKTYPE, "b"), b"")), "a link"),
+        (lambda p: tarred(p, (member("a", tarfile.FIFOTYPE), b"")), "a device"),
+        (lambda p: zipped(p, [("zeros", bytes(20_000_000))]), "refused: it unpacks to more"),
+        (lambda p: p.write_bytes(b"no archive") and p, "damaged"),
+        (lambda p: p.write_bytes(zipped(p, [("a", os.urandom(9999))]).read_bytes()[:5000]) and p, "damaged"),
+        (lambda p: p.write_bytes(tarred(p, (member("a"), os.urandom(9999))).read_bytes()[:5000]) and p, "damaged"),
+    ],
+)
 def test_extract_refuses_what_it_cannot_trust_and_leaves_nothing(tmp_path, make, words):
     archive = make(tmp_path / "archive")
     with pytest.raises(CourseError, match=words):

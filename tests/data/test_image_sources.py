@@ -80,7 +80,7 @@ def test_drawn_images_depend_on_the_seed_alone(own_home):
     assert a.masks.shape == (3, 64, 64) and a.masks.max() <= len(a.class_names)
 
 
-def test_crops_are_balanced_labelled_and_kept(own_home, monkeypatch):
+def test_crops_are_balanced_labeled_and_kept(own_home, monkeypatch):
     monkeypatch.setattr(image_sources, "CACHE_FROM", 1)
     monkeypatch.setattr(image_sources, "drawing_version", lambda: "one")
     monkeypatch.setattr(drawn, "CROP_SCENE", 160)  # smaller is quicker

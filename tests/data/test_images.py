@@ -42,9 +42,9 @@ def test_every_kind_of_picture_comes_out_the_same(picture, tmp_path):
     wide.save(tmp_path / "sixteen.png")
     wide.save(tmp_path / "sixteen.tif")
     Image.fromarray(np.asarray(gray) / np.float32(255)).save(tmp_path / "float.tif")
-    colour, flat = np.asarray(picture), np.asarray(gray.convert("RGB"))
+    color, flat = np.asarray(picture), np.asarray(gray.convert("RGB"))
     for file in sorted(tmp_path.iterdir()):
-        wanted = flat if any(w in file.name for w in ("gray", "sixteen", "float")) else colour
+        wanted = flat if any(w in file.name for w in ("gray", "sixteen", "float")) else color
         assert np.abs(read_rgb(file).astype(int) - wanted).max() <= (12 if file.suffix == ".jpg" else 1), file.name
 
 
@@ -67,7 +67,7 @@ def test_exif_orientation_is_applied_to_whole_and_square(picture, tmp_path, turn
     assert np.abs(difference).mean() < 1  # a wrong turn is above 100; rows and columns are scaled in another order
 
 
-def test_square_is_the_centre_antialiased(tmp_path):
+def test_square_is_the_center_antialiased(tmp_path):
     stripes = np.zeros((90, 200, 3), np.uint8)
     stripes[:, ::2] = 255  # finer than the result can show: without antialiasing it would be black or white
     stripes[:, :55], stripes[:, 145:] = 77, 77
@@ -106,13 +106,26 @@ def test_bad_folders_and_files_are_named(picture, tmp_path):
     with pytest.raises(CourseError, match="holds 1 files, none of them an image"):
         ImageSet.from_folder(folder_of(tmp_path / "texts", a__txt=b"hello"), 16)
     jpeg = folder_of(tmp_path / "good", good__jpg=picture) / "good.jpg"
-    bad = folder_of(tmp_path / "bad", zero__jpg=b"", text__jpg=b"hello, I am text", tiny__png=Image.new("RGB", (1, 1)),
-                    half__jpg=jpeg.read_bytes()[:600], good__jpg=jpeg.read_bytes())
+    bad = folder_of(
+        tmp_path / "bad",
+        zero__jpg=b"",
+        text__jpg=b"hello, I am text",
+        tiny__png=Image.new("RGB", (1, 1)),
+        half__jpg=jpeg.read_bytes()[:600],
+        good__jpg=jpeg.read_bytes(),
+    )
     (bad / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
     with pytest.raises(CourseError) as error:
         ImageSet.from_folder(bad, 16)
-    for words in ("5 of 6", "zero.jpg is empty", "text.jpg: it is not an image", "half.jpg", "dangling.jpg",
-                  "tiny.png is only 1 x 1 px", "--skip-unreadable"):
+    for words in (
+        "5 of 6",
+        "zero.jpg is empty",
+        "text.jpg: it is not an image",
+        "half.jpg",
+        "dangling.jpg",
+        "tiny.png is only 1 x 1 px",
+        "--skip-unreadable",
+    ):
         assert words in str(error.value)
     (bad / "good.jpg").unlink()
     with pytest.raises(CourseError, match="None of the 5 images"):
@@ -172,8 +185,13 @@ def random_set(n=6, masks=True) -> ImageSet:
 
 def test_choosing_images_keeps_labels_and_masks_with_them():
     images = random_set()
-    for chosen in (images[1:5:2], images[torch.tensor([1, 3])], images[[1, 3]], images[np.array([1, 3])],
-                   images[torch.tensor([False, True, False, True, False, False])]):
+    for chosen in (
+        images[1:5:2],
+        images[torch.tensor([1, 3])],
+        images[[1, 3]],
+        images[np.array([1, 3])],
+        images[torch.tensor([False, True, False, True, False, False])],
+    ):
         assert len(chosen) == 2 and torch.equal(chosen.images, images.images[[1, 3]])
         assert chosen.labels.tolist() == [1, 1] and torch.equal(chosen.masks, images.masks[[1, 3]])
     assert len(images[-1]) == 1 and torch.equal(images[-1].images[0], images.images[5]) and len(images[[]]) == 0
@@ -182,13 +200,25 @@ def test_choosing_images_keeps_labels_and_masks_with_them():
         images[6]
 
 
-@pytest.mark.parametrize("change", [
-    {"images": torch.zeros(2, 3, 8, 8)}, {"images": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)},
-    {"labels": torch.zeros(3, dtype=torch.int64)}, {"labels": torch.zeros(2)}, {"labels": torch.tensor([0, 2])},
-    {"labels": torch.tensor([-1, 0])}, {"masks": torch.zeros(2, 8, 9, dtype=torch.uint8)}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": torch.zeros(2, 3, 8, 8)},
+        {"images": torch.zeros(2, 1, 8, 8, dtype=torch.uint8)},
+        {"labels": torch.zeros(3, dtype=torch.int64)},
+        {"labels": torch.zeros(2)},
+        {"labels": torch.tensor([0, 2])},
+        {"labels": torch.tensor([-1, 0])},
+        {"masks": torch.zeros(2, 8, 9, dtype=torch.uint8)},
+    ],
+)
 def test_what_does_not_fit_together_is_refused(change):
-    good = {"images": torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "labels": torch.tensor([0, 1]),
-            "class_names": ("cat", "dog"), "masks": torch.zeros(2, 8, 8, dtype=torch.uint8)}
+    good = {
+        "images": torch.zeros(2, 3, 8, 8, dtype=torch.uint8),
+        "labels": torch.tensor([0, 1]),
+        "class_names": ("cat", "dog"),
+        "masks": torch.zeros(2, 8, 8, dtype=torch.uint8),
+    }
     ImageSet(**good)
     with pytest.raises(ValueError):
         ImageSet(**{**good, **change})
@@ -215,8 +245,11 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     (tmp_path / "pickle.pt").write_bytes(pickle.dumps({"images": 1}))
     (tmp_path / "zero").write_bytes(b"")
     save_file({"images": torch.zeros(1)}, tmp_path / "other.safetensors")
-    save_file({"images": torch.zeros(1)}, tmp_path / "odd.safetensors",
-              metadata={"format": image_store.FORMAT, "class_names": "null"})
+    save_file(
+        {"images": torch.zeros(1)},
+        tmp_path / "odd.safetensors",
+        metadata={"format": image_store.FORMAT, "class_names": "null"},
+    )
     for name in ("cut.safetensors", "pickle.pt", "zero", "other.safetensors", "odd.safetensors", "none"):
         with pytest.raises(CourseError, match=name):
             ImageSet.load(tmp_path / name)

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from coursekit.data.coco import from_coco, split_of
-from coursekit.data.road_objects import check
+from coursekit.data.yolo.coco import from_coco, split_of
+from coursekit.data.yolo.road_objects import check
 from coursekit.runtime import CourseError
 
 LONG = 10**400
@@ -19,9 +19,11 @@ def data(tmp_path):
     numbers = [next(n for n in range(1, 500) if split_of(n) == split) for split in ("train", "val")]
     for n in numbers:
         Image.new("RGB", (100, 80), (n, n, n)).save(tmp_path / f"photos/{n}.jpg")
-    return {"images": [{"id": n, "file_name": f"{n}.jpg", "width": 100, "height": 80} for n in numbers],
-            "annotations": [{"image_id": n, "category_id": 1, "bbox": [10, 20, 30, 40]} for n in numbers],
-            "categories": [{"id": 1, "name": "person"}]}
+    return {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 100, "height": 80} for n in numbers],
+        "annotations": [{"image_id": n, "category_id": 1, "bbox": [10, 20, 30, 40]} for n in numbers],
+        "categories": [{"id": 1, "name": "person"}],
+    }
 
 
 def make(tmp_path, text: str):
@@ -29,15 +31,18 @@ def make(tmp_path, text: str):
     return from_coco(tmp_path / "made.json", tmp_path / "photos", tmp_path / "out")
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda d: d.update(categories=None), "categories is None instead of a list"),
-    (lambda d: d["categories"].append({"id": [1]}), r"categories\[1\] has the id \[1\] instead of a number"),
-    (lambda d: d["annotations"][1].update(image_id=[1]), r"annotations\[1\] has the image_id \[1\]"),
-    (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has no image_id or no category_id"),
-    (lambda d: d["annotations"][1].update(bbox=[1, 2, 3, LONG]), r"annotations\[1\] has the bbox \[1, 2, 3, 1000"),
-    (lambda d: d["images"][1].update(width=LONG), r"images\[1\] has width 1000"),
-    (lambda d: d["images"][1].update(id=LONG), r"images\[1\] has an id of more than 18 digits"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda d: d.update(categories=None), "categories is None instead of a list"),
+        (lambda d: d["categories"].append({"id": [1]}), r"categories\[1\] has the id \[1\] instead of a number"),
+        (lambda d: d["annotations"][1].update(image_id=[1]), r"annotations\[1\] has the image_id \[1\]"),
+        (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has no image_id or no category_id"),
+        (lambda d: d["annotations"][1].update(bbox=[1, 2, 3, LONG]), r"annotations\[1\] has the bbox \[1, 2, 3, 1000"),
+        (lambda d: d["images"][1].update(width=LONG), r"images\[1\] has width 1000"),
+        (lambda d: d["images"][1].update(id=LONG), r"images\[1\] has an id of more than 18 digits"),
+    ],
+)
 def test_what_is_not_coco_is_named(data, tmp_path, spoil, words):
     spoil(data)
     with pytest.raises(CourseError, match=f"made.json: {words}") as error:
@@ -45,9 +50,14 @@ def test_what_is_not_coco_is_named(data, tmp_path, spoil, words):
     assert len(str(error.value)) < 400 and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("old, words", [('"bbox": [10', r"annotations\[0\] has the bbox \[inf, 20"),
-                                        ('"width": 100', r"images\[0\] has width inf"),
-                                        ('"id": 1', r"images\[0\] has no whole number as id")])
+@pytest.mark.parametrize(
+    "old, words",
+    [
+        ('"bbox": [10', r"annotations\[0\] has the bbox \[inf, 20"),
+        ('"width": 100', r"images\[0\] has width inf"),
+        ('"id": 1', r"images\[0\] has no whole number as id"),
+    ],
+)
 def test_a_number_of_5000_digits_is_named_where_it_stands(data, tmp_path, old, words):
     data["images"][0]["id"] = 1
     with pytest.raises(CourseError, match=f"made.json: {words}"):

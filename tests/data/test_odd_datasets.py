@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from coursekit.cli import main
-from coursekit.data.road_objects import build, check, from_coco, read
+from coursekit.data.yolo.road_objects import build, check, from_coco, read
 from coursekit.runtime import CourseError
 
 GOOD = "0 0.5 0.5 0.2 0.3\n"
@@ -68,14 +68,22 @@ def test_a_named_pipe_is_not_waited_for(data):
 @pytest.mark.parametrize("line", ["0,0.5,0.5,0.2,0.3", "0, 0.5, 0.5, 0.2, 0.3", "0 0,5 0,5 0,2 0,3"])
 def test_commas_are_named(data, line):
     (data / "val/labels/a.txt").write_text(GOOD + line + "\n")
-    assert problems(data) == [f"val/labels/a.txt:2: commas in {line!r}: YOLO's columns are separated by spaces, not "
-                              "commas, and decimals by a point"]
+    assert problems(data) == [
+        f"val/labels/a.txt:2: commas in {line!r}: YOLO's columns are separated by spaces, not "
+        "commas, and decimals by a point"
+    ]
 
 
-@pytest.mark.parametrize("text, wanted", [
-    ("train: train/images\nval: val/images\nnames:\n  .inf: a\n", ":3: the class numbers must be whole numbers"),
-    ("train: train/images\nval: val/images\nnc: 1\nx: " + "[" * 5000 + "]" * 5000, "not valid YAML: brackets within"),
-])
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("train: train/images\nval: val/images\nnames:\n  .inf: a\n", ":3: the class numbers must be whole numbers"),
+        (
+            "train: train/images\nval: val/images\nnc: 1\nx: " + "[" * 5000 + "]" * 5000,
+            "not valid YAML: brackets within",
+        ),
+    ],
+)
 def test_a_yaml_beyond_all_bounds_is_one_problem(data, text, wanted):
     write(data, text)
     found = problems(data)

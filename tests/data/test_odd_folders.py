@@ -81,7 +81,9 @@ def test_a_huge_picture_is_said_to_be_huge(tmp_path, monkeypatch):
 
 def test_a_large_picture_is_read_without_a_warning(tmp_path):
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
-    code = ("import sys; from PIL import Image; from coursekit.data.decode import read_rgb; "
-            "Image.MAX_IMAGE_PIXELS = 1000; print(read_rgb(sys.argv[1]).shape)")
+    code = (
+        "import sys; from PIL import Image; from coursekit.data.decode import read_rgb; "
+        "Image.MAX_IMAGE_PIXELS = 1000; print(read_rgb(sys.argv[1]).shape)"
+    )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.png"], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("(40, 40, 3)\n", "")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
-from coursekit.data import road_objects
 from coursekit.data.drawn import scene_seed
-from coursekit.data.road_objects import CLASS_NAMES, build, check, get, read
-from coursekit.data.road_scenes import draw_scene
+from coursekit.data.yolo import road_objects
+from coursekit.data.yolo.road_objects import CLASS_NAMES, build, check, get, read
 from coursekit.runtime import CourseError, shipped
+from coursekit.scenes.road_scenes import draw_scene
 
 COUNTS = {"train": 27, "val": 2, "test": 1}  # enough to be drawn by several processes
 
@@ -23,8 +23,9 @@ def built(tmp_path_factory):
 def test_the_yaml_is_the_courses(built):
     ours, course = built.read_text(), shipped("road_objects", "road_objects.yaml").read_text()
     assert ours == course.replace("/content/datasets/road_objects", str(built.parent))
-    assert course.startswith("path: /content/datasets/road_objects     # on Colab; elsewhere the folder that was "
-                             "built\n")
+    assert course.startswith(
+        "path: /content/datasets/road_objects     # on Colab; elsewhere the folder that was built\n"
+    )
     assert list(yaml.safe_load(course)) == ["path", "train", "val", "test", "names"]
     assert tuple(yaml.safe_load(course)["names"].values()) == CLASS_NAMES
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-CLASS_COLOURS = ((255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 40))
+CLASS_COLORS = ((255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 40))
 
 
 def write_dataset(folder: Path, train: int = 8, val: int = 4, size: int = 64) -> Path:
@@ -24,14 +24,15 @@ def write_dataset(folder: Path, train: int = 8, val: int = 4, size: int = 64) ->
                 (w, h), (x, y) = draws.uniform(0.3, 0.5, 2), draws.uniform(0.3, 0.7, 2)
                 corners = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2]).clip(0, 1)
                 left, top, right, bottom = (int(v) for v in corners * size)
-                cv2.rectangle(image, (left, top), (right, bottom), CLASS_COLOURS[label], -1)
-                centre, sides = (corners[:2] + corners[2:]) / 2, corners[2:] - corners[:2]
-                lines.append(f"{label} {centre[0]:.6f} {centre[1]:.6f} {sides[0]:.6f} {sides[1]:.6f}")
+                cv2.rectangle(image, (left, top), (right, bottom), CLASS_COLORS[label], -1)
+                center, sides = (corners[:2] + corners[2:]) / 2, corners[2:] - corners[:2]
+                lines.append(f"{label} {center[0]:.6f} {center[1]:.6f} {sides[0]:.6f} {sides[1]:.6f}")
             cv2.imwrite(str(folder / "images" / split / f"{index:03d}.png"), image)
             (folder / "labels" / split / f"{index:03d}.txt").write_text("\n".join(lines) + "\n")
     yaml = folder / "shapes.yaml"
-    yaml.write_text(f"path: {folder}\ntrain: images/train\nval: images/val\n"
-                    "names:\n  0: person\n  1: bicycle\n  2: car\n  3: bus\n")
+    yaml.write_text(
+        f"path: {folder}\ntrain: images/train\nval: images/val\nnames:\n  0: person\n  1: bicycle\n  2: car\n  3: bus\n"
+    )
     return yaml
 
 
@@ -84,9 +85,13 @@ def trained(dataset, backbone, network_attempts, tmp_path_factory):
 
     def starts(trainer):
         groups = trainer.optimizer.param_groups
-        seen.stages.append(SimpleNamespace(
-            optimizer=type(trainer.optimizer).__name__, lr={group["initial_lr"] for group in groups},
-            frozen={name for name, p in trainer.model.named_parameters() if not p.requires_grad}))
+        seen.stages.append(
+            SimpleNamespace(
+                optimizer=type(trainer.optimizer).__name__,
+                lr={group["initial_lr"] for group in groups},
+                frozen={name for name, p in trainer.model.named_parameters() if not p.requires_grad},
+            )
+        )
 
     def ends(trainer):
         seen.stages[-1].state = {name: t.clone() for name, t in trainer.model.state_dict().items()}
@@ -94,10 +99,27 @@ def trained(dataset, backbone, network_attempts, tmp_path_factory):
     seen.threads_before = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
     patch.setattr(torch_utils, "NUM_THREADS", seen.threads_before + 1)  # what Ultralytics would set
-    seen.run = train(dataset, "n", backbone, epochs=2, freeze_epochs=1, imgsz=64, batch=4, nbs=4, lr0=0.02,
-                     unfreeze_lr_factor=0.25, device="cpu", project=seen.project, plots=False, verbose=False,
-                     callbacks={"on_train_start": starts, "on_train_end": ends,
-                                "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads())})
+    seen.run = train(
+        dataset,
+        "n",
+        backbone,
+        epochs=2,
+        freeze_epochs=1,
+        imgsz=64,
+        batch=4,
+        nbs=4,
+        lr0=0.02,
+        unfreeze_lr_factor=0.25,
+        device="cpu",
+        project=seen.project,
+        plots=False,
+        verbose=False,
+        callbacks={
+            "on_train_start": starts,
+            "on_train_end": ends,
+            "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads()),
+        },
+    )
     seen.threads_after = torch.get_num_threads()
     patch.undo()
     return seen

@@ -53,15 +53,17 @@ def trainings(monkeypatch) -> list:
 
 def test_budgets_are_equal_and_small_subsets_lie_in_large_ones(dataset, backbone, tmp_path, trainings, capsys):
     arms = ("random", "ssl", "ssl_frozen_first")
-    summary = run_experiment(dataset, backbone, tmp_path / "e", (2, 0.75), (0, 1), arms,
-                             Settings(steps=20, batch=4, freeze=0.2))
+    summary = run_experiment(
+        dataset, backbone, tmp_path / "e", (2, 0.75), (0, 1), arms, Settings(steps=20, batch=4, freeze=0.2)
+    )
     assert len(trainings) == 12 and len(capsys.readouterr().out.splitlines()) == 12
     assert {(c["epochs"], len(c["listed"]), c["warmup_epochs"], c["nbs"]) for c in trainings} == {(10, 8, 1.0, 4)}
     subsets = {frozenset(c["listed"]) for c in trainings if c["seed"] == 0}
     small, large = ({subset for subset in subsets if len(subset) == n} for n in (2, 6))
     assert len(small) == len(large) == 1 and set(*small) < set(*large), "one subset for all arms, one inside the other"
     assert {tuple(c["listed"]) for c in trainings if c["seed"] == 1}.isdisjoint(
-        {tuple(c["listed"]) for c in trainings if c["seed"] == 0})
+        {tuple(c["listed"]) for c in trainings if c["seed"] == 0}
+    )
     assert all(c["listed"].count(path) >= 8 // len(set(c["listed"])) for c in trainings for path in c["listed"])
     assert {bool(c["backbone"]): c["weights"] for c in trainings} == {False: "yaml", True: "yaml"}
     assert [c["freeze_epochs"] for c in trainings[:3]] == [0, 0, 2]
@@ -112,11 +114,19 @@ def test_provenance_names_versions_and_no_path_of_the_machine(dataset, backbone,
     assert str(tmp_path) not in (tmp_path / "e" / "summary.json").read_text()
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"labels": (9,)}, "has 8 images"), ({"labels": (0,)}, "no number of labels"), ({"labels": ()}, "at least one"),
-    ({"labels": (1.5,)}, "no number of labels"), ({"arms": ("magic",)}, "magic"), ({"seeds": ()}, "at least one seed"),
-    ({"settings": Settings(split="test")}, "test"), ({"backbone": ["a", "b"]}, "a"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": (9,)}, "has 8 images"),
+        ({"labels": (0,)}, "no number of labels"),
+        ({"labels": ()}, "at least one"),
+        ({"labels": (1.5,)}, "no number of labels"),
+        ({"arms": ("magic",)}, "magic"),
+        ({"seeds": ()}, "at least one seed"),
+        ({"settings": Settings(split="test")}, "test"),
+        ({"backbone": ["a", "b"]}, "a"),
+    ],
+)
 def test_settings_that_do_not_fit_are_explained(dataset, backbone, tmp_path, trainings, change, words):
     given = {"data": dataset, "backbone": backbone, "out": tmp_path / "e", "labels": (2,), "seeds": (0,), **change}
     with pytest.raises(CourseError, match=words):
@@ -130,8 +140,9 @@ def test_epochs_become_steps(dataset):
 
 def test_a_real_pair_of_runs(dataset, backbone, tmp_path, network_attempts, capsys):
     summary = run_experiment(dataset, backbone, tmp_path / "e", (4,), (0,), settings=QUICK, device="cpu")
-    random, ssl = (json.loads((tmp_path / "e" / "rows" / f"{arm}_000004_0.json").read_text())
-                   for arm in ("random", "ssl"))
+    random, ssl = (
+        json.loads((tmp_path / "e" / "rows" / f"{arm}_000004_0.json").read_text()) for arm in ("random", "ssl")
+    )
     assert random["steps"] == ssl["steps"] == 2 and (random["tensors_matched"], ssl["tensors_matched"]) == (None, 342)
     assert [cell.arm for cell in summary.cells] == ["random", "ssl"] and 0 <= ssl["map50"] <= 1
     assert network_attempts == [] and len(capsys.readouterr().out.splitlines()) == 2

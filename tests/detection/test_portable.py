@@ -13,7 +13,9 @@ from coursekit.runtime import CourseError
 
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
-    return export_detector(load_detector(trained.run.last), tmp_path_factory.mktemp("portable") / "a.safetensors", "n", 64)
+    return export_detector(
+        load_detector(trained.run.last), tmp_path_factory.mktemp("portable") / "a.safetensors", "n", 64
+    )
 
 
 def test_reads_back_the_same_detector(trained, exported):
@@ -26,7 +28,9 @@ def test_reads_back_the_same_detector(trained, exported):
 
 def test_predicts_and_validates_like_the_checkpoint(trained, exported, dataset):
     images = dataset.parent / "images" / "val"
-    for a, b in zip(*(predict(w, images, conf=0.0, imgsz=64, device="cpu") for w in (trained.run.last, exported)), strict=True):
+    for a, b in zip(
+        *(predict(w, images, conf=0.0, imgsz=64, device="cpu") for w in (trained.run.last, exported)), strict=True
+    ):
         assert a.names == b.names and len(a) == len(b)
         torch.testing.assert_close(torch.tensor(a.scores), torch.tensor(b.scores), rtol=0.02, atol=2e-4)
     a, b = (validate(w, dataset, imgsz=64, device="cpu") for w in (trained.run.last, exported))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from coursekit.data.decode import read_rgb
-from coursekit.detection.predictions import COLOURS, Detections, draw, predict
+from coursekit.detection.predictions import COLORS, Detections, draw, predict
 from coursekit.runtime import CourseError
 
 
@@ -30,8 +30,10 @@ def test_a_folder_gives_one_result_per_picture_in_order(found, dataset):
 def test_arrays_and_tensors_are_rgb_and_give_the_same_boxes(found, trained):
     image = found[1].image
     tensor = torch.from_numpy(image).permute(2, 0, 1)
-    first, *others = (predict(trained.run.folder, source, conf=0.0, imgsz=64, device="cpu")  # one by one: in a batch
-                      for source in (str(found[1].path), image, tensor, [tensor[None]]))     # sums are rounded otherwise
+    first, *others = (
+        predict(trained.run.folder, source, conf=0.0, imgsz=64, device="cpu")  # one by one: in a batch
+        for source in (str(found[1].path), image, tensor, [tensor[None]])
+    )  # sums are rounded otherwise
     for again in others:
         assert len(again) == 1 and np.allclose(again[0].boxes, first[0].boxes, atol=1e-3)
         assert np.array_equal(again[0].classes, first[0].classes) and np.array_equal(again[0].image, image)
@@ -42,7 +44,8 @@ def test_the_network_sees_red_as_red(trained):
     red, seen = np.zeros((64, 64, 3), np.uint8), []
     red[..., 0] = 255
     hook = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) and not seen else None)
+        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) and not seen else None
+    )
     try:
         predict(trained.run, red, imgsz=64, device="cpu")
     finally:
@@ -61,12 +64,15 @@ def test_at_most_so_many_boxes_are_the_most_confident_ones(found, trained):
     assert len(found[0]) > 2 and np.allclose(fewer.scores, found[0].scores[:2], atol=1e-5)
 
 
-@pytest.mark.parametrize(("source", "words"), [
-    ("nowhere.jpg", "nowhere.jpg"),
-    (np.zeros((8, 8, 3), np.float32), "uint8 RGB"),
-    (np.zeros((8, 8), np.uint8), "uint8 RGB"),
-    (5, "Cannot detect in a int"),
-])
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("nowhere.jpg", "nowhere.jpg"),
+        (np.zeros((8, 8, 3), np.float32), "uint8 RGB"),
+        (np.zeros((8, 8), np.uint8), "uint8 RGB"),
+        (5, "Cannot detect in a int"),
+    ],
+)
 def test_other_sources_are_explained(trained, source, words):
     with pytest.raises(CourseError, match=words):
         predict(trained.run, source, imgsz=64, device="cpu")
@@ -82,24 +88,28 @@ def test_other_settings_are_explained(trained):
 
 
 def detections(*boxes, size=(120, 160)) -> Detections:
-    return Detections(np.full((*size, 3), 90, np.uint8), np.array([b[:4] for b in boxes], np.float32).reshape(-1, 4),
-                      np.array([b[4] for b in boxes], np.int64), np.array([b[5] for b in boxes], np.float32),
-                      ("person", "bicycle", "car", "bus"))
+    return Detections(
+        np.full((*size, 3), 90, np.uint8),
+        np.array([b[:4] for b in boxes], np.float32).reshape(-1, 4),
+        np.array([b[4] for b in boxes], np.int64),
+        np.array([b[5] for b in boxes], np.float32),
+        ("person", "bicycle", "car", "bus"),
+    )
 
 
-def test_a_box_is_drawn_in_its_class_colour_at_its_place():
+def test_a_box_is_drawn_in_its_class_color_at_its_place():
     one = detections((40, 50, 100, 110, 2, 0.9))
     drawn = draw(one, labels=False)
     changed = np.argwhere((drawn != one.image).any(2))
     assert changed.min(0).tolist() == [50, 40] and changed.max(0).tolist() == [110, 100]
-    assert tuple(drawn[50, 70]) == COLOURS[2] and tuple(drawn[80, 70]) == (90, 90, 90)
+    assert tuple(drawn[50, 70]) == COLORS[2] and tuple(drawn[80, 70]) == (90, 90, 90)
     assert (one.image == 90).all(), "the picture itself was painted"
 
 
 def test_labels_stay_inside_the_picture():
     corner = detections((130, 0, 159, 30, 0, 0.5), (0, 100, 20, 119, 3, 0.4))
     with_text, without = draw(corner), draw(corner, labels=False)
-    ground = (with_text == np.array(COLOURS[0])).all(2) & ~(without == np.array(COLOURS[0])).all(2)
+    ground = (with_text == np.array(COLORS[0])).all(2) & ~(without == np.array(COLORS[0])).all(2)
     assert ground.sum() > 100 and with_text.shape == (120, 160, 3)
 
 
@@ -110,4 +120,4 @@ def test_nothing_found_is_the_picture_itself():
 
 def test_the_most_confident_box_is_on_top():
     drawn = draw(detections((20, 20, 80, 80, 1, 0.9), (20, 20, 80, 80, 2, 0.3)), labels=False)
-    assert tuple(drawn[20, 50]) == COLOURS[1]
+    assert tuple(drawn[20, 50]) == COLORS[1]

@@ -39,8 +39,12 @@ def photographs(tmp_path_factory):
 
 def test_no_photograph_is_rewritten_and_all_are_used(photographs, tmp_path):
     before, seen = digest(photographs.parent / "images"), []
-    train(photographs, project=tmp_path, callbacks={
-        "on_train_start": lambda trainer: seen.append(len(trainer.train_loader.dataset.labels))}, **SHORT)
+    train(
+        photographs,
+        project=tmp_path,
+        callbacks={"on_train_start": lambda trainer: seen.append(len(trainer.train_loader.dataset.labels))},
+        **SHORT,
+    )
     assert digest(photographs.parent / "images") == before and seen == [5]
 
 
@@ -56,11 +60,26 @@ def test_a_jpeg_that_is_cut_off_is_refused_and_left_alone(photographs, tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.parametrize("change", [
-    {"lr0": math.nan}, {"lr0": 0}, {"lr0": -0.1}, {"lr0": math.inf}, {"unfreeze_lr_factor": math.nan},
-    {"unfreeze_lr_factor": -1}, {"weight_decay": -0.1}, {"weight_decay": math.inf}, {"seed": -1}, {"seed": 2**32},
-    {"batch": 0}, {"batch": -1}, {"device": "toaster"}, {"device": "-5"}, {"mosaicc": 1.0},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr0": math.nan},
+        {"lr0": 0},
+        {"lr0": -0.1},
+        {"lr0": math.inf},
+        {"unfreeze_lr_factor": math.nan},
+        {"unfreeze_lr_factor": -1},
+        {"weight_decay": -0.1},
+        {"weight_decay": math.inf},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"batch": 0},
+        {"batch": -1},
+        {"device": "toaster"},
+        {"device": "-5"},
+        {"mosaicc": 1.0},
+    ],
+)
 def test_numbers_that_no_training_can_use_leave_no_folder(dataset, tmp_path, monkeypatch, change):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     (name,) = change
@@ -100,9 +119,31 @@ def broken_dataset(folder, kind):
 @pytest.mark.parametrize("kind", ["bad", "none", "empty"])
 def test_what_ultralytics_raises_over_a_dataset_is_one_message(tmp_path, kind, capsys):
     yaml = broken_dataset(tmp_path / "data", kind)
-    assert main(["detect", "--data", str(yaml), "--no-check", "--epochs", "1", "--imgsz", "64", "--batch", "4",
-                 "--device", "cpu", "--weights", "yaml", "--quiet", "--no-plots",
-                 "--project", str(tmp_path / "runs")]) == 1
+    assert (
+        main(
+            [
+                "detect",
+                "--data",
+                str(yaml),
+                "--no-check",
+                "--epochs",
+                "1",
+                "--imgsz",
+                "64",
+                "--batch",
+                "4",
+                "--device",
+                "cpu",
+                "--weights",
+                "yaml",
+                "--quiet",
+                "--no-plots",
+                "--project",
+                str(tmp_path / "runs"),
+            ]
+        )
+        == 1
+    )
     printed = capsys.readouterr().err
     assert "Ultralytics stopped training" in printed
     assert not any(noise in printed for noise in ("Traceback", "http", "\x1b"))
@@ -128,14 +169,17 @@ def test_an_opencv_error_is_explained_and_a_callbacks_own_error_is_not_touched(d
         train(dataset, project=tmp_path, **SHORT)
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["--predict", "nowhere.jpg"], "Cannot detect in nowhere.jpg: No such file"),
-    (["--predict", "EMPTY"], "is empty"),
-    (["--predict", "TEXT"], "it is no picture"),
-    (["--predict", "IMAGES", "--conf", "25"], "conf (--conf) is 25"),
-    (["--predict", "IMAGES", "--conf", "nan"], "conf (--conf) is nan"),
-    (["--conf", "0.5"], "there is no --predict"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--predict", "nowhere.jpg"], "Cannot detect in nowhere.jpg: No such file"),
+        (["--predict", "EMPTY"], "is empty"),
+        (["--predict", "TEXT"], "it is no picture"),
+        (["--predict", "IMAGES", "--conf", "25"], "conf (--conf) is 25"),
+        (["--predict", "IMAGES", "--conf", "nan"], "conf (--conf) is nan"),
+        (["--conf", "0.5"], "there is no --predict"),
+    ],
+)
 def test_predict_is_checked_before_training(dataset, tmp_path, capsys, monkeypatch, words, message):
     monkeypatch.setattr("coursekit.detection.yolo12.train", lambda *args, **kwargs: pytest.fail("it trained"))
     (tmp_path / "empty").mkdir()
@@ -151,7 +195,7 @@ def test_one_unreadable_picture_does_not_lose_the_others(trained, dataset, tmp_p
     for file in (dataset.parent / "images" / "val").iterdir():
         (images / file.name).write_bytes(file.read_bytes())
     good = (images / "001.png").read_bytes()
-    (images / "001.png").write_bytes(good[:len(good) // 2])
+    (images / "001.png").write_bytes(good[: len(good) // 2])
     monkeypatch.setattr("coursekit.detection.yolo12.train", lambda *args, **kwargs: trained.run)
     assert main(["detect", "--data", str(dataset), "--imgsz", "64", "--device", "cpu", "--predict", str(images)]) == 1
     printed = capsys.readouterr()
@@ -160,12 +204,18 @@ def test_one_unreadable_picture_does_not_lose_the_others(trained, dataset, tmp_p
     assert drawn == ["0000_000.jpg", "0001_002.jpg", "0002_003.jpg"]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"settings": Settings(size="s")}, "does not fit"), ({"settings": Settings(imgsz=100)}, "multiples of 32"),
-    ({"settings": Settings(lr0=math.nan)}, "lr0"), ({"seeds": (0, -1)}, "seed is -1"),
-    ({"labels": (math.nan,)}, "nan is no number of labels"), ({"labels": (math.inf,)}, "inf is no number"),
-    ({"device": "toaster"}, "toaster"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"settings": Settings(size="s")}, "does not fit"),
+        ({"settings": Settings(imgsz=100)}, "multiples of 32"),
+        ({"settings": Settings(lr0=math.nan)}, "lr0"),
+        ({"seeds": (0, -1)}, "seed is -1"),
+        ({"labels": (math.nan,)}, "nan is no number of labels"),
+        ({"labels": (math.inf,)}, "inf is no number"),
+        ({"device": "toaster"}, "toaster"),
+    ],
+)
 def test_an_experiment_that_cannot_work_is_not_begun(dataset, backbone, tmp_path, monkeypatch, change, words):
     monkeypatch.setattr(label_efficiency, "train", lambda *args, **kwargs: pytest.fail("it trained"))
     given = {"data": dataset, "backbone": backbone, "out": tmp_path / "e", "labels": (2,), "seeds": (0,), **change}
@@ -174,8 +224,9 @@ def test_an_experiment_that_cannot_work_is_not_begun(dataset, backbone, tmp_path
     assert not (tmp_path / "e").exists()
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", "{}", "\x00", '{"arm": "ssl", "labels": 2, "seed": 0, "map50": null, '
-                                    '"map50_95": 0}'])
+@pytest.mark.parametrize(
+    "damage", ["{", "[]", "{}", "\x00", '{"arm": "ssl", "labels": 2, "seed": 0, "map50": null, "map50_95": 0}']
+)
 def test_a_damaged_file_of_an_experiment_is_named(dataset, backbone, tmp_path, monkeypatch, damage):
     monkeypatch.setattr(label_efficiency, "train", lambda *args, **kwargs: pytest.fail("it trained"))
     (tmp_path / "rows").mkdir()
@@ -204,8 +255,10 @@ def test_random_bytes_are_refused_as_weights(tmp_path):
             load_detector(tmp_path / "junk.pt")
 
 
-@pytest.mark.parametrize("told", ['{"size": "n", "names": 3, "imgsz": 64}', '{"size": ["n"]}', "[]",
-                                  '{"size": "n", "names": ["a"], "imgsz": "64"}'])
+@pytest.mark.parametrize(
+    "told",
+    ['{"size": "n", "names": 3, "imgsz": 64}', '{"size": ["n"]}', "[]", '{"size": "n", "names": ["a"], "imgsz": "64"}'],
+)
 def test_a_header_of_another_kind_is_no_detector(tmp_path, told):
     import torch
 

@@ -27,17 +27,23 @@ def test_every_tensor_of_the_backbone_arrives_and_nothing_else_changes(backbone,
 
 def test_a_run_is_read_from_disk(backbone, tmp_path):
     file = tmp_path / "encoder.safetensors"
-    save_file({k: v.contiguous() for k, v in backbone.state_dict().items()}, str(file),
-              metadata={"encoder": json.dumps(backbone.spec)})
+    save_file(
+        {k: v.contiguous() for k, v in backbone.state_dict().items()},
+        str(file),
+        metadata={"encoder": json.dumps(backbone.spec)},
+    )
     model = new_detector("n")
     assert load_backbone(model, file, quiet=True).matched == 342
     assert torch.equal(model.state_dict()["model.3.conv.weight"], backbone.state_dict()["model.3.conv.weight"])
 
 
-@pytest.mark.parametrize(("name", "size", "words"), [
-    ("yolo12s", "n", ("yolo12s", "yolo12n", "size='s'", "model.0.conv.weight: (32, 3, 3, 3) in the backbone")),
-    ("resnet18_cifar", "n", ("YOLO12's own backbone", "--encoder yolo12n", "which it lacks")),
-])
+@pytest.mark.parametrize(
+    ("name", "size", "words"),
+    [
+        ("yolo12s", "n", ("yolo12s", "yolo12n", "size='s'", "model.0.conv.weight: (32, 3, 3, 3) in the backbone")),
+        ("resnet18_cifar", "n", ("YOLO12's own backbone", "--encoder yolo12n", "which it lacks")),
+    ],
+)
 def test_another_network_is_refused_and_nothing_is_touched(name, size, words):
     encoder = YOLOBackbone(name[-1]) if name.startswith("yolo") else build_encoder(name)
     if name.startswith("yolo"):

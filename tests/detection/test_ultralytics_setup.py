@@ -41,14 +41,26 @@ def imports(tmp_path_factory) -> dict[str, dict]:
         settings = tmp_path_factory.mktemp("settings")
         env = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "YOLO_OFFLINE", "COURSEKIT_OFFLINE")}
         env |= {"YOLO_CONFIG_DIR": str(settings), "PYTHONPATH": str(root)} | ({"OMP_NUM_THREADS": omp} if omp else {})
-        started[name] = settings, subprocess.Popen([sys.executable, "-c", PROBE.format(imports=order)], env=env,
-                                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started[name] = (
+            settings,
+            subprocess.Popen(
+                [sys.executable, "-c", PROBE.format(imports=order)],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ),
+        )
     found = {}
     for name, (settings, process) in started.items():
         out, errors = process.communicate()
         assert process.returncode == 0, errors
-        found[name] = {**json.loads(out.splitlines()[-1]), "out": out.splitlines()[:-1], "errors": errors,
-                       "files": {str(p.relative_to(settings)) for p in settings.rglob("*") if p.is_file()}}
+        found[name] = {
+            **json.loads(out.splitlines()[-1]),
+            "out": out.splitlines()[:-1],
+            "errors": errors,
+            "files": {str(p.relative_to(settings)) for p in settings.rglob("*") if p.is_file()},
+        }
     return found
 
 

@@ -68,8 +68,21 @@ def begin(dataset, tmp_path, until="on_train_start", **settings) -> dict:
         raise StopHere
 
     with pytest.raises(StopHere):
-        train(dataset, epochs=1, imgsz=64, batch=4, nbs=4, device="cpu", project=tmp_path, plots=False, verbose=False,
-              freeze_epochs=0, weights="yaml", callbacks={until: look}, **settings)
+        train(
+            dataset,
+            epochs=1,
+            imgsz=64,
+            batch=4,
+            nbs=4,
+            device="cpu",
+            project=tmp_path,
+            plots=False,
+            verbose=False,
+            freeze_epochs=0,
+            weights="yaml",
+            callbacks={until: look},
+            **settings,
+        )
     return state
 
 
@@ -85,8 +98,9 @@ def test_arms_differ_in_the_backbone_alone_and_seeds_in_everything(dataset, back
 
 
 def test_the_same_seed_gives_the_same_detector(dataset, tmp_path):
-    one, two = (begin(dataset, tmp_path, until="on_train_epoch_end", seed=3, optimizer="AdamW", lr0=0.001)
-                for _ in range(2))
+    one, two = (
+        begin(dataset, tmp_path, until="on_train_epoch_end", seed=3, optimizer="AdamW", lr0=0.001) for _ in range(2)
+    )
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
     assert one["model.0.bn.num_batches_tracked"] == 2, "nothing was trained"
 
@@ -97,24 +111,36 @@ def test_quiet_is_quiet(dataset, tmp_path, capfd):
     assert errors == "" and [line.split(" ")[0] for line in out.splitlines()] == ["yolo12n", "results"]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"data": "nowhere.yaml"}, "no dataset nowhere.yaml"),
-    ({"data": "photo.jpg"}, "name its YAML"),
-    ({"size": "q"}, "n, s, m, l, x"),
-    ({"imgsz": 100}, "multiples of 32"),
-    ({"optimizer": "auto"}, "ignore lr0"),
-    ({"epochs": 0}, "at least 1"),
-    ({"freeze_epochs": 3}, "from 0 to 2"),
-    ({"device": "0,1"}, "one device"),
-    ({"mosaicc": 1.0}, "mosaic"),
-    ({"weights": "nowhere.pt"}, "no checkpoint nowhere.pt"),
-    ({"weights": "pt"}, "yolo12n.pt is not at hand and COURSEKIT_OFFLINE"),
-    ({"backbone": "nowhere"}, "nowhere"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data": "nowhere.yaml"}, "no dataset nowhere.yaml"),
+        ({"data": "photo.jpg"}, "name its YAML"),
+        ({"size": "q"}, "n, s, m, l, x"),
+        ({"imgsz": 100}, "multiples of 32"),
+        ({"optimizer": "auto"}, "ignore lr0"),
+        ({"epochs": 0}, "at least 1"),
+        ({"freeze_epochs": 3}, "from 0 to 2"),
+        ({"device": "0,1"}, "one device"),
+        ({"mosaicc": 1.0}, "mosaic"),
+        ({"weights": "nowhere.pt"}, "no checkpoint nowhere.pt"),
+        ({"weights": "pt"}, "yolo12n.pt is not at hand and COURSEKIT_OFFLINE"),
+        ({"backbone": "nowhere"}, "nowhere"),
+    ],
+)
 def test_settings_that_do_not_fit_are_explained(dataset, tmp_path, change, words):
     with pytest.raises(CourseError) as caught:
-        train(**{"data": dataset, "epochs": 2, "imgsz": 64, "project": tmp_path / "runs", "device": "cpu",
-                 "verbose": False, **change})
+        train(
+            **{
+                "data": dataset,
+                "epochs": 2,
+                "imgsz": 64,
+                "project": tmp_path / "runs",
+                "device": "cpu",
+                "verbose": False,
+                **change,
+            }
+        )
     assert words in str(caught.value)
     if "mosaicc" not in change:
         assert not (tmp_path / "runs").exists(), "a refused run leaves no folder"
@@ -122,8 +148,10 @@ def test_settings_that_do_not_fit_are_explained(dataset, tmp_path, change, words
 
 def test_a_dataset_without_images_is_refused_and_its_download_script_is_not_run(tmp_path):
     yaml, trace = tmp_path / "evil.yaml", tmp_path / "ran"
-    yaml.write_text(f"path: {tmp_path}\ntrain: images/train\nval: images/val\nnames: {{0: person}}\n"
-                    f"download: open({str(trace)!r}, 'w')\n")
+    yaml.write_text(
+        f"path: {tmp_path}\ntrain: images/train\nval: images/val\nnames: {{0: person}}\n"
+        f"download: open({str(trace)!r}, 'w')\n"
+    )
     with pytest.raises(CourseError, match="not a usable YOLO dataset"):
         train(yaml, epochs=1, project=tmp_path / "runs")
     yaml.write_text("names: [")
@@ -139,8 +167,13 @@ class Trap:
 
 def test_files_that_are_no_checkpoint_are_explained_and_run_no_code(tmp_path, trained):
     Trap.file = str(tmp_path / "ran")
-    contents = {"empty.pt": b"", "text.pt": b"hello", "pickle.pt": pickle.dumps({"a": 1}),
-                "trap.pt": pickle.dumps(Trap()), "cut.pt": trained.run.best.read_bytes()[:5000]}
+    contents = {
+        "empty.pt": b"",
+        "text.pt": b"hello",
+        "pickle.pt": pickle.dumps({"a": 1}),
+        "trap.pt": pickle.dumps(Trap()),
+        "cut.pt": trained.run.best.read_bytes()[:5000],
+    }
     torch.save({"model": torch.zeros(3)}, tmp_path / "tensors.pt")
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)

@@ -39,19 +39,19 @@ def test_every_tensor_has_the_name_and_shape_it_has_in_the_detector(size, monkey
     assert ours.dim == {"n": 256, "s": 512, "m": 512, "l": 512, "x": 768}[size]
 
 
-def test_normalised_pixels_give_what_the_detector_computes_from_pixels_in_0_to_1(encoder):
+def test_normalized_pixels_give_what_the_detector_computes_from_pixels_in_0_to_1(encoder):
     model = detector("n").eval()
     model.load_state_dict(encoder.state_dict(), strict=False)
     pixels = torch.rand(2, 3, 96, 64)
-    normalised = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    normalized = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     x, expected = pixels, []
     with torch.no_grad():
         for layer in model.model[:BACKBONE_LAYERS]:
             x = layer(x)
             if layer.i in (4, 6, 8):
                 expected.append(x)
-        pooled, last = encoder.features(normalised)
-        for ours, theirs in zip(encoder.pyramid(normalised), expected, strict=True):
+        pooled, last = encoder.features(normalized)
+        for ours, theirs in zip(encoder.pyramid(normalized), expected, strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     assert [tuple(m.shape[2:]) for m in expected] == [(12, 8), (6, 4), (3, 2)]
     torch.testing.assert_close(pooled, last.mean((2, 3)))

@@ -13,9 +13,9 @@ from coursekit.runtime import CourseError
 @pytest.fixture
 def clusters():
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(4, 6, generator=generator) * 2
+    centers = torch.randn(4, 6, generator=generator) * 2
     y = torch.arange(200) % 4
-    x = centres[y] + torch.randn(200, 6, generator=generator)
+    x = centers[y] + torch.randn(200, 6, generator=generator)
     return x[:120], y[:120], x[120:], y[120:]
 
 
@@ -30,7 +30,7 @@ def test_knn_equals_the_definition(clusters):
         assert got[i] == max(range(4), key=lambda c: votes[c])
 
 
-def test_knn_takes_any_class_ids_one_query_and_few_neighbours(clusters):
+def test_knn_takes_any_class_ids_one_query_and_few_neighbors(clusters):
     train_x, train_y, test_x, test_y = clusters
     strange = train_y * 10 - 7  # -7, 3, 13, 23: classes come from the labels
     assert torch.equal(knn_predict(train_x, strange, test_x), knn_predict(train_x, train_y, test_x) * 10 - 7)

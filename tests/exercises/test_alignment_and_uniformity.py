@@ -32,54 +32,99 @@ def masked_before_exp(z):
 # --- known mistakes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer, keys", [
-    (lambda a, b: (alignment(a.T, b.T) * len(a.T) / len(a), spread(torch.pdist(F.normalize(a, dim=0)).square())),
-     {"normalised_over_images"}),
-    (lambda a, b: ((a - b).square().sum(1).mean(), uniformity(a)), {"alignment_not_normalised"}),
-    (lambda a, b: (alignment(a, b), spread(torch.pdist(a).square())), {"uniformity_not_normalised"}),
-    (lambda a, b: ((F.normalize(a) - b).square().sum(1).mean(), uniformity(a)), {"z_b_not_normalised"}),
-    (lambda a, b: (alignment(a, b), spread(torch.pdist(F.normalize(a, dim=0)).square())), {"uniformity_over_images"}),
-    (lambda a, b: (alignment(a, b) * len(a), uniformity(a)), {"alignment_sum"}),
-    (lambda a, b: (alignment(a, b), torch.pdist(F.normalize(a)).square().mul(-2).exp().sum().log()), {"uniformity_sum"}),
-    (lambda a, b: (F.cosine_similarity(a, b).mean(), uniformity(a)), {"alignment_cosine"}),
-    (lambda a, b: (alignment(a, b), spread(squares(a).triu(diagonal=1))), {"uniformity_zero_distances"}),
-    (lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().triu(diagonal=1).mean().log()), {"uniformity_zeros_in_mean"}),
-    (lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().fill_diagonal_(0).mean().log()), {"uniformity_zero_diagonal"}),
-    (lambda a, b: (alignment(a, b), uniformity(b)), {"uniformity_of_z_b"}),
-    (lambda a, b: ((1 - F.cosine_similarity(a, b)).mean(), uniformity(a)), {"alignment_one_minus_cosine"}),
-    (lambda a, b: (alignment(a, b), masked_before_exp(a)), {"uniformity_itself_in_sum"}),
-    (lambda a, b: (alignment(a, b), ((-2 * torch.pdist(F.normalize(a)) ** 2).exp().sum() / (len(a) * (len(a) - 1))).log()),
-     {"uniformity_half"}),
-    (lambda a, b: (alignment(a, b), uniformity(torch.cat([a, b]))), {"uniformity_of_both"}),
-    (lambda a, b: (alignment(a, b), (uniformity(a) + uniformity(b)) / 2), {"uniformity_mean_of_both"}),
-    (lambda a, b: (F.cosine_similarity(a, b).mean(), uniformity(b)), {"alignment_cosine", "uniformity_of_z_b"}),
-])
+@pytest.mark.parametrize(
+    "answer, keys",
+    [
+        (
+            lambda a, b: (alignment(a.T, b.T) * len(a.T) / len(a), spread(torch.pdist(F.normalize(a, dim=0)).square())),
+            {"normalised_over_images"},
+        ),
+        (lambda a, b: ((a - b).square().sum(1).mean(), uniformity(a)), {"alignment_not_normalised"}),
+        (lambda a, b: (alignment(a, b), spread(torch.pdist(a).square())), {"uniformity_not_normalised"}),
+        (lambda a, b: ((F.normalize(a) - b).square().sum(1).mean(), uniformity(a)), {"z_b_not_normalised"}),
+        (
+            lambda a, b: (alignment(a, b), spread(torch.pdist(F.normalize(a, dim=0)).square())),
+            {"uniformity_over_images"},
+        ),
+        (lambda a, b: (alignment(a, b) * len(a), uniformity(a)), {"alignment_sum"}),
+        (
+            lambda a, b: (alignment(a, b), torch.pdist(F.normalize(a)).square().mul(-2).exp().sum().log()),
+            {"uniformity_sum"},
+        ),
+        (lambda a, b: (F.cosine_similarity(a, b).mean(), uniformity(a)), {"alignment_cosine"}),
+        (lambda a, b: (alignment(a, b), spread(squares(a).triu(diagonal=1))), {"uniformity_zero_distances"}),
+        (
+            lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().triu(diagonal=1).mean().log()),
+            {"uniformity_zeros_in_mean"},
+        ),
+        (
+            lambda a, b: (alignment(a, b), squares(a).mul(-2).exp().fill_diagonal_(0).mean().log()),
+            {"uniformity_zero_diagonal"},
+        ),
+        (lambda a, b: (alignment(a, b), uniformity(b)), {"uniformity_of_z_b"}),
+        (lambda a, b: ((1 - F.cosine_similarity(a, b)).mean(), uniformity(a)), {"alignment_one_minus_cosine"}),
+        (lambda a, b: (alignment(a, b), masked_before_exp(a)), {"uniformity_itself_in_sum"}),
+        (
+            lambda a, b: (
+                alignment(a, b),
+                ((-2 * torch.pdist(F.normalize(a)) ** 2).exp().sum() / (len(a) * (len(a) - 1))).log(),
+            ),
+            {"uniformity_half"},
+        ),
+        (lambda a, b: (alignment(a, b), uniformity(torch.cat([a, b]))), {"uniformity_of_both"}),
+        (lambda a, b: (alignment(a, b), (uniformity(a) + uniformity(b)) / 2), {"uniformity_mean_of_both"}),
+        (lambda a, b: (F.cosine_similarity(a, b).mean(), uniformity(b)), {"alignment_cosine", "uniformity_of_z_b"}),
+    ],
+)
 def test_mistakes_as_students_write_them(answer, keys):
     assert set(examine(SPHERE, answer).mistakes) == keys
 
 
-@pytest.mark.parametrize("key, name", [("alignment_not_normalised", "Alignment is"), ("alignment_over_images", "For alignment"),
-                                       ("uniformity_not_normalised", "Uniformity is"),
-                                       ("uniformity_over_images", "For uniformity")])
-def test_where_one_of_the_two_is_not_normalised_it_is_named(key, name):
+@pytest.mark.parametrize(
+    "key, name",
+    [
+        ("alignment_not_normalised", "Alignment is"),
+        ("alignment_over_images", "For alignment"),
+        ("uniformity_not_normalised", "Uniformity is"),
+        ("uniformity_over_images", "For uniformity"),
+    ],
+)
+def test_where_one_of_the_two_is_not_normalized_it_is_named(key, name):
     assert f"What happened: {name}" in str(examine(SPHERE, SPHERE.flawed(frozenset([key]))))
 
 
 # --- results of the wrong kind ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer, says, silent", [
-    (lambda a, b: (alignment(a, b), None), ["uniformity is None: not written yet?"], "type"),
-    (lambda a, b: (None, uniformity(a)), ["alignment is None: not written yet?"], "uniformity is"),
-    (lambda a, b: (alignment(a, b), ...), ["uniformity is ...: not written yet?"], "type"),
-    (lambda a, b: (0, 0), ["alignment is of type int", "uniformity is of type int", "computed from z_a and z_b"], "right"),
-    (lambda a, b: (alignment(a, b), 0.0), ["uniformity is of type float", "computed from z_a and z_b"], "alignment is"),
-    (lambda a, b: (alignment(a, b).item(), None), ["alignment is of type float, not a tensor. The value is right.",
-                                                   "uniformity is None"], "End with"),
-    (lambda a, b: torch.stack([alignment(a, b), uniformity(a)]), ["one Tensor", "End with: return alignment, uniformity"],
-     "type"),
-    (lambda a, b: alignment(a, b), ["one Tensor", "End with: return alignment, uniformity"], "type"),
-])
+@pytest.mark.parametrize(
+    "answer, says, silent",
+    [
+        (lambda a, b: (alignment(a, b), None), ["uniformity is None: not written yet?"], "type"),
+        (lambda a, b: (None, uniformity(a)), ["alignment is None: not written yet?"], "uniformity is"),
+        (lambda a, b: (alignment(a, b), ...), ["uniformity is ...: not written yet?"], "type"),
+        (
+            lambda a, b: (0, 0),
+            ["alignment is of type int", "uniformity is of type int", "computed from z_a and z_b"],
+            "right",
+        ),
+        (
+            lambda a, b: (alignment(a, b), 0.0),
+            ["uniformity is of type float", "computed from z_a and z_b"],
+            "alignment is",
+        ),
+        (
+            lambda a, b: (alignment(a, b).item(), None),
+            ["alignment is of type float, not a tensor. The value is right.", "uniformity is None"],
+            "End with",
+        ),
+        (
+            lambda a, b: torch.stack([alignment(a, b), uniformity(a)]),
+            ["one Tensor", "End with: return alignment, uniformity"],
+            "type",
+        ),
+        (lambda a, b: alignment(a, b), ["one Tensor", "End with: return alignment, uniformity"], "type"),
+    ],
+)
 def test_what_is_no_pair_of_tensors(answer, says, silent):
     verdict = examine(SPHERE, answer)
     text = " ".join(str(verdict).split())

@@ -16,20 +16,22 @@ from coursekit.runtime import CourseError
 
 NCE = find_exercise("info_nce")
 EXERCISES = [find_exercise(name) for name in exercise_names()]
-EVERY_MISTAKE = [pytest.param(exercise, key, id=f"{exercise.name}-{key}")
-                 for exercise in EXERCISES for key in exercise.mistakes]
+EVERY_MISTAKE = [
+    pytest.param(exercise, key, id=f"{exercise.name}-{key}") for exercise in EXERCISES for key in exercise.mistakes
+]
 
 
 def differs(exercise, wrong) -> bool:
-    return not all(equal(pack(wrong(*case.args)), pack(exercise.reference(*case.args)))
-                   for case in exercise.cases() if case.strict)
+    return not all(
+        equal(pack(wrong(*case.args)), pack(exercise.reference(*case.args))) for case in exercise.cases() if case.strict
+    )
 
 
 # --- the library of mistakes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("exercise, key", EVERY_MISTAKE)
-def test_every_known_mistake_is_wrong_and_recognised_as_itself(exercise, key):
+def test_every_known_mistake_is_wrong_and_recognized_as_itself(exercise, key):
     wrong = exercise.flawed(frozenset([key]))
     assert differs(exercise, wrong)
     verdict = examine(exercise, wrong)
@@ -40,8 +42,11 @@ def test_every_known_mistake_is_wrong_and_recognised_as_itself(exercise, key):
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 def test_two_mistakes_at_once_never_cancel_out_and_most_are_told_apart(exercise):
-    right_after_all = {("no_exponential", "softmax_twice"),  # the share of a softmax, taken as it is, is the formula
-                       ("no_exponential", "exp_as_logits"), ("interleaved", "stacked")}
+    right_after_all = {
+        ("no_exponential", "softmax_twice"),  # the share of a softmax, taken as it is, is the formula
+        ("no_exponential", "exp_as_logits"),
+        ("interleaved", "stacked"),
+    }
     pairs = [pair for pair in combinations(exercise.mistakes, 2) if pair not in right_after_all]
     for pair in pairs:
         assert differs(exercise, exercise.flawed(frozenset(pair))), pair
@@ -89,31 +94,36 @@ def random_answer(z_a, z_b, temperature=0.1):
     return info_nce(z_a, z_b, temperature) + torch.rand(())
 
 
-@pytest.mark.parametrize("answer, told", [
-    (fails_in_a_line, ["RuntimeError", "In line 3 of fails_in_a_line: return z @ z", "z (16, 12)", ".T"]),
-    (helped, ["AttributeError", "Did you mean normalize?"]),
-    (lambda a, b, t: 1 / 0, ["ZeroDivisionError"]),
-    (in_place, ["in place", "/="]),
-    (forgets_to_return, ["None", "`return`"]),
-    (random_answer, ["another result"]),
-    (lambda a, b, t: info_nce(a, b, t).item(), ["of type float", "The value is right"]),
-    (lambda a, b, t: info_nce(a, b, t).numpy(), ["NumPy ndarray", "gradient"]),
-    (lambda a, b, t: np.float32(3), ["NumPy float32"]),
-    (lambda a, b, t: (info_nce(a, b, t),), ["a tuple of 1"]),
-    (lambda a, b, t: "1.2", ["of type str"]),
-    (lambda a, b, t: info_nce(a, b, t).expand(3), ["shape (3,); needed is ()"]),
-    (lambda a, b, t: info_nce(a, b, t).detach(), ["carries no gradient"]),
-    (lambda a, b, t: info_nce(a.detach(), b, t), ["no gradient reaches z_a"]),
-    (lambda a, b, t: info_nce(a, b, t) - 0.5 * info_nce(a, b.detach(), t) + 0.5 * info_nce(a, b, t).detach(),
-     ["the wrong gradient reaches z_a"]),
-    (lambda a, b, t: 1.7 * info_nce(a, b, t), ["1.700 times the right value"]),
-    (lambda a, b, t: info_nce(a, b, t) + 0.25, ["differs from the right value by +0.250"]),
-    (lambda a, b, t: info_nce(a.float(), b.float(), t), ["float64"]),
-    (lambda a, b, t: (a * b).sum(), ["three times as long", "yours"]),
-    (lambda a, b: info_nce(a, b), ["info_nce(z_a, z_b, temperature)", "(a, b)"]),
-    (3.14, ["without parentheses: exercises.check("]),
-    (lambda a, b, t: (a.sum() > 9), ["yours"]),
-])
+@pytest.mark.parametrize(
+    "answer, told",
+    [
+        (fails_in_a_line, ["RuntimeError", "In line 3 of fails_in_a_line: return z @ z", "z (16, 12)", ".T"]),
+        (helped, ["AttributeError", "Did you mean normalize?"]),
+        (lambda a, b, t: 1 / 0, ["ZeroDivisionError"]),
+        (in_place, ["in place", "/="]),
+        (forgets_to_return, ["None", "`return`"]),
+        (random_answer, ["another result"]),
+        (lambda a, b, t: info_nce(a, b, t).item(), ["of type float", "The value is right"]),
+        (lambda a, b, t: info_nce(a, b, t).numpy(), ["NumPy ndarray", "gradient"]),
+        (lambda a, b, t: np.float32(3), ["NumPy float32"]),
+        (lambda a, b, t: (info_nce(a, b, t),), ["a tuple of 1"]),
+        (lambda a, b, t: "1.2", ["of type str"]),
+        (lambda a, b, t: info_nce(a, b, t).expand(3), ["shape (3,); needed is ()"]),
+        (lambda a, b, t: info_nce(a, b, t).detach(), ["carries no gradient"]),
+        (lambda a, b, t: info_nce(a.detach(), b, t), ["no gradient reaches z_a"]),
+        (
+            lambda a, b, t: info_nce(a, b, t) - 0.5 * info_nce(a, b.detach(), t) + 0.5 * info_nce(a, b, t).detach(),
+            ["the wrong gradient reaches z_a"],
+        ),
+        (lambda a, b, t: 1.7 * info_nce(a, b, t), ["1.700 times the right value"]),
+        (lambda a, b, t: info_nce(a, b, t) + 0.25, ["differs from the right value by +0.250"]),
+        (lambda a, b, t: info_nce(a.float(), b.float(), t), ["float64"]),
+        (lambda a, b, t: (a * b).sum(), ["three times as long", "yours"]),
+        (lambda a, b: info_nce(a, b), ["info_nce(z_a, z_b, temperature)", "(a, b)"]),
+        (3.14, ["without parentheses: exercises.check("]),
+        (lambda a, b, t: a.sum() > 9, ["yours"]),
+    ],
+)
 def test_every_other_wrong_answer_gets_help(answer, told):
     verdict = examine(NCE, answer)
     assert verdict.state == WRONG

@@ -55,7 +55,7 @@ def like_moco(z_a, z_b, temperature=0.1):
     return F.cross_entropy(logits, torch.arange(len(logits)))
 
 
-def neighbours_in_the_list(z_a, z_b, temperature=0.1):
+def neighbors_in_the_list(z_a, z_b, temperature=0.1):
     logits = logits_of(z_a, z_b, temperature).fill_diagonal_(-torch.inf)
     return F.cross_entropy(logits, torch.arange(len(logits)).view(-1, 2).flip(1).flatten())
 
@@ -134,21 +134,34 @@ def in_turns_with_far_targets(z_a, z_b, temperature=0.1):
     return F.cross_entropy((z @ z.T / temperature).fill_diagonal_(-torch.inf), torch.arange(len(z)).roll(len(z_a)))
 
 
-@pytest.mark.parametrize("answer, keys", [
-    (forgot_the_mask, {"itself"}), (masked_by_product, {"masked_with_zero"}), (like_clip, {"other_view_only"}),
-    (probabilities_into_cross_entropy, {"softmax_twice"}), (like_moco, {"one_direction", "other_view_only"}),
-    (neighbours_in_the_list, {"interleaved"}), (nll_of_probabilities, {"no_logarithm"}), (summed, {"sum"}),
-    (no_lengths, {"not_normalised"}), (no_lengths_plainly, {"not_normalised"}),
-    (lambda a, b, t: forgot_the_mask(a, b, t) / np.log(2), {"itself", "base_2"}),
-    (every_entry, {"itself", "all_entries"}), (every_entry_but_the_diagonal, {"all_candidates"}),
-    (shares_without_the_view_itself, {"all_entries"}), (mean_of_a_masked_matrix, {"zeros_in_mean"}),
-    (lambda a, b, t: cut(a, b, t, lambda i, n: i.roll(n).clamp(max=2 * n - 2)), {"cut_and_clamped"}),
-    (lambda a, b, t: cut(a, b, t, lambda i, n: i.roll(n) % (2 * n - 1)), {"cut_and_wrapped"}),
-    (lambda a, b, t: cut(a, b, t, lambda i, n: (i.roll(n) - 1) % (2 * n - 1)), {"cut_and_all_moved"}),
-    (lambda a, b, t: forgot_the_mask(a, b), {"itself", "fixed_temperature"}),
-    (exponentials_into_cross_entropy, {"exp_as_logits"}), (views_divided_by_temperature, {"temperature_twice"}),
-    (lambda a, b, t: info_nce(a, b, 1.0) / t, {"temperature_outside"}), (in_turns_with_far_targets, {"stacked"}),
-])
+@pytest.mark.parametrize(
+    "answer, keys",
+    [
+        (forgot_the_mask, {"itself"}),
+        (masked_by_product, {"masked_with_zero"}),
+        (like_clip, {"other_view_only"}),
+        (probabilities_into_cross_entropy, {"softmax_twice"}),
+        (like_moco, {"one_direction", "other_view_only"}),
+        (neighbors_in_the_list, {"interleaved"}),
+        (nll_of_probabilities, {"no_logarithm"}),
+        (summed, {"sum"}),
+        (no_lengths, {"not_normalised"}),
+        (no_lengths_plainly, {"not_normalised"}),
+        (lambda a, b, t: forgot_the_mask(a, b, t) / np.log(2), {"itself", "base_2"}),
+        (every_entry, {"itself", "all_entries"}),
+        (every_entry_but_the_diagonal, {"all_candidates"}),
+        (shares_without_the_view_itself, {"all_entries"}),
+        (mean_of_a_masked_matrix, {"zeros_in_mean"}),
+        (lambda a, b, t: cut(a, b, t, lambda i, n: i.roll(n).clamp(max=2 * n - 2)), {"cut_and_clamped"}),
+        (lambda a, b, t: cut(a, b, t, lambda i, n: i.roll(n) % (2 * n - 1)), {"cut_and_wrapped"}),
+        (lambda a, b, t: cut(a, b, t, lambda i, n: (i.roll(n) - 1) % (2 * n - 1)), {"cut_and_all_moved"}),
+        (lambda a, b, t: forgot_the_mask(a, b), {"itself", "fixed_temperature"}),
+        (exponentials_into_cross_entropy, {"exp_as_logits"}),
+        (views_divided_by_temperature, {"temperature_twice"}),
+        (lambda a, b, t: info_nce(a, b, 1.0) / t, {"temperature_outside"}),
+        (in_turns_with_far_targets, {"stacked"}),
+    ],
+)
 def test_mistakes_as_students_write_them(answer, keys):
     assert set(examine(NCE, answer).mistakes) == keys
 
@@ -200,20 +213,32 @@ def one_hot_targets(z_a, z_b, temperature=0.1):
     return F.cross_entropy(logits, torch.eye(len(logits)).roll(len(z_a), dims=1))
 
 
-@pytest.mark.parametrize("answer, says", [
-    (one_hot_targets, "one-hot target"),
-    (lambda a, b, t: F.cross_entropy(logits_of(a, b, t), torch.arange(16) + 8), "i - N"),
-    (lambda a, b, t: F.cross_entropy(F.cosine_similarity(torch.cat([a, b]), torch.cat([a, b])), torch.arange(16)),
-     "a matrix of logits"),
-    (lambda a, b, t: logits_of(a, b, t).masked_fill(torch.eye(16), -torch.inf), "dtype=torch.bool"),
-])
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (one_hot_targets, "one-hot target"),
+        (lambda a, b, t: F.cross_entropy(logits_of(a, b, t), torch.arange(16) + 8), "i - N"),
+        (
+            lambda a, b, t: F.cross_entropy(
+                F.cosine_similarity(torch.cat([a, b]), torch.cat([a, b])), torch.arange(16)
+            ),
+            "a matrix of logits",
+        ),
+        (lambda a, b, t: logits_of(a, b, t).masked_fill(torch.eye(16), -torch.inf), "dtype=torch.bool"),
+    ],
+)
 def test_errors_that_are_easily_made_here_are_explained(answer, says):
     assert says in told(answer)
 
 
 @pytest.mark.parametrize("value, says", [(-torch.inf, "the result is infinite"), (-1e9, "1000 times too large")])
-@pytest.mark.parametrize("loss", [lambda logits: F.cross_entropy(logits, torch.arange(len(logits))),
-                                  lambda logits: -F.log_softmax(logits, dim=1).mean()])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda logits: F.cross_entropy(logits, torch.arange(len(logits))),
+        lambda logits: -F.log_softmax(logits, dim=1).mean(),
+    ],
+)
 def test_a_masked_entry_in_the_loss(loss, value, says):
     text = told(lambda a, b, t: loss(logits_of(a, b, t).fill_diagonal_(value)))
     assert says in text and "probability 0" in text and "all entries" in text
@@ -260,8 +285,10 @@ def positive_first(z_a, z_b, temperature=0.1):
 def in_blocks(z_a, z_b, temperature=0.1):
     a, b = F.normalize(z_a, dim=1), F.normalize(z_b, dim=1)
     here, there = (a @ a.T / temperature, b @ b.T / temperature), a @ b.T / temperature
-    rows = [torch.cat([across, own - 1e9 * torch.eye(len(a))], dim=1)
-            for across, own in zip((there, there.T), here, strict=True)]
+    rows = [
+        torch.cat([across, own - 1e9 * torch.eye(len(a))], dim=1)
+        for across, own in zip((there, there.T), here, strict=True)
+    ]
     return sum(F.cross_entropy(row, torch.arange(len(a))) for row in rows) / 2
 
 

@@ -9,7 +9,9 @@ from coursekit.exercises.checks import RIGHT, WRONG, examine
 
 def parts(a, b):
     """Intersection and areas, as lesson 11 writes them for boxes that overlap."""
-    shared = (torch.minimum(a[2], b[2]) - torch.maximum(a[0], b[0])) * (torch.minimum(a[3], b[3]) - torch.maximum(a[1], b[1]))
+    shared = (torch.minimum(a[2], b[2]) - torch.maximum(a[0], b[0])) * (
+        torch.minimum(a[3], b[3]) - torch.maximum(a[1], b[1])
+    )
     return shared, (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
 
 
@@ -31,16 +33,22 @@ def as_label_files(a, b):
     return iou(corners(a), corners(b))
 
 
-@pytest.mark.parametrize("answer, key", [
-    (the_lesson_by_hand, "unclamped"),
-    (clamped_too_late, "clamped_product"),
-    (as_label_files, "centre_and_size"),
-    (lambda a, b: the_lesson_by_hand(a, b).clamp(min=0), "clamped_result"),
-    (lambda a, b: torch.relu(the_lesson_by_hand(a, b)), "clamped_result"),
-    (lambda a, b: (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod(), "intersection_alone"),
-    (lambda a, b: 1 - iou(a, b), "distance"),
-    (lambda a, b: 2 * iou(a, b) / (1 + iou(a, b)), "dice"),
-])
+@pytest.mark.parametrize(
+    "answer, key",
+    [
+        (the_lesson_by_hand, "unclamped"),
+        (clamped_too_late, "clamped_product"),
+        (as_label_files, "centre_and_size"),
+        (lambda a, b: the_lesson_by_hand(a, b).clamp(min=0), "clamped_result"),
+        (lambda a, b: torch.relu(the_lesson_by_hand(a, b)), "clamped_result"),
+        (
+            lambda a, b: (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod(),
+            "intersection_alone",
+        ),
+        (lambda a, b: 1 - iou(a, b), "distance"),
+        (lambda a, b: 2 * iou(a, b) / (1 + iou(a, b)), "dice"),
+    ],
+)
 def test_mistakes_as_students_write_them(answer, key):
     assert examine(IOU, answer).mistakes == (key,)
 
@@ -50,16 +58,22 @@ def test_the_way_out_of_the_lesson_by_hand_is_named():
     assert "boxes that lie apart" in text.lower() and "On two boxes side by side, apart: yours -" in text
 
 
-@pytest.mark.parametrize("answer, says", [
-    (lambda a, b: iou(a, b)[None], "shape (1,); needed is ()"),
-    (lambda a, b: (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0), "is a width and a height left"),
-    (lambda a, b: iou(a, b).item(), "not a tensor"),
-    (lambda a, b: iou(a, b) * 0.5, "0.500 times the right value"),
-    (lambda a, b: iou(a.float(), b.float()), "dtype=a.dtype"),
-    (lambda a, b: iou(a, b).detach(), "carries no gradient"),
-    (lambda a, b: a.clamp_(min=5).sum(), "changes its inputs in place"),
-    (lambda a, b: a @ b.undefined, "undefined"),
-])
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (lambda a, b: iou(a, b)[None], "shape (1,); needed is ()"),
+        (
+            lambda a, b: (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0),
+            "is a width and a height left",
+        ),
+        (lambda a, b: iou(a, b).item(), "not a tensor"),
+        (lambda a, b: iou(a, b) * 0.5, "0.500 times the right value"),
+        (lambda a, b: iou(a.float(), b.float()), "dtype=a.dtype"),
+        (lambda a, b: iou(a, b).detach(), "carries no gradient"),
+        (lambda a, b: a.clamp_(min=5).sum(), "changes its inputs in place"),
+        (lambda a, b: a @ b.undefined, "undefined"),
+    ],
+)
 def test_everything_else_is_answered_with_help(answer, says):
     verdict = examine(IOU, answer)
     assert verdict.state == WRONG and says in " ".join(str(verdict).split())
@@ -71,8 +85,17 @@ def apart_only(a, b, *sides):
     return 0 * a.sum() if any(gaps[side] for side in sides) else the_lesson_by_hand(a, b)
 
 
-@pytest.mark.parametrize("sides", [("left", "right"), ("above", "below"), ("left", "above"), ("right", "below"),
-                                   ("left", "right", "above"), ("left", "right", "below")])
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ("left", "right"),
+        ("above", "below"),
+        ("left", "above"),
+        ("right", "below"),
+        ("left", "right", "above"),
+        ("left", "right", "below"),
+    ],
+)
 def test_an_early_return_that_forgets_a_side_is_not_right(sides):
     assert examine(IOU, lambda a, b: apart_only(a, b, *sides)).state == WRONG
 

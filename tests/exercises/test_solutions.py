@@ -10,16 +10,22 @@ from coursekit.exercises.solutions import exercises_in, extract, run_solutions
 from coursekit.runtime import CourseError
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-AT_LEAST = {"03_instance_discrimination": 2, "11_yolo12_road_objects": 1}  # lessons that must not lose their exercises unnoticed
+AT_LEAST = {
+    "03_instance_discrimination": 2,
+    "11_yolo12_road_objects": 1,
+}  # lessons that must not lose their exercises unnoticed
 
 STUB = "from coursekit.exercises import check\n\ndef my_info_nce(z_a, z_b, temperature=0.1):\n    ..."
-GOOD = ("from coursekit.methods import simclr\n\ndef my_info_nce(z_a, z_b, temperature=0.1):\n"
-        "    return simclr.info_nce(z_a, z_b, temperature)")
+GOOD = (
+    "from coursekit.methods import simclr\n\ndef my_info_nce(z_a, z_b, temperature=0.1):\n"
+    "    return simclr.info_nce(z_a, z_b, temperature)"
+)
 
 
 def write(path: Path, *, code: list[str], solution: str | None, name: str = "info_nce") -> Path:
-    cells = [{"cell_type": "code", "source": text, "metadata": {}, "outputs": [],
-              "execution_count": None} for text in code]
+    cells = [
+        {"cell_type": "code", "source": text, "metadata": {}, "outputs": [], "execution_count": None} for text in code
+    ]
     if solution is not None:
         text = f"<details><summary>Solution: {name}</summary>\n\n```python\n{solution}\n```\n</details>"
         cells.append({"cell_type": "markdown", "source": text.splitlines(keepends=True), "metadata": {}})
@@ -38,16 +44,22 @@ def test_a_right_solution_passes_and_a_wrong_one_does_not(tmp_path):
 
 
 def test_a_solution_may_use_what_the_notebook_imports(tmp_path):
-    book = write(tmp_path / "a.ipynb", code=[*CODE, "import coursekit.methods.simclr as m"],
-                 solution="def my_info_nce(a, b, t=0.1):\n    return m.info_nce(a, b, t)")
+    book = write(
+        tmp_path / "a.ipynb",
+        code=[*CODE, "import coursekit.methods.simclr as m"],
+        solution="def my_info_nce(a, b, t=0.1):\n    return m.info_nce(a, b, t)",
+    )
     assert run_solutions(book)["info_nce"].state == RIGHT
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"code": CODE, "solution": None}, "info_nce has no solution"),
-    ({"code": CODE[:1], "solution": GOOD}, "is solved but never checked"),
-    ({"code": CODE, "solution": GOOD.replace("my_info_nce", "other")}, "does not define my_info_nce"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"code": CODE, "solution": None}, "info_nce has no solution"),
+        ({"code": CODE[:1], "solution": GOOD}, "is solved but never checked"),
+        ({"code": CODE, "solution": GOOD.replace("my_info_nce", "other")}, "does not define my_info_nce"),
+    ],
+)
 def test_what_is_missing_is_named(tmp_path, options, message):
     with pytest.raises(CourseError, match=message):
         run_solutions(write(tmp_path / "a.ipynb", **options))

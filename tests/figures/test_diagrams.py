@@ -9,9 +9,14 @@ from coursekit.figures import pipeline, simclr_diagram, study_map, three_ideas
 from coursekit.figures.overview import LESSONS, STAGES
 from coursekit.figures.svg import Drawing, text_width, wrap
 
-DIAGRAMS = {"pipeline": pipeline, "ideas": three_ideas, "map": study_map,
-            "map at 03": lambda: study_map("03", ("00", "03")),
-            "simclr": simclr_diagram, "simclr step 4": lambda: simclr_diagram(4)}
+DIAGRAMS = {
+    "pipeline": pipeline,
+    "ideas": three_ideas,
+    "map": study_map,
+    "map at 03": lambda: study_map("03", ("00", "03")),
+    "simclr": simclr_diagram,
+    "simclr step 4": lambda: simclr_diagram(4),
+}
 NS = "{http://www.w3.org/2000/svg}"
 
 

@@ -34,7 +34,7 @@ def test_right_picks_are_counted_and_framed():
 def test_what_is_not_shown_is_counted_all_the_same():
     fig = figures.partner_picks(pixels(), pixels(), {"after": [1, 4, 5]}, show=1)
     assert len(fig.axes) == 3 and "after: 2 of 3 partners found" in alt_text(fig)
-    assert [ax.get_xlabel() for ax in fig.axes][-1] == "✓"                   # what was found comes first
+    assert [ax.get_xlabel() for ax in fig.axes][-1] == "✓"  # what was found comes first
 
 
 def test_what_is_shown_is_what_was_picked():

@@ -58,7 +58,7 @@ def test_the_shaded_area_is_the_average_precision():
     outline = figure.axes[0].collections[0].get_paths()[0].vertices
     x, y = outline[:, 0], outline[:, 1]
     area = abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
-    assert area == pytest.approx(100 * 100 * 0.6875)                            # 2 * 0.25 * 1 + 0.25 * 0.75, in %
+    assert area == pytest.approx(100 * 100 * 0.6875)  # 2 * 0.25 * 1 + 0.25 * 0.75, in %
     assert "68.8 %" in figures.alt_text(figure) and len(figure.axes[0].texts) == 5
 
 
@@ -86,7 +86,7 @@ def test_stages_of_one_training_are_counted_on(tmp_path):
     table = read_results(stages)
     assert table["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert table["metrics/mAP50-95(B)"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5] and "lr/pg0" not in table
-    assert read_results(stages[1])["epoch"].tolist() == [1, 2, 3]               # reading changes nothing
+    assert read_results(stages[1])["epoch"].tolist() == [1, 2, 3]  # reading changes nothing
     figure = figures.results_curves({"in stages": stages, "at once": stages[0]})
     assert "in stages: 5 epochs" in figures.alt_text(figure)
     with pytest.raises(CourseError):

@@ -7,26 +7,32 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-CELLS = ("""
+CELLS = (
+    """
 from coursekit import figures
 figures.setup()
-""", """
+""",
+    """
 import matplotlib.pyplot as plt
 figures.temperature_curves((0.1, 0.5))
 plt.show()
-""", """
+""",
+    """
 plt.plot([1, 2], label="plain")
 plt.xlabel("step")
 plt.ylabel("loss, nats")
 plt.show()
-""", """
+""",
+    """
 figures.pipeline()
-""", """
+""",
+    """
 figures.setup()
 figures.temperature_curves((0.1, 0.5))
 plt.show()
 print(plt.get_fignums())
-""")
+""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +47,20 @@ def pictures(cell):
 
 
 def test_a_figure_is_shown_once_and_its_description_is_in_the_metadata(notebook):
-    shown, = pictures(notebook.cells[1])
+    (shown,) = pictures(notebook.cells[1])
     assert shown.metadata["image/png"]["alt"].startswith("Curves that rise with similarity")
     assert len(notebook.cells[1].outputs) == 1
     assert shown.data["image/png"].startswith("iVBOR")
 
 
 def test_a_students_own_plot_gets_alt_text_from_its_labels(notebook):
-    shown, = pictures(notebook.cells[2])
+    (shown,) = pictures(notebook.cells[2])
     assert shown.metadata["image/png"]["alt"] == "Plot. loss, nats against step"
 
 
 def test_setup_twice_is_harmless_the_same_picture_again_and_nothing_is_left_open(notebook):
-    first, = pictures(notebook.cells[1])
-    again, = pictures(notebook.cells[4])
+    (first,) = pictures(notebook.cells[1])
+    (again,) = pictures(notebook.cells[4])
     assert first.data["image/png"] == again.data["image/png"]
     assert notebook.cells[4].outputs[-1].text == "[]\n"
 

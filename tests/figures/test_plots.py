@@ -35,12 +35,28 @@ def photos(n: int = 4, height: int = 24, width: int = 32) -> torch.Tensor:
     return torch.randint(256, (n, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-HISTORY = [{"step": s, "loss": 5 - 0.1 * s, "chance": math.log(63), "lr": 0.001 * s, "images_per_second": 300.0,
-            "uniformity": -0.1 * s} for s in range(12)]
+HISTORY = [
+    {
+        "step": s,
+        "loss": 5 - 0.1 * s,
+        "chance": math.log(63),
+        "lr": 0.001 * s,
+        "images_per_second": 300.0,
+        "uniformity": -0.1 * s,
+    }
+    for s in range(12)
+]
 BOXES, CLASSES = np.array([[2, 3, 12, 20], [15, 4, 30, 10.0]]), np.array([0, 2])
-SIZES = [{"size": s, "parameters": p, "backbone_parameters": p // 2, "gflops": g} for s, p, g in (("n", 10, 1.5), ("s", 30, 4.0))]
-RUNS = [{"arm": a, "labels": n, "seed": s, "map50": 0.1 * s + 0.001 * n} for a in ("random", "ssl") for n in (8,
-                                                                                                              64) for s in (0, 1)]
+SIZES = [
+    {"size": s, "parameters": p, "backbone_parameters": p // 2, "gflops": g}
+    for s, p, g in (("n", 10, 1.5), ("s", 30, 4.0))
+]
+RUNS = [
+    {"arm": a, "labels": n, "seed": s, "map50": 0.1 * s + 0.001 * n}
+    for a in ("random", "ssl")
+    for n in (8, 64)
+    for s in (0, 1)
+]
 
 
 class Found:
@@ -53,18 +69,22 @@ def every_plot() -> dict[str, Figure]:
     images, labels = photos(), torch.tensor([0, 1, 0, 1])
     a, b = two_views(16)(images, Draws(0))
     return {
-        "image_grid": figures.image_grid(images, titles=list("abcd")), "view_pairs": figures.view_pairs(images, a, b),
-        "crop_box": figures.crop_box(images[0], a.theta), "curves": figures.training_curves(HISTORY),
+        "image_grid": figures.image_grid(images, titles=list("abcd")),
+        "view_pairs": figures.view_pairs(images, a, b),
+        "crop_box": figures.crop_box(images[0], a.theta),
+        "curves": figures.training_curves(HISTORY),
         "two curves": figures.training_curves({"x": HISTORY, "y": HISTORY[:5]}, keys=["loss"]),
         "similarity_matrix": figures.similarity_matrix(tensors(0, 3, 4), tensors(1, 3, 4)),
         "temperature_curves": figures.temperature_curves(similarities=tensors(2, 50).tanh()),
         "bars": figures.bars_with_intervals(["a", "b"], [10, 20], [[8, 12], [15, 26]], chance=5),
         "embedding_map": figures.embedding_map(tensors(3, 12, 5), torch.arange(12) % 4, NAMES),
-        "neighbours": figures.neighbours(images, [0, 1], torch.tensor([[1, 2], [0, 3]]), labels, ["x", "y"]),
-        "detections": figures.detections(Found(), truth=BOXES), "grid": figures.detection_grid([Found(), Found()]),
+        "neighbours": figures.neighbors(images, [0, 1], torch.tensor([[1, 2], [0, 3]]), labels, ["x", "y"]),
+        "detections": figures.detections(Found(), truth=BOXES),
+        "grid": figures.detection_grid([Found(), Found()]),
         "sample": figures.dataset_sample(images[:2], [BOXES, BOXES[:0]], [CLASSES, CLASSES[:0]], NAMES),
         "class_counts": figures.class_counts({"train": CLASSES, "val": CLASSES}, NAMES),
-        "box_sizes": figures.box_sizes(BOXES, CLASSES, NAMES), "model_sizes": figures.model_sizes(SIZES),
+        "box_sizes": figures.box_sizes(BOXES, CLASSES, NAMES),
+        "model_sizes": figures.model_sizes(SIZES),
         "label_efficiency": figures.label_efficiency(RUNS),
     }
 
@@ -103,7 +123,7 @@ def test_a_students_own_plot_is_described_by_its_labels_and_not_cut_off():
 @given(st.floats(0.1, 1), st.floats(0.1, 1), st.floats(-0.9, 0.9), st.floats(-0.9, 0.9), st.booleans())
 def test_crop_corners_are_where_the_corners_of_the_view_land(w, h, x, y, flipped):
     theta = torch.tensor([[w * (-1 if flipped else 1), 0, x], [0, h, y]])
-    corners = theta @ torch.tensor([[-1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]])     # of the view, in image coordinates
+    corners = theta @ torch.tensor([[-1.0, 1.0], [-1.0, 1.0], [1.0, 1.0]])  # of the view, in image coordinates
     px = (corners + 1) / 2 * torch.tensor([[32.0], [24.0]])
     want = torch.cat([px.amin(dim=1), px.amax(dim=1)])
     torch.testing.assert_close(figures.crop_corners(theta, 24, 32), want, atol=1e-4, rtol=0)
@@ -111,7 +131,7 @@ def test_crop_corners_are_where_the_corners_of_the_view_land(w, h, x, y, flipped
 
 def test_the_box_is_the_place_that_the_view_shows():
     image = torch.zeros(1, 3, 40, 40, dtype=torch.uint8)
-    image[:, :, 10:20, 24:36] = 200                                            # one bright rectangle: x 24..36, y 10..20
+    image[:, :, 10:20, 24:36] = 200  # one bright rectangle: x 24..36, y 10..20
     theta = torch.tensor([[[-12 / 40, 0, 2 * 30 / 40 - 1], [0, 10 / 40, 2 * 15 / 40 - 1]]])
     assert resample(image, theta, 8).min() > 150, "theta looks at the rectangle and nothing else"
     assert figures.crop_corners(theta[0], 40, 40).tolist() == pytest.approx([24, 10, 36, 20], abs=1e-4)
@@ -146,8 +166,9 @@ def test_a_temperature_curve_is_the_gradient_that_a_negative_gets():
     fig = figures.temperature_curves((0.1, 0.5))
     for line, temperature in zip(fig.axes[0].lines, (0.1, 0.5), strict=True):
         s, push = (np.asarray(values) for values in line.get_data())
-        similar = torch.tensor([0.3, s[120], s[-1]], dtype=torch.float64,
-                               requires_grad=True)  # positive, negative, s = 1
+        similar = torch.tensor(
+            [0.3, s[120], s[-1]], dtype=torch.float64, requires_grad=True
+        )  # positive, negative, s = 1
         torch.nn.functional.cross_entropy(similar[None] / temperature, torch.tensor([0])).backward()
         assert push[120] == pytest.approx(100 * float(similar.grad[1] / similar.grad[2]), rel=1e-4)
 
@@ -189,7 +210,7 @@ def test_bars_refuse_an_interval_that_misses_its_value():
     assert "a 10.0 (9.0 to 11.0)" in alt_text(fig)
 
 
-def test_an_embedding_map_says_how_well_neighbours_agree():
+def test_an_embedding_map_says_how_well_neighbors_agree():
     labels = torch.arange(4).repeat_interleave(5)
     apart = 50 * torch.eye(4)[labels] + tensors(0, 20, 4)
     assert "For 100 %" in alt_text(figures.embedding_map(apart, labels, NAMES))
@@ -198,10 +219,11 @@ def test_an_embedding_map_says_how_well_neighbours_agree():
         figures.embedding_map(apart, labels, NAMES, method="umap")
 
 
-def test_neighbours_count_the_right_class_and_may_come_from_another_set():
+def test_neighbors_count_the_right_class_and_may_come_from_another_set():
     images, labels = photos(), torch.tensor([0, 1, 0, 1])
-    fig = figures.neighbours(images, [0], torch.tensor([[0, 1]]), labels, ["x", "y"], bank=images[2:],
-                             bank_labels=labels[2:])
+    fig = figures.neighbors(
+        images, [0], torch.tensor([[0, 1]]), labels, ["x", "y"], bank=images[2:], bank_labels=labels[2:]
+    )
     assert "1 of 2 neighbours" in alt_text(fig)
     assert [ax.get_xlabel()[0] for ax in fig.axes[2:]] == ["✓", "✗"]
 
@@ -255,17 +277,26 @@ def test_label_efficiency_draws_means_and_every_seed():
 def test_box_sizes_and_class_counts_count():
     assert "person 1, bicycle 0, car 1, bus 0" in alt_text(figures.class_counts({"train": CLASSES}, NAMES))
     boxes = np.array([[0, 0, 100, 100], [0, 0, 10, 10], [0, 0, 40, 40], [0, 0, 20, 20.0]])
-    assert "50 % of all boxes are below 32 px, 25 % above 96 px" in alt_text(figures.box_sizes(boxes, [0, 1, 2, 3],
-                                                                                               NAMES))
+    assert "50 % of all boxes are below 32 px, 25 % above 96 px" in alt_text(
+        figures.box_sizes(boxes, [0, 1, 2, 3], NAMES)
+    )
 
 
-@pytest.mark.parametrize("draw", [
-    lambda: figures.image_grid(photos(0)), lambda: figures.image_grid(photos(), titles=["one"]),
-    lambda: figures.similarity_matrix(tensors(0, 3, 4), tensors(0, 4, 4)), lambda: figures.detection_grid([]),
-    lambda: figures.dataset_sample(photos(2), [BOXES], [CLASSES], NAMES), lambda: figures.box_sizes([], [], NAMES),
-    lambda: figures.label_efficiency([]), lambda: figures.bars_with_intervals(["a"], []),
-    lambda: figures.neighbours(photos(), [0, 1], [[1]]), lambda: figures.crop_box(torch.zeros(5, 5), torch.eye(2, 3)),
-])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.image_grid(photos(0)),
+        lambda: figures.image_grid(photos(), titles=["one"]),
+        lambda: figures.similarity_matrix(tensors(0, 3, 4), tensors(0, 4, 4)),
+        lambda: figures.detection_grid([]),
+        lambda: figures.dataset_sample(photos(2), [BOXES], [CLASSES], NAMES),
+        lambda: figures.box_sizes([], [], NAMES),
+        lambda: figures.label_efficiency([]),
+        lambda: figures.bars_with_intervals(["a"], []),
+        lambda: figures.neighbors(photos(), [0, 1], [[1]]),
+        lambda: figures.crop_box(torch.zeros(5, 5), torch.eye(2, 3)),
+    ],
+)
 def test_a_misuse_is_a_value_error(draw):
     with pytest.raises(ValueError):
         draw()

@@ -63,8 +63,12 @@ def test_does_not_depend_on_scale_order_or_rotation(pair):
     loss = info_nce(*pair)
     permuted = torch.randperm(7)
     rotation = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0]
-    for other in (info_nce(pair[0] * 9, pair[1] / 5), info_nce(pair[1], pair[0]), info_nce(pair[0][permuted], pair[1][permuted]),
-                  info_nce(pair[0] @ rotation, pair[1] @ rotation)):
+    for other in (
+        info_nce(pair[0] * 9, pair[1] / 5),
+        info_nce(pair[1], pair[0]),
+        info_nce(pair[0][permuted], pair[1][permuted]),
+        info_nce(pair[0] @ rotation, pair[1] @ rotation),
+    ):
         torch.testing.assert_close(other, loss)
 
 
@@ -89,7 +93,9 @@ def test_the_positive_is_pulled_and_the_nearest_negative_pushed_most(pair):
 
 def test_parameters_after_one_step_are_those_of_the_formula(seeded):
     """One SGD step through the module equals one step on the double loop: nothing between encoder and loss is lost."""
-    method = build_method("simclr", build_encoder("vit_micro", image_size=16, dim=16, depth=1, heads=2), 16, head_batch_norm=False)
+    method = build_method(
+        "simclr", build_encoder("vit_micro", image_size=16, dim=16, depth=1, heads=2), 16, head_batch_norm=False
+    )
     views = method.views(torch.randint(0, 255, (5, 3, 20, 20), dtype=torch.uint8), Draws(0))
     z = [method.projector(method.encoder(v.pixels)) for v in views]
     expected = torch.autograd.grad(naive(*z, 0.1), list(method.projector.parameters()))
@@ -111,7 +117,7 @@ def test_batch_norm_sees_one_view_at_a_time(seeded):
 def test_diagnostics_have_their_closed_forms():
     e = torch.eye(4)
     assert alignment(e, 3 * e) == 0 and alignment(e, -e) == 4
-    assert uniformity(torch.ones(5, 3)) == 0 and abs(uniformity(e) - -4) < 1e-6      # squared distance 2, times -2
+    assert uniformity(torch.ones(5, 3)) == 0 and abs(uniformity(e) - -4) < 1e-6  # squared distance 2, times -2
     assert feature_std(torch.ones(5, 3)) == 0
     two = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
     assert abs(effective_rank(two) - 2) < 1e-5 and abs(effective_rank(torch.ones(4, 3)) - 1) < 1

@@ -26,7 +26,7 @@ def test_torchvision_vit_without_its_head(seeded):
     x = torch.randn(1, 3, 32, 32)
     pooled, feature_map = encoder.features(x)
     assert pooled.shape == (1, 768) and feature_map.shape == (1, 768, 2, 2)
-    assert torch.allclose(pooled, encoder.vit(x), atol=1e-5)           # torchvision's own forward, head = identity
+    assert torch.allclose(pooled, encoder.vit(x), atol=1e-5)  # torchvision's own forward, head = identity
     with pytest.raises(CourseError, match="no mask token"):
         encoder.tokens(x, mask=torch.zeros(1, 4, dtype=torch.bool))
     with pytest.raises(CourseError, match="built for 32 x 32"):
@@ -43,7 +43,7 @@ def test_vit_b_16_offline_says_how_to_go_on(tmp_path, monkeypatch):
 
 def test_vit_options(seeded):
     vit = build_encoder("vit_micro", image_size=64, registers=4, layer_scale=1e-5)
-    cls, patches = vit.tokens(torch.randn(2, 3, 64, 96))               # not square
+    cls, patches = vit.tokens(torch.randn(2, 3, 64, 96))  # not square
     assert cls.shape == (2, 128) and patches.shape == (2, 8 * 12, 128)
     assert vit.features(torch.randn(2, 3, 64, 96))[1].shape == (2, 128, 8, 12)
     assert vit.blocks[0].scale1.gamma.eq(1e-5).all()
@@ -54,7 +54,7 @@ def test_feature_map_keeps_rows_and_columns(seeded):
     vit = ViT(32, patch_size=8, dim=32, depth=1, heads=2).eval()
     x = torch.zeros(1, 3, 32, 48)
     y = x.clone()
-    y[:, :, 8:16, 32:40] = 3.0                                         # row 1, column 4
+    y[:, :, 8:16, 32:40] = 3.0  # row 1, column 4
     change = (vit.features(y)[1] - vit.features(x)[1]).square().sum(1)[0]
     assert change.argmax() == 1 * 6 + 4
 
@@ -65,7 +65,7 @@ def test_masked_patches_do_not_see_their_pixels(seeded):
     mask = torch.zeros(1, 16, dtype=torch.bool)
     mask[0, 5] = True
     y = x.clone()
-    y[:, :, 8:16, 8:16] = 9.0                                          # patch 5
+    y[:, :, 8:16, 8:16] = 9.0  # patch 5
     assert torch.equal(vit.tokens(x, mask=mask)[1], vit.tokens(y, mask=mask)[1])
     assert not torch.equal(vit.tokens(x)[1], vit.tokens(y)[1])
     with pytest.raises(CourseError, match="bool"):
@@ -87,10 +87,10 @@ def test_kept_patches_carry_their_positions(seeded):
 def test_positions_are_interpolated_to_a_size(seeded):
     vit = ViT(56, patch_size=8, dim=16, depth=1, heads=2)
     assert vit.positions(7, 7) is vit.pos_embed
-    for rows, columns in [(9, 7), (7, 11), (3, 5), (13, 13)]:          # factors such as 9 / 7 round badly
+    for rows, columns in [(9, 7), (7, 11), (3, 5), (13, 13)]:  # factors such as 9 / 7 round badly
         assert vit.positions(rows, columns).shape == (1, 1 + rows * columns, 16)
     with torch.no_grad():
-        vit.pos_embed[:, 1:] = torch.linspace(0, 1, 7).repeat_interleave(7)[None, :, None]   # grows with the row only
+        vit.pos_embed[:, 1:] = torch.linspace(0, 1, 7).repeat_interleave(7)[None, :, None]  # grows with the row only
     grid = vit.positions(7, 14)[0, 1:, 0].view(7, 14)
     assert (grid.std(dim=1) < 0.03).all() and (grid[1:] > grid[:-1]).all()
 

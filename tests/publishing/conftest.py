@@ -32,9 +32,11 @@ def notebook(cells: list[dict]) -> dict:
 
 def good_cells() -> list[dict]:
     """The cells of a lesson that keeps every rule."""
-    head = [markdown("# Lesson\n\n<!-- colab --><!-- /colab -->\n\nYou will learn a thing."),
-            markdown("**Prerequisites**: none. **Time**: 20 minutes."),
-            code(setup_cell.SOURCE, [{"output_type": "stream", "name": "stdout", "text": "coursekit is ready\n"}])]
+    head = [
+        markdown("# Lesson\n\n<!-- colab --><!-- /colab -->\n\nYou will learn a thing."),
+        markdown("**Prerequisites**: none. **Time**: 20 minutes."),
+        code(setup_cell.SOURCE, [{"output_type": "stream", "name": "stdout", "text": "coursekit is ready\n"}]),
+    ]
     body = [code(f"print({i})", [{"output_type": "stream", "name": "stdout", "text": f"{i}\n"}]) for i in range(25)]
     tail = [markdown("## Quiz"), markdown("## Remember"), markdown("## References"), markdown("**Next:** more")]
     return head + body + tail
@@ -58,4 +60,5 @@ def lesson(tmp_path):
         content["metadata"].update(metadata)
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
+
     return write

@@ -9,7 +9,7 @@ from PIL import Image
 from coursekit.publishing import clean
 
 
-def test_large_pictures_are_kept_in_256_colours_and_small_ones_untouched():
+def test_large_pictures_are_kept_in_256_colors_and_small_ones_untouched():
     def encoded(pixels):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, format="PNG")

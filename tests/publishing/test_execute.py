@@ -28,8 +28,16 @@ def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("course") / "notebooks"
     folder.mkdir()
     path = folder / "03_small.ipynb"
-    cells = [{"cell_type": "code", "source": line.splitlines(keepends=True), "metadata": {}, "outputs": [],
-              "execution_count": None} for line in LINES]
+    cells = [
+        {
+            "cell_type": "code",
+            "source": line.splitlines(keepends=True),
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for line in LINES
+    ]
     cells[3]["metadata"]["tags"] = ["nbval-ignore-output"]
     cells[0]["metadata"] = {"slideshow": {"slide_type": "slide"}, "execution": {"iopub.status.busy": "2026"}}
     path.write_text(json.dumps({"cells": cells, "metadata": {"widgets": {}}, "nbformat": 4, "nbformat_minor": 4}))
@@ -43,7 +51,9 @@ def test_a_run_keeps_outputs_without_what_varies(ran):
     assert "".join(outputs[0][0]["text"]) == "quick 1 notebooks\n"
     assert "".join(outputs[1][0]["text"]) == "2 of 3\nécole\n"
     assert {output["name"]: "".join(output["text"]) for output in outputs[2]} == {
-        "stdout": "out\nout again\n", "stderr": "err\n"}
+        "stdout": "out\nout again\n",
+        "stderr": "err\n",
+    }
     assert outputs[3] == []
     assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
     assert "version" not in notebook["metadata"]["language_info"]
@@ -62,13 +72,23 @@ def test_a_second_run_changes_no_byte(ran):
 
 def test_nbval_agrees_with_what_was_saved_and_not_with_anything_else(ran, tmp_path):
     path, _ = ran
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env",
-               f"--nbval-sanitize-with={ROOT / 'tests' / 'notebooks' / 'sanitize.cfg'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "--nbval-current-env",
+        f"--nbval-sanitize-with={ROOT / 'tests' / 'notebooks' / 'sanitize.cfg'}",
+    ]
     changed = tmp_path / "notebooks" / "04_changed.ipynb"
     changed.parent.mkdir()
     changed.write_text(path.read_text(encoding="utf-8").replace("out again\\n", "something else\\n"), encoding="utf-8")
-    done = subprocess.run([*command, str(path), str(changed)], cwd=ROOT, capture_output=True, text=True,
-                          env=execute.environment())
+    done = subprocess.run(
+        [*command, str(path), str(changed)], cwd=ROOT, capture_output=True, text=True, env=execute.environment()
+    )
     assert "1 failed, 7 passed" in done.stdout, done.stdout
 
 
@@ -104,10 +124,19 @@ def test_slides_show_what_was_saved(ran, tmp_path):
         slides(tmp_path / "07_empty.ipynb")
 
 
-@pytest.mark.parametrize(("text", "left"), [
-    ("a\rb", "b"), ("a\rb\r", "b"), ("a\r\nb", "a\nb"), ("1%\r2%\r3%\ndone\n", "3%\ndone\n"), ("plain\n", "plain\n"),
-    ("\r", ""), ("bar 85%\r       \rdone\n", "done\n"), ("bar 85%\r       \r", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a\rb", "b"),
+        ("a\rb\r", "b"),
+        ("a\r\nb", "a\nb"),
+        ("1%\r2%\r3%\ndone\n", "3%\ndone\n"),
+        ("plain\n", "plain\n"),
+        ("\r", ""),
+        ("bar 85%\r       \rdone\n", "done\n"),
+        ("bar 85%\r       \r", ""),
+    ],
+)
 def test_progress_bars_end_at_their_last_line(text, left):
     assert clean.final_lines(text) == left
 
@@ -130,8 +159,16 @@ def test_lessons_are_found_by_the_start_of_their_name(tmp_path):
 
 def test_a_cell_may_keep_its_output_to_itself():
     shown = {"output_type": "stream", "name": "stdout", "text": "a photograph that is not ours to publish"}
-    cells = [{"cell_type": "code", "source": "show()", "metadata": {"tags": tags}, "id": f"c{len(tags)}",
-              "outputs": [dict(shown)]} for tags in ([], ["nbval-ignore-output", "no-committed-output"])]
+    cells = [
+        {
+            "cell_type": "code",
+            "source": "show()",
+            "metadata": {"tags": tags},
+            "id": f"c{len(tags)}",
+            "outputs": [dict(shown)],
+        }
+        for tags in ([], ["nbval-ignore-output", "no-committed-output"])
+    ]
     kept = clean.clean({"cells": cells, "metadata": {}, "nbformat": 4})["cells"]
     assert kept[0]["outputs"] == [shown] and kept[1]["outputs"] == []
     assert kept[1]["metadata"]["tags"] == ["nbval-ignore-output", "no-committed-output"]
@@ -139,9 +176,15 @@ def test_a_cell_may_keep_its_output_to_itself():
 
 def test_outputs_do_not_name_the_folder_of_the_run(tmp_path):
     home = tmp_path / "course"
-    outputs = [{"output_type": "stream", "name": "stdout", "text": f"results go to {home}/runs/a\n"},
-               {"output_type": "execute_result", "metadata": {}, "execution_count": 1,
-                "data": {"text/plain": [f"PosixPath('{home}/x')"], "image/png": "iVBO"}}]
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": f"results go to {home}/runs/a\n"},
+        {
+            "output_type": "execute_result",
+            "metadata": {},
+            "execution_count": 1,
+            "data": {"text/plain": [f"PosixPath('{home}/x')"], "image/png": "iVBO"},
+        },
+    ]
     cell = {"cell_type": "code", "source": "x", "metadata": {}, "id": "a", "outputs": outputs}
     kept = clean.clean({"cells": [cell], "metadata": {}, "nbformat": 4}, home)["cells"][0]["outputs"]
     assert kept[0]["text"] == "results go to outputs/runs/a\n"

@@ -39,11 +39,16 @@ BROKEN = {
     "path of the machine": lambda cells: cells[5].update(outputs=[stream("saved to /home/ada/outputs/x.pt")]),
     "memory address": lambda cells: cells[5].update(outputs=[stream("<object at 0x7f3a2b1c4d5e>")]),
     "is an error: ValueError: no": lambda cells: cells[5].update(
-        outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]),
-    "live widget": lambda cells: cells[5].update(outputs=[
-        {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}, "metadata": {}}]),
+        outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}]
+    ),
+    "live widget": lambda cells: cells[5].update(
+        outputs=[
+            {"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}, "metadata": {}}
+        ]
+    ),
     "must not be in the file": lambda cells: cells[5].update(
-        metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}, outputs=[stream("a photograph")]),
+        metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}, outputs=[stream("a photograph")]
+    ),
     "nbval would miss the output": lambda cells: cells[5].update(metadata={"tags": [clean.NOT_COMMITTED]}, outputs=[]),
     "without alt text": lambda cells: cells[5].update(outputs=[PNG]),
 }
@@ -61,15 +66,18 @@ def test_each_rule_finds_what_breaks_it(lesson, cells, message):
     assert any(message in problem for problem in found), found
 
 
-@pytest.mark.parametrize("change", [
-    lambda cells: cells[5].update(outputs=[stream("UserWarning", "stderr")], metadata={"tags": [lint.IGNORED]}),
-    lambda cells: cells[5].update(outputs=[], metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}),
-    lambda cells: cells[5].update(outputs=[{**PNG, "metadata": {"image/png": {"alt": "two curves"}}}]),
-    lambda cells: cells[5].update(outputs=[stream("see https://example.org/home/page and outputs/tmp/x")]),
-    lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n<details>" + "word " * 200 + "</details>"),
-    lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n" + "| a | b | c | d | e |\n" * 40),
-    lambda cells: cells[1].update(source="Prerequisites, 20 min $" + "a + " * 100 + "$ ![x](https://a.org/x.png)"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cells: cells[5].update(outputs=[stream("UserWarning", "stderr")], metadata={"tags": [lint.IGNORED]}),
+        lambda cells: cells[5].update(outputs=[], metadata={"tags": [clean.NOT_COMMITTED, lint.IGNORED]}),
+        lambda cells: cells[5].update(outputs=[{**PNG, "metadata": {"image/png": {"alt": "two curves"}}}]),
+        lambda cells: cells[5].update(outputs=[stream("see https://example.org/home/page and outputs/tmp/x")]),
+        lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n<details>" + "word " * 200 + "</details>"),
+        lambda cells: cells[1].update(source="Prerequisites, 20 min\n\n" + "| a | b | c | d | e |\n" * 40),
+        lambda cells: cells[1].update(source="Prerequisites, 20 min $" + "a + " * 100 + "$ ![x](https://a.org/x.png)"),
+    ],
+)
 def test_what_is_allowed_is_allowed(lesson, cells, change):
     change(cells)
     assert lint.check_notebook(lesson(cells)) == []

@@ -22,6 +22,7 @@ def shell(monkeypatch, tmp_path):
     def run(source: str):
         result = ip.run_cell(source)
         return result.error_before_exec or result.error_in_exec, calls[0] if calls else None
+
     yield run
     InteractiveShell.clear_instance()
 
@@ -56,7 +57,7 @@ def test_elsewhere_it_says_how_to_go_on(shell, not_installed, monkeypatch, addre
     assert "make lab" in str(error) and "%pip install" in str(error)
 
 
-def test_the_standard_cell_is_recognised_with_any_address_and_short_enough():
+def test_the_standard_cell_is_recognized_with_any_address_and_short_enough():
     for source in (setup_cell.SOURCE, setup_cell.setup_cell("git+https://example.org/x")):
         assert setup_cell.is_standard(source)
     for source in (setup_cell.SOURCE + "\nprint(1)", "import coursekit"):

@@ -89,8 +89,21 @@ def test_a_lesson_that_cannot_be_stamped_leaves_all_as_they_are(root, lesson, ce
     assert texts(root) == before
 
 
-@pytest.mark.parametrize("text", ["ada", "ada/", "/seeing", "ada/seeing/more", "ada/..", "https://github.com/ada/seeing",
-                                  "ada/see ing", 'ada/x"', "-ada/seeing", "ada/sée"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada",
+        "ada/",
+        "/seeing",
+        "ada/seeing/more",
+        "ada/..",
+        "https://github.com/ada/seeing",
+        "ada/see ing",
+        'ada/x"',
+        "-ada/seeing",
+        "ada/sée",
+    ],
+)
 def test_what_is_no_repository_is_refused(text):
     with pytest.raises(CourseError, match="OWNER/NAME"):
         stamp.parse(text)

@@ -30,7 +30,10 @@ class Everything(SSLMethod):
         z = self.head(self.encoder(views[0].pixels))
         with torch.no_grad():
             goal = self.teacher(views[1].pixels)[:, :8]
-        return {"loss": (z - goal).square().mean() + (z @ self.queue.T).square().mean() * self.scheduled, "z": z.detach()}
+        return {
+            "loss": (z - goal).square().mean() + (z @ self.queue.T).square().mean() * self.scheduled,
+            "z": z.detach(),
+        }
 
     def after_backward(self, progress):
         if progress < 0.5:
@@ -39,7 +42,7 @@ class Everything(SSLMethod):
     def after_step(self, out, progress):
         for mine, theirs in zip(self.teacher.parameters(), self.encoder.parameters(), strict=True):
             mine.data.lerp_(theirs.data, 0.1)
-        noise = torch.rand(6, 8) + random.random() + np.random.rand()     # global random state, all three of them
+        noise = torch.rand(6, 8) + random.random() + np.random.rand()  # global random state, all three of them
         self.queue = torch.cat([out["z"][:2], self.queue])[:6] * 0.9 + noise * 0.01
 
 
@@ -56,7 +59,17 @@ def method(name="everything"):
     return Everything(tiny_encoder()) if name == "everything" else build_method(name, tiny_encoder(), 16)
 
 
-if __name__ == "__main__":                                                # a run in a process of its own, to be killed
+if __name__ == "__main__":  # a run in a process of its own, to be killed
     torch.set_num_threads(1)
-    pretrain(method(), images(), steps=int(sys.argv[2]), batch_size=8, out=sys.argv[1], save_every=1, progress=False, device="cpu",
-             on_log=lambda history: print("step", history[-1]["step"], flush=True), log_every=1)
+    pretrain(
+        method(),
+        images(),
+        steps=int(sys.argv[2]),
+        batch_size=8,
+        out=sys.argv[1],
+        save_every=1,
+        progress=False,
+        device="cpu",
+        on_log=lambda history: print("step", history[-1]["step"], flush=True),
+        log_every=1,
+    )

@@ -1,0 +1,162 @@
+"""Everything that is wrong with a YOLO dataset, listed with file and line."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from coursekit.data.decode import open_image, to_rgb, too_large
+from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.data.yolo.labels import parse_labels
+from coursekit.data.yolo.yaml import DatasetYaml, Problem, inside, label_file, listed_images, load_yaml
+
+SMALLEST = 10  # px: Ultralytics leaves out images with a side below it
+
+
+class _Listed(NamedTuple):
+    image: Path
+    named_in: Path  # the image itself, or the .txt list that names it
+    line: int | None
+    split: str
+
+
+def check(yaml: str | Path) -> list[Problem]:
+    """Everything that is wrong with a dataset, in the order of YAML, splits and files; an empty list where all is well.
+
+    Looked at: the YAML (syntax, names, splits, paths), every image (there, readable to its last row, large enough),
+    every label file (there, columns, numbers, classes, coordinates, area, duplicates), paths that leave the dataset's
+    folder, and images with the same pixels in two splits. Boxes, polygons and keypoints are known. Raises CourseError
+    where there is no such YAML.
+    """
+    data = load_yaml(yaml)
+    problems, listed = list(data.problems), []
+    for split, places in data.splits.items():
+        here = []
+        for place in places:
+            if place.exists():
+                try:
+                    here += [_Listed(*entry, split) for entry in listed_images(place)]
+                except (UnicodeDecodeError, OSError):
+                    problems.append(Problem(place, None, "neither a folder of images nor a list of images in UTF-8"))
+        if not here and split != "test" and all(place.exists() for place in places):
+            problems.append(
+                Problem(
+                    data.file, data.lines.get(split), f"{split}: there is no image in " + ", ".join(map(str, places))
+                )
+            )
+        listed += here
+        problems += _orphans(places, {label_file(entry.image) for entry in here})
+    seen = {}
+    with progress_bar(f"checking {len(listed)} images", len(listed)) as bar:
+        for entry, (found, pixels) in zip(listed, map_threads(lambda e: _judge(e, data), listed), strict=True):
+            bar.update()
+            problems += found
+            first = seen.setdefault(pixels, entry) if pixels else entry
+            if first.split != entry.split:
+                problems.append(
+                    Problem(
+                        entry.named_in,
+                        entry.line,
+                        f"{entry.image.name} in {entry.split} is the same "
+                        f"picture as {first.image} in {first.split}: what is tested on must not be "
+                        "trained on",
+                    )
+                )
+    return problems
+
+
+def _orphans(places: list[Path], expected: set[Path]) -> list[Problem]:
+    """Label files without an image, where a split is a whole folder."""
+    found = []
+    for place in places:
+        folder = label_file(place / "any.jpg").parent
+        if not place.is_dir() or folder == place or not folder.is_dir():
+            continue
+        for label in sorted(folder.rglob("*.txt")):
+            if label not in expected and label.name not in ("classes.txt", "README.txt"):
+                found.append(
+                    Problem(label, None, f"the image is missing: there is no {label.stem}.* that is one in {place}")
+                )
+    return found
+
+
+def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None]:
+    """What is wrong with one image and its labels, and a name for its pixels."""
+    image, found = entry.image, []
+
+    def wrong(file: Path, line: int | None, message: str) -> None:
+        found.append(Problem(file, line, message))
+
+    pixels = None
+    if not image.exists():
+        wrong(
+            entry.named_in,
+            entry.line,
+            f"the image {image} is missing"
+            if not image.is_symlink()
+            else f"the image is missing: the link leads to {os.readlink(image)}, which is not there",
+        )
+    elif not image.is_file():
+        wrong(
+            entry.named_in,
+            entry.line,
+            f"{image} is not a regular file" if image != entry.named_in else "is not a regular file",
+        )
+    else:
+        if not inside(image, data.root):
+            wrong(
+                entry.named_in, entry.line, f"{image} leaves the dataset folder: it leads to {os.path.realpath(image)}"
+            )
+        pixels, message = _look(image)
+        if message:
+            wrong(image, None, message)
+    label = label_file(image)
+    if label == image.with_suffix(".txt") and f"{os.sep}images{os.sep}" not in str(image):
+        wrong(
+            entry.named_in,
+            entry.line,
+            f"{image} is not below a folder named images, so that its labels cannot be found",
+        )
+    elif label.exists() and not label.is_file():
+        wrong(label, None, "is not a regular file")
+    elif not label.is_file():
+        wrong(image, None, f"the label file {label} is missing (an empty one says: nothing to find here)")
+    else:
+        if not inside(label, data.root):
+            wrong(label, None, f"leaves the dataset folder: it leads to {os.path.realpath(label)}")
+        try:
+            text = label.read_text(encoding="utf-8-sig")
+        except (UnicodeDecodeError, OSError) as error:
+            wrong(label, None, f"cannot be read as text in UTF-8 ({getattr(error, 'reason', None) or error})")
+        else:
+            classes = len(data.names) or 10**6  # without names every class number passes; that they are missing is said
+            for line, message in parse_labels(text, classes, data.keypoints)[1]:
+                wrong(label, line, message)
+    return found, pixels
+
+
+def _look(path: Path) -> tuple[str | None, str | None]:
+    """(a name for the pixels, None), or (None or a name, what is wrong with the image)."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return None, f"the image cannot be read: {error.strerror}"
+    if not data:
+        return None, "the image is empty (0 bytes)"
+    try:
+        with open_image(io.BytesIO(data)) as image:
+            size = image.size
+            image.load()  # to the last row
+            rgb = to_rgb(image)
+            name = hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
+    except Image.DecompressionBombError as error:
+        return None, f"the image {too_large(error)}"
+    except Exception as error:  # whatever a damaged file raises, the file is the cause
+        unknown = isinstance(error, UnidentifiedImageError)
+        return None, "not an image, whatever its name says" if unknown else f"the image is damaged or cut off: {error}"
+    if min(size) < SMALLEST:
+        return name, f"the image is only {size[0]} x {size[1]} px: training leaves out images below {SMALLEST} px"
+    return name, None

@@ -1,0 +1,219 @@
+"""COCO's own annotation files: read and judged, and fetched where there are none.
+
+Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014. Annotations: CC BY 4.0; the photographs are under
+their Flickr licences.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from coursekit.data.downloads import Remote, download, download_many, extract
+from coursekit.runtime import CourseError, home, offline
+
+CLASS_OF_CATEGORY = {1: 0, 2: 1, 3: 2, 6: 3}  # COCO's person, bicycle, car, bus
+CATEGORY_NAMES = {1: "person", 2: "bicycle", 3: "car", 6: "bus"}
+OFFICIAL = "http://images.cocodataset.org"
+ANNOTATIONS = "annotations/annotations_trainval2017.zip"
+MEMBER = "annotations/instances_val2017.json"
+ZIP_SIZE = 252_907_541  # bytes; COCO publishes no checksum, these are the ones that its users agree on
+ZIP_SHA256 = "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268"
+
+LARGEST = 1e9  # px: no photograph is as long
+LONGEST = 18  # digits of an id, which becomes a file name
+
+
+@dataclass
+class Photograph:
+    """One image entry of an annotation file, with the boxes of the four classes: (class, (x, y, w, h) in px)."""
+
+    id: int
+    name: str
+    width: float
+    height: float
+    url: str | None
+    listed_in: Path
+    boxes: list[tuple[int, tuple[float, float, float, float]]] = field(default_factory=list)
+
+
+def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], dict[str, int]]:
+    """All photographs of COCO annotation files by id, and what was left out: {"crowd boxes": n, ...}.
+
+    Raises CourseError naming file and entry for anything that is not COCO's format, and for an id that is there twice.
+    """
+    photographs, left_out = {}, {"crowd boxes": 0, "boxes of photographs that the file does not list": 0}
+    for file in files:
+        data = _load(file)
+        here = {}
+        for i, entry in enumerate(data["images"]):
+            photograph = _photograph(file, i, entry)
+            other = here.get(photograph.id) or photographs.get(photograph.id)
+            if other is not None:
+                raise CourseError(
+                    f"The image id {photograph.id} is there twice: in {other.listed_in} and in {file}. "
+                    "Name each annotation file once; ids must differ between files."
+                )
+            here[photograph.id] = photograph
+        for i, entry in enumerate(data["annotations"]):
+            if (box := _box(file, i, entry)) is None:
+                continue
+            if entry.get("iscrowd"):
+                left_out["crowd boxes"] += 1
+            elif entry["image_id"] not in here:
+                left_out["boxes of photographs that the file does not list"] += 1
+            else:
+                here[entry["image_id"]].boxes.append(box)
+        photographs |= here
+    return photographs, left_out
+
+
+def _load(file: Path) -> dict:
+    try:
+        data = _parsed(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise CourseError(f"There is no annotation file {file}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"Cannot read {file}: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise CourseError(f"{file}{line}: not valid JSON ({error}). Is the file whole? Fetch it again.") from error
+    for key in ("images", "annotations"):
+        if not isinstance(data, dict) or not isinstance(data.get(key), list):
+            raise CourseError(
+                f"{file} is not a COCO annotation file: it has no list {key!r}. The course needs "
+                "instances_*.json, not captions or keypoints."
+            )
+    names = _category_names(file, data.get("categories", []))
+    for number, name in CATEGORY_NAMES.items():
+        if names.get(number, name) != name:
+            raise CourseError(
+                f"{file}: category {number} is {_brief(names[number])}, in COCO's numbering it is {name!r}. "
+                "Only COCO's own category numbers can be read."
+            )
+    return data
+
+
+def _parsed(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number of thousands of digits: as infinity, it is refused where its entry is judged
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST else math.inf)
+
+
+def _category_names(file: Path, categories) -> dict:
+    """{id: name}. Raises CourseError for what cannot be a list of categories."""
+    if not isinstance(categories, list):
+        raise CourseError(
+            f"{file}: categories is {_brief(categories)} instead of a list. The file is damaged or not "
+            "in COCO's format."
+        )
+    for i, category in enumerate(categories):
+        if isinstance(category, dict) and isinstance(category.get("id"), (list, dict)):
+            raise CourseError(
+                f"{file}: categories[{i}] has the id {_brief(category['id'])} instead of a number. The "
+                "file is damaged or not in COCO's format."
+            )
+    return {c.get("id"): c.get("name") for c in categories if isinstance(c, dict)}
+
+
+def _brief(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_number(value) -> bool:
+    """True for a number that can be a length in px; without converting it: a whole number may be too long for that."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def _photograph(file: Path, i: int, entry: dict) -> Photograph:
+    def wrong(what: str) -> CourseError:
+        return CourseError(f"{file}: images[{i}] {what}. The file is damaged or not in COCO's format.")
+
+    if not isinstance(entry, dict) or isinstance(entry.get("id"), bool) or not isinstance(entry.get("id"), int):
+        raise wrong("has no whole number as id")
+    if abs(entry["id"]) >= 10**LONGEST:
+        raise wrong(f"has an id of more than {LONGEST} digits")
+    name, width, height = entry.get("file_name"), entry.get("width"), entry.get("height")
+    if not isinstance(name, str) or not name.strip():
+        raise wrong("has no file_name")
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts:
+        raise wrong(f"has the file_name {name!r}, which leads out of the image folder")
+    if not all(_is_number(v) and v > 0 for v in (width, height)):
+        raise wrong(f"has width {_brief(width)} and height {_brief(height)}")
+    url = entry.get("coco_url")
+    return Photograph(entry["id"], name, width, height, url if isinstance(url, str) else None, file)
+
+
+def _box(file: Path, i: int, entry: dict) -> tuple[int, tuple[float, ...]] | None:
+    """(class, (x, y, w, h)) of one annotation, None for the other categories."""
+
+    def wrong(what: str) -> CourseError:
+        return CourseError(f"{file}: annotations[{i}] {what}. The file is damaged or not in COCO's format.")
+
+    if not isinstance(entry, dict) or "image_id" not in entry or not isinstance(entry.get("category_id"), int):
+        raise wrong("has no image_id or no category_id")
+    if not isinstance(entry["image_id"], (int, float)):
+        raise wrong(f"has the image_id {_brief(entry['image_id'])} instead of a number")
+    if entry["category_id"] not in CLASS_OF_CATEGORY:
+        return None
+    box = entry.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) for v in box):
+        raise wrong(f"has the bbox {_brief(box)} instead of four numbers of pixels")
+    return CLASS_OF_CATEGORY[entry["category_id"]], tuple(box)
+
+
+def base_url() -> str:
+    """Where COCO is fetched from: COURSEKIT_COCO_URL (a mirror) or COCO's own server."""
+    return os.environ.get("COURSEKIT_COCO_URL", "").strip().rstrip("/") or OFFICIAL
+
+
+def _or_say_how_else(fetch: Callable, *arguments, **known):
+    """fetch(...), and where that fails, what can be done without a network."""
+    try:
+        return fetch(*arguments, **known)
+    except CourseError as error:
+        raise CourseError(
+            f"{error}\nWithout a network: name COCO files that you have with --annotations and "
+            "--images, or draw a dataset with `coursekit data road-objects`."
+        ) from error
+
+
+def fetch_annotations() -> Path:
+    """COCO 2017's annotations of the val photographs (253 MB zipped), fetched once. Returns instances_val2017.json."""
+    folder = home() / "downloads" / "coco"
+    unpacked = folder / "annotations_trainval2017"
+    if not (unpacked / MEMBER).is_file():
+        known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
+        if not offline():
+            print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
+        archive = _or_say_how_else(download, f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
+        extract(archive, unpacked, only=[MEMBER])
+        archive.unlink()  # the rest of it is not needed
+    return unpacked / MEMBER
+
+
+def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
+    """The chosen photographs, fetched side by side, each once: {id: file}. CourseError where some cannot be had."""
+    folder = home() / "downloads" / "coco" / "photographs"
+    files = {}
+    for photograph in chosen:
+        if not photograph.url:
+            raise CourseError(
+                f"{photograph.name} in {photograph.listed_in} has no coco_url to fetch it from. Name "
+                "the folder that holds the photographs with --images."
+            )
+        url = photograph.url.replace(OFFICIAL, base_url(), 1)
+        files[photograph.id] = Remote(url, folder / f"{photograph.id:012d}{PurePosixPath(photograph.name).suffix}")
+    missing = sum(not remote.to.exists() for remote in files.values())
+    if missing and not offline():
+        print(f"Fetching {missing} photographs from {base_url()} (about {missing * 0.16:.0f} MB).", flush=True)
+    fetched = _or_say_how_else(download_many, list(files.values()), f"fetching {len(files)} photographs")
+    print(f"Photographs: {fetched} fetched, {len(files) - fetched} already there.", flush=True)
+    return {number: remote.to for number, remote in files.items()}

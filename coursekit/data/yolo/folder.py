@@ -1,0 +1,140 @@
+"""The folder of a YOLO dataset: images/SPLIT, labels/SPLIT, road_objects.yaml; road_objects.json says how it was made.
+
+A dataset is built beside its place and moves there whole; a folder that holds something else is never touched.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from coursekit import __version__
+from coursekit.data.disk import shown, sweep
+from coursekit.runtime import CourseError, shipped
+from coursekit.scenes.road_scenes import CLASS_NAMES
+
+SPLITS = ("train", "val", "test")
+YAML_NAME, RECORD_NAME = "road_objects.yaml", "road_objects.json"
+
+
+def yaml_text(folder: Path) -> str:
+    """The course's YAML, for a dataset in `folder`: the same keys, order and comment, with its own path."""
+    first, rest = shipped("road_objects", YAML_NAME).read_text(encoding="utf-8").split("\n", 1)
+    comment = first[first.index("#") :]
+    plain = all(c.isalnum() or c in "/\\_-.+~" for c in str(folder))
+    path = str(folder) if plain else json.dumps(str(folder), ensure_ascii=False)  # a YAML string in double quotes
+    return f"path: {path}     {comment}\n{rest}"
+
+
+def found(out: Path, request: dict) -> Path | None:
+    """The YAML of the dataset in `out` if it was made by the same request; None if there is room for a new one.
+
+    Raises CourseError where `out` holds anything else, and where no dataset could move to in the end.
+    """
+    if shown(out) != str(out):  # neither OpenCV nor a YAML in UTF-8 can name it
+        raise CourseError(
+            f"The folder name {shown(out)} is not valid UTF-8. Nothing was written: name another folder with --out."
+        )
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        _refuse_what_cannot_be_replaced(out)
+        return None
+    if not out.is_dir():
+        raise CourseError(f"{out} is a file. Name a folder for the dataset.")
+    try:
+        record = json.loads((out / RECORD_NAME).read_text(encoding="utf-8"))
+        same = record["request"] == json.loads(json.dumps(request)) and (out / YAML_NAME).is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CourseError(
+            f"{out} holds files that are not a dataset of this course. Nothing was written: name a new "
+            "or empty folder with --out."
+        ) from None
+    if not same:
+        differs = [
+            f"{key} {record['request'].get(key)} there, {value} wanted"
+            for key, value in request.items()
+            if record["request"].get(key) != json.loads(json.dumps(value))
+        ]
+        raise CourseError(
+            f"{out} holds another dataset ({'; '.join(differs) or 'not whole'}). Nothing was written: "
+            "name another folder with --out, or delete that one."
+        )
+    return out / YAML_NAME
+
+
+def _refuse_what_cannot_be_replaced(out: Path) -> None:
+    """A finished dataset takes the place of `out` itself, which neither a link nor a mount point gives up."""
+    if out.is_symlink():
+        raise CourseError(
+            f"{out} is a link to {os.path.realpath(out)}. Nothing was written: name that folder itself with --out."
+        )
+    if os.path.ismount(out):
+        raise CourseError(
+            f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
+            f"Nothing was written: name a folder in it with --out, {out / 'road_objects'} say."
+        )
+
+
+@contextmanager
+def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
+    """Yields (a folder with images/ and labels/, a dict for what the record shall say); at the end it becomes `out`.
+
+    On any error nothing is left.
+    """
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        sweep(out.parent, out.name)  # what builds that were killed have left
+        for kind in ("images", "labels"):
+            for split in SPLITS:
+                (part / kind / split).mkdir(parents=True)
+        facts = {}
+        yield part, facts
+        (part / YAML_NAME).write_text(yaml_text(out), encoding="utf-8")
+        record = {"made_by": f"coursekit {__version__}", "request": request, **facts}
+        (part / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        if out.exists():
+            out.rmdir()
+        os.replace(part, out)
+    except OSError as error:
+        raise CourseError(
+            f"Cannot build the dataset {out}: {error.strerror or error}. Is there room, and may you write there?"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: float, height: float) -> None:
+    """One label file: a line `class x y w h` per box, centre and size as shares of the image, 6 decimals.
+
+    boxes: (n, 4) x1, y1, x2, y2 in px of an image of width x height px.
+    """
+    lines = []
+    for label, (x1, y1, x2, y2) in zip(classes, np.asarray(boxes, dtype=np.float64).reshape(-1, 4), strict=True):
+        values = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
+        lines.append(f"{int(label)} " + " ".join(f"{value:.6f}" for value in values) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def empty_counts() -> dict[str, dict]:
+    """{split: {"images": 0, "boxes": {class name: 0}}}, to be filled."""
+    return {split: {"images": 0, "boxes": dict.fromkeys(CLASS_NAMES, 0)} for split in SPLITS}
+
+
+def count(counts: dict[str, dict], split: str, classes: Sequence[int]) -> None:
+    """Count one image with its boxes."""
+    counts[split]["images"] += 1
+    for label in classes:
+        counts[split]["boxes"][CLASS_NAMES[label]] += 1
+
+
+def summary(counts: dict[str, dict]) -> str:
+    """A small table of images and boxes per split. counts as from `empty_counts`."""
+    head = f"{'':>7}{'images':>9}" + "".join(f"{name:>9}" for name in CLASS_NAMES)
+    rows = [
+        f"{split:>7}{counts[split]['images']:>9}" + "".join(f"{n:>9}" for n in counts[split]["boxes"].values())
+        for split in SPLITS
+    ]
+    return "\n".join([head, *rows])

@@ -1,0 +1,96 @@
+"""road_objects: the course's detection dataset - persons, bicycles, cars and buses - in the format that YOLO trains on.
+
+Drawn from a seed (`build`), or made of COCO's photographs (`from_coco`); `get` picks for a lesson, `read` and `check`
+work on any YOLO dataset.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import cv2
+
+from coursekit.data.drawn import scene_seed
+from coursekit.data.parallel import map_processes, progress_bar
+from coursekit.data.yolo.check import Problem, check
+from coursekit.data.yolo.coco import from_coco
+from coursekit.data.yolo.folder import RECORD_NAME, SPLITS, building, count, empty_counts, found, summary, write_labels
+from coursekit.data.yolo.read import Example, read
+from coursekit.runtime import CourseError, home, mode, offline
+from coursekit.scenes.road_scenes import CLASS_NAMES, draw_scene
+
+__all__ = ["CLASS_NAMES", "Example", "Problem", "build", "check", "from_coco", "get", "read"]
+
+JPEG_QUALITY = 92
+
+
+def build(
+    out: str | Path | None = None, train: int = 1000, val: int = 200, test: int = 200, size: int = 320, seed: int = 0
+) -> Path:
+    """Draw the dataset from a seed. Returns its YAML.
+
+    out: a new or empty folder; default: datasets/road_objects in the course's folder (/content on Colab). train, val,
+    test: number of scenes; size: px. The splits share no scene, and neither do two seeds. The same request again does
+    nothing. Raises CourseError where `out` holds anything else, and for sizes that make no dataset; nothing is left
+    half-built.
+    """
+    counts = {"train": train, "val": val, "test": test}
+    if min(train, val) < 1 or test < 0:
+        raise CourseError(
+            f"A dataset needs at least one scene to train on and one to validate on, not {train} and "
+            f"{val} (and {test} to test on)."
+        )
+    if size < 64 or seed < 0:
+        raise CourseError(f"Scenes need at least 64 px and a seed of at least 0, not {size} px and seed {seed}.")
+    out = Path(out).expanduser().absolute() if out is not None else home() / "datasets" / "road_objects"
+    request = {"source": "drawn scenes", **counts, "size": size, "seed": seed}
+    if (yaml := found(out, request)) is not None:
+        print(f"Already there: {yaml}")
+        return yaml
+    with building(out, request) as (part, facts):
+        total = sum(counts.values())
+        facts["counts"] = empty_counts()
+        jobs = [(split, i) for split in SPLITS for i in range(counts[split])]
+        with progress_bar(f"drawing {total} road scenes", total) as bar:
+            draw = partial(_write_scene, folder=part, size=size, seed=seed)
+            for (split, _), classes in zip(jobs, map_processes(draw, jobs), strict=True):
+                count(facts["counts"], split, classes)
+                bar.update()
+    print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{summary(facts['counts'])}")
+    return out / "road_objects.yaml"
+
+
+def _write_scene(job: tuple[str, int], folder: Path, size: int, seed: int) -> list[int]:
+    split, index = job
+    scene = draw_scene(scene_seed(split, seed, index), size)
+    image = folder / "images" / split / f"{index:06d}.jpg"
+    if not cv2.imwrite(str(image), scene.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+        raise OSError(None, f"cannot write {image.name}")
+    write_labels(folder / "labels" / split / f"{index:06d}.txt", scene.classes, scene.boxes, size, size)
+    return [int(label) for label in scene.classes]
+
+
+def get(train: int = 1000, val: int = 200, test: int = 200, size: int = 320, seed: int = 0) -> Path:
+    """A lesson's dataset: COCO's photographs in full budget where they can be had, else drawn scenes; it prints which.
+
+    Built once into the course's folder, found there afterwards. With photographs the three counts give their number;
+    the split is COCO's by hash, about 70 : 15 : 15, and `size` and `seed` do not matter. Returns the YAML.
+    """
+    folder, reason = home() / "datasets", "quick budget"
+    if mode() == "full":
+        limit = train + val + test
+        try:
+            yaml = from_coco(out=folder / f"road_photographs_{limit}", limit=limit)
+            print("Dataset: photographs of COCO 2017.")
+            return yaml
+        except CourseError as error:
+            reason = "offline" if offline() else "the photographs cannot be had: " + str(error).split("\n")[0]
+    out = folder / "road_objects"
+    request = {"source": "drawn scenes", "train": train, "val": val, "test": test, "size": size, "seed": seed}
+    if (out / RECORD_NAME).exists():
+        try:
+            found(out, request)
+        except CourseError:  # another dataset lives there: this one gets a folder of its own
+            out = folder / f"road_objects_{train}_{val}_{test}_{size}px_seed{seed}"
+    yaml = build(out, train, val, test, size, seed)
+    print(f"Dataset: drawn road scenes ({reason}).")
+    return yaml
