@@ -16,7 +16,15 @@ def add_commands(verbs) -> None:
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
         "it holds an unfinished run of the same settings, training goes on from there.",
     )
-    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr")
+    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr; a wrong name lists all")
+    pretrain.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
+        "may be repeated; a wrong name lists all",
+    )
     pretrain.add_argument(
         "--encoder",
         required=True,
@@ -34,8 +42,10 @@ def add_commands(verbs) -> None:
     pretrain.add_argument(
         "--batch-size", type=_count, metavar="N", help="images in a step (default: 256, or all); fewer need less memory"
     )
-    pretrain.add_argument("--lr", type=float, metavar="RATE", help="peak learning rate (default: batch size * 4e-6)")
-    pretrain.add_argument("--weight-decay", type=float, default=0.05, metavar="W", help="AdamW's (default: 0.05)")
+    pretrain.add_argument(
+        "--lr", type=float, metavar="RATE", help="peak learning rate (default: the method's, times batch size / 256)"
+    )
+    pretrain.add_argument("--weight-decay", type=float, metavar="W", help="of AdamW (default: the method's)")
     pretrain.add_argument("--warmup", type=_count, metavar="STEPS", help="of the learning rate (default: a tenth)")
     pretrain.add_argument("--seed", type=_seed, default=0, metavar="N", help="decides every random draw (default: 0)")
     pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
@@ -128,16 +138,13 @@ def run_pretrain(args: argparse.Namespace) -> int:
     """`coursekit pretrain`. Under torchrun, every process runs it and the first one speaks."""
     from coursekit import runtime
     from coursekit.data.images import ImageSet
-    from coursekit.methods import build_method
-    from coursekit.models import build_encoder
     from coursekit.training import pretrain
-    from coursekit.training.loop import check_folder
+    from coursekit.training.checks import check_folder
 
     speaks = os.environ.get("RANK", "0") == "0"
-    if args.images is not None and not args.images.strip():
-        raise CourseError("--images is empty. Name the folder of your images; is a shell variable unset?")
     runtime.seed_everything(args.seed)  # the first weights
-    method = build_method(args.method, build_encoder(args.encoder, image_size=args.image_size), args.image_size)
+    method, rates = method_from_words(args.method, args.encoder, args.image_size, args.set)
+    rates |= {name: getattr(args, name) for name in ("lr", "weight_decay") if getattr(args, name) is not None}
     size = args.image_size * 3 // 2  # room for crops that are sharper than the view
     check_folder(args.out)  # before images are decoded
     if args.images:
@@ -152,17 +159,8 @@ def run_pretrain(args: argparse.Namespace) -> int:
             f"{args.method} on {len(images)} images, {size} px cut to views of {args.image_size} px. {args.encoder}: "
             f"{parameters / 1e6:.2f} million parameters. {steps} steps of {batch_size} images on {runtime.device()}."
         )
-    history = pretrain(
-        method,
-        images,
-        steps=steps,
-        batch_size=batch_size,
-        lr=args.lr,
-        weight_decay=args.weight_decay,
-        warmup=args.warmup,
-        seed=args.seed,
-        out=args.out,
-    )
+    length = {"steps": steps, "batch_size": batch_size, "warmup": args.warmup}
+    history = pretrain(method, images, **length, **rates, seed=args.seed, out=args.out)
     if speaks:
         last = history.rows[-1]
         chance = f" (chance: {last['chance']:.3f})" if last.get("chance") is not None else ""
@@ -172,17 +170,40 @@ def run_pretrain(args: argparse.Namespace) -> int:
     return 0
 
 
+def method_from_words(name: str, encoder: str, image_size: int, words: list[str]):
+    """(the method, what its training is to differ in), from words such as "temperature=0.2".
+
+    name, encoder: of the method and its network. image_size: side of the views, px. words: NAME=VALUE, where NAME is a
+    setting of the method, of its views ("views.view.scale") or of its training ("clip"). Raises CourseError for a name
+    that is none of these, with all that there are, and for a value of a wrong type.
+    """
+    from coursekit import settings
+    from coursekit.methods import build_method, method_class
+    from coursekit.methods.registry import method_settings
+    from coursekit.models import build_encoder
+
+    method = method_class(name)
+    views = method.default_views(image_size)
+    of_views, of_training = settings.of_value(views, "views."), settings.of_value(method.defaults)
+    known = {**method_settings(method), **of_training, **of_views}
+    given = settings.check(method.__name__, known, settings.read_words(words))
+    views = settings.replaced(views, {k.removeprefix("views."): v for k, v in given.items() if k in of_views})
+    rates = {k: v for k, v in given.items() if k in of_training}
+    own = {k: v for k, v in given.items() if k not in of_views and k not in of_training}
+    return build_method(name, build_encoder(encoder, image_size=image_size), views, **own), rates
+
+
 def run_evaluate(args: argparse.Namespace) -> int:
     """`coursekit evaluate`."""
     from coursekit import runtime
     from coursekit.evaluation import extract_features, knn_accuracy, linear_probe, raw_pixels
-    from coursekit.models import build_encoder
+    from coursekit.models import rebuild_encoder
     from coursekit.training import load_encoder
 
     trained = load_encoder(args.encoder).to(runtime.device())
     spec = trained.spec
     runtime.seed_everything(args.seed)
-    untrained = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"]).to(runtime.device())
+    untrained = rebuild_encoder(spec).to(runtime.device())
     train, test, what = labeled_images(args.images, args.crops, spec["image_size"], args.seed, args.skip_unreadable)
     print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
     print(f"{'':<18}{'k-NN':>8}{'linear probe':>15}")

@@ -4,26 +4,24 @@ The recipe is SimCLR's (Chen et al., ICML 2020, appendix A): random resized crop
 grayscale, Gaussian blur, solarize (BYOL, Grill et al., NeurIPS 2020), normalisation. Three facts make it fast without
 a worker process:
 
-- crop, flip, resize and blur are all linear along rows and along columns, so together they are
-  `rows @ image @ columns.T`;
-- brightness, contrast, saturation, hue and grayscale are affine maps of RGB, so together they are one 3 x 3 matrix and
-  an offset;
+- crop, flip, resize and blur are linear along rows and columns: together they are `rows @ image @ columns.T`;
+- brightness, contrast, saturation, hue and grayscale are affine maps of RGB: together one 3 x 3 matrix and an offset;
 - bfloat16 holds every level of a pixel (0 ... 255) exactly, so a CPU that multiplies it natively may.
 
 Three details differ from a chain of PIL transforms: jitter is applied in one fixed order, values are clamped to [0, 1]
 once at the end instead of after each step, and hue is a rotation about the grey axis in YIQ instead of a shift in HSV.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, is_dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from coursekit import runtime
+from coursekit.draws import Draws
 from coursekit.runtime import CourseError
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB in [0, 1]; the usual choice, also for other photographs
@@ -37,42 +35,13 @@ class View(NamedTuple):
 
     pixels: float (B, 3, S, S), normalised. theta: float32 (B, 2, 3), the affine map from view to image coordinates,
     both in [-1, 1] with align_corners=False; never rounded to half precision. mask: bool (B, P), which patches are
-    hidden, where a method hides any. target: the free label, where a pretext task makes one.
+    hidden, if a method hides any. target: the free label, if a pretext task makes one.
     """
 
     pixels: Tensor
     theta: Tensor
     mask: Tensor | None = None
     target: Tensor | None = None
-
-
-class Draws:
-    """All the randomness of one training step, from a CPU generator seeded with (seed, step).
-
-    Numbers are drawn for the whole global batch and each process keeps its own rows, so that a resumed run, two
-    processes and another device see the same draws.
-    """
-
-    def __init__(self, seed: int, step: int = 0, rank: int = 0, world: int = 1):
-        digest = hashlib.blake2b(f"{seed}:{step}".encode(), digest_size=8).digest()  # neighbouring seeds stay unrelated
-        self.generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-        self.rank, self.world = rank, world
-
-    def _mine(self, rows: Tensor) -> Tensor:
-        n = len(rows) // self.world
-        return rows[self.rank * n : (self.rank + 1) * n]
-
-    def uniform(self, n: int, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """float32 (n, *shape), uniform in [low, high): one row for each of this process's n images."""
-        return low + (high - low) * self._mine(torch.rand(n * self.world, *shape, generator=self.generator))
-
-    def normal(self, n: int, *shape: int) -> Tensor:
-        """float32 (n, *shape), standard normal."""
-        return self._mine(torch.randn(n * self.world, *shape, generator=self.generator))
-
-    def integers(self, n: int, *shape: int, high: int) -> Tensor:
-        """int64 (n, *shape), uniform in 0 ... high - 1."""
-        return self._mine(torch.randint(high, (n * self.world, *shape), generator=self.generator))
 
 
 def normalize(rgb: Tensor, in_place: bool = False) -> Tensor:
@@ -102,11 +71,15 @@ def check_images(images: Tensor) -> None:
 def crop_theta(
     n: int, height: int, width: int, draws: Draws, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5
 ) -> Tensor:
-    """Thetas of n random resized crops (Szegedy et al., CVPR 2015), each flipped with probability `flip`: float32 (n,
-    2, 3).
+    """Thetas of n random resized crops (Szegedy et al., CVPR 2015): float32 (n, 2, 3).
 
-    scale: share of the image's area. ratio: width over height, log-uniform. As in torchvision, the first of ten
-    candidates that fits into the image is taken; where none does, the whole image is.
+    n, height, width: number and size of the images, px.
+    draws: the step's random numbers.
+    scale: share of the image's area.
+    ratio: width over height, log-uniform.
+    flip: probability that a crop is mirrored.
+
+    As in torchvision, the first of ten candidates that fits into the image is taken, and the whole image if none fits.
     """
     area = draws.uniform(n, 10, low=scale[0], high=scale[1]) * height * width
     aspect = torch.exp(draws.uniform(n, 10, low=math.log(ratio[0]), high=math.log(ratio[1])))
@@ -135,9 +108,8 @@ def _resize_matrix(
     center = ((scale[:, None] * out + offset[:, None]) + 1) * n_in / 2  # (B, n_out), input pixels
     reach = (scale.abs() * n_in / n_out).clamp(min=1.0)  # (B,)
     at = torch.arange(n_in, device=scale.device) + 0.5
-    weight = (
-        (at - center[:, :, None]).abs_().div_(-reach[:, None, None]).add_(1).clamp_(min=0)
-    )  # in place: memory is the cost
+    weight = (at - center[:, :, None]).abs_()  # in place from here: memory is the cost
+    weight.div_(-reach[:, None, None]).add_(1).clamp_(min=0)
     weight.div_(weight.sum(dim=2, keepdim=True))  # also mends the border
     if sigma is not None:
         far = torch.arange(1 - n_out, n_out, device=scale.device).square()  # (2 * n_out - 1,)
@@ -151,12 +123,15 @@ def _resize_matrix(
 def resample(
     images: Tensor, theta: Tensor, size: int, sigma: Tensor | None = None, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Look at images through theta. images: uint8 or float (B, 3, H, W), theta (B, 2, 3) without rotation -> float32
-    (B, 3, S, S).
+    """Look at images through theta: float32 (B, 3, size, size), in the scale of the images' values.
 
-    Values keep their scale. sigma: (B,) Gaussian blur in pixels of the view. Agrees with affine_grid + grid_sample
-    where the view enlarges, and antialiases where it shrinks. dtype: the format of the two products; in bfloat16 the
-    result is rounded about as coarsely as an 8-bit pixel is.
+    images: uint8 or float (B, 3, H, W).
+    theta: (B, 2, 3), without rotation.
+    size: side of the view, px.
+    sigma: (B,) Gaussian blur in pixels of the view.
+    dtype: format of the two products; bfloat16 rounds the result about as coarsely as an 8-bit pixel.
+
+    Agrees with affine_grid and grid_sample if the view enlarges, and antialiases if it shrinks.
     """
     b, c, height, width = images.shape
     theta = theta.to(images.device)
@@ -175,9 +150,12 @@ def color_matrix(
 ) -> tuple[Tensor, Tensor]:
     """Brightness, contrast, saturation, hue and grayscale as one map x -> matrix @ x + offset.
 
-    mean: (B, 3), each view's mean RGB, about which contrast turns. brightness, contrast, saturation: (B,) factors, 1 =
-    unchanged.
-    hue: (B,) turns of the colour circle, 0 = unchanged. gray: bool (B,). -> matrix (B, 3, 3), offset (B, 3).
+    mean: (B, 3), each view's mean RGB, about which contrast turns.
+    brightness, contrast, saturation: (B,) factors, 1 = unchanged.
+    hue: (B,) turns of the colour circle, 0 = unchanged.
+    gray: bool (B,), which views lose their colour.
+
+    -> matrix (B, 3, 3), offset (B, 3)
     """
     luma = mean.new_tensor(LUMA)
     eye = torch.eye(3, dtype=mean.dtype, device=mean.device)
@@ -197,16 +175,19 @@ def color_matrix(
     return matrix, offset
 
 
-@dataclass
+@dataclass(frozen=True)
 class RandomView:
     """SimCLR's random view; set any strength to 0 to switch that transform off.
 
-    size: side of the view, px. scale: range of the crop's area. flip: probability. brightness, contrast, saturation:
-    largest change of the factor, so 0.8 draws from [0.2, 1.8]. hue: largest turn, of the circle. jitter: probability
-    that these four are applied. grayscale, blur, solarize: probabilities. sigma: range of the blur, px of the view.
-    threshold: solarize inverts above.
+    size: side of the view, px.
+    scale, ratio: ranges of the crop's share of the area and of its width over height.
+    flip, jitter, grayscale, blur, solarize: probabilities; jitter's is that of the next four together.
+    brightness, contrast, saturation: largest change of the factor, so 0.8 draws from [0.2, 1.8].
+    hue: largest turn, as a share of the colour circle.
+    sigma: range of the blur, px of the view.
+    threshold: solarize inverts what is brighter, 0 to 1.
 
-    Defaults are SimCLR's for ImageNet at strength 1, but for solarize, which SimCLR does not use.
+    Defaults are SimCLR's for ImageNet at strength 1; solarize, which SimCLR does not use, is off.
     """
 
     size: int
@@ -258,13 +239,54 @@ def recolor(rgb: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tenso
     return torch.baddbmm(offset[:, :, None], matrix, rgb.flatten(2)).view_as(rgb).clamp_(0, 1)
 
 
-ViewMaker = Callable[[Tensor, Draws], list[View]]
+@dataclass(frozen=True)
+class TwoViews:
+    """Two independent random views of every image, by one recipe: what contrastive methods compare."""
+
+    view: RandomView
+
+    def __call__(self, images: Tensor, draws: Draws) -> list[View]:
+        """images: uint8 (B, 3, H, W) -> two views of S x S px."""
+        return [self.view(images, draws), self.view(images, draws)]
 
 
-def two_views(image_size: int, **settings) -> ViewMaker:
-    """A function that makes two independent random views of every image. settings: as in `RandomView`."""
-    view = RandomView(image_size, **settings)
-    return lambda images, draws: [view(images, draws), view(images, draws)]
+@dataclass(frozen=True)
+class MultiCrop:
+    """A few large views and several small, cheap ones (Caron et al., SwAV, NeurIPS 2020).
+
+    large: recipe of the global views, which show most of the image. small: recipe of the local ones. n_large, n_small:
+    how many of each. The large ones come first in the list.
+    """
+
+    large: RandomView
+    small: RandomView
+    n_large: int = 2
+    n_small: int = 6
+
+    def __post_init__(self):
+        if self.n_large < 1 or self.n_small < 0:
+            raise CourseError(f"MultiCrop needs n_large >= 1 and n_small >= 0, not {self.n_large} and {self.n_small}.")
+
+    def __call__(self, images: Tensor, draws: Draws) -> list[View]:
+        """images: uint8 (B, 3, H, W) -> n_large views of one size, then n_small of another."""
+        return [view(images, draws) for view in [self.large] * self.n_large + [self.small] * self.n_small]
+
+
+ViewMaker = Callable[[Tensor, Draws], list[View]]  # a frozen dataclass, so that a run can keep it and compare it
+
+
+def check_views(method: str, maker: Any) -> None:
+    """Raise CourseError unless `maker` is a view maker: a frozen dataclass that is called. method: who asked."""
+    frozen = is_dataclass(maker) and not isinstance(maker, type) and maker.__dataclass_params__.frozen
+    if not (frozen and callable(maker)):
+        raise CourseError(
+            f"{method} needs a view maker such as TwoViews(RandomView(64)), not {type(maker).__name__}. One of your own "
+            "is a frozen dataclass with __call__(images, draws) -> list of View: a run has to write down its settings."
+        )
+    if isinstance(maker, RandomView):
+        raise CourseError(
+            f"{method} needs a list of views, and RandomView makes one. Did you mean TwoViews(RandomView(...))?"
+        )
 
 
 def center_view(images: Tensor, size: int) -> View:

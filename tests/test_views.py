@@ -9,6 +9,7 @@ from coursekit.runtime import CourseError
 from coursekit.views import (
     Draws,
     RandomView,
+    TwoViews,
     center_view,
     color_matrix,
     crop_theta,
@@ -16,7 +17,6 @@ from coursekit.views import (
     normalize,
     recolor,
     resample,
-    two_views,
 )
 
 NOTHING = dict(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0, jitter=0, grayscale=0, blur=0)
@@ -158,7 +158,7 @@ def test_equal_images_in_a_batch_come_out_different(images, only):
 
 
 def test_two_views_differ_and_a_seed_repeats_them(images):
-    make = two_views(24)
+    make = TwoViews(RandomView(24))
     a, b = make(images, Draws(0, 3))
     again, _ = make(images, Draws(0, 3))
     other, _ = make(images, Draws(0, 4))

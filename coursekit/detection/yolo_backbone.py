@@ -4,6 +4,8 @@ Tian et al., YOLOv12: Attention-Centric Real-Time Object Detectors, NeurIPS 2025
 from its yolo12.yaml: layers 0 to 8 are the backbone, 9 to 20 the neck, 21 the head. The neck reads layers 4, 6 and 8.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,8 @@ def new_detector(size: str) -> nn.Module:
 class YOLOBackbone(Encoder):
     """Layers 0 to 8 of YOLO12, stride 32, with random weights.
 
-    size: "n", "s", "m", "l" or "x"; `dim` is 256, 512, 512, 512 or 768. Sides of the input: multiples of 32 px.
+    size: "n", "s", "m", "l" or "x"; `dim` is 256, 512, 512, 512 or 768. Sides of the input: multiples of 32 px;
+    image_size is only checked, because convolutions take any of them.
 
     Views are normalised with ImageNet's mean and standard deviation, while Ultralytics feeds its detectors RGB in
     [0, 1]. The encoder undoes the normalisation first, so that the first convolution sees the same numbers before and
@@ -46,8 +49,10 @@ class YOLOBackbone(Encoder):
 
     stride = 32
 
-    def __init__(self, size: str = "n"):
+    def __init__(self, size: str = "n", image_size: int = 64):
         super().__init__()
+        if image_size % self.stride:
+            raise CourseError(f"yolo12{size} takes image sizes that are multiples of 32 px, not {image_size}.")
         self.size = size
         self.model: nn.Sequential = new_detector(size).model[:BACKBONE_LAYERS]
         with torch.no_grad():
@@ -76,15 +81,5 @@ class YOLOBackbone(Encoder):
         return p5.mean(dim=(2, 3)), p5
 
 
-def _builder(size: str):
-    # image_size is part of every builder's call; a convolutional backbone takes any multiple of 32
-    def build(image_size: int = 64, **options) -> YOLOBackbone:
-        if image_size % YOLOBackbone.stride:
-            raise CourseError(f"yolo12{size} takes image sizes that are multiples of 32 px, not {image_size}.")
-        return YOLOBackbone(size, **options)
-
-    return build
-
-
 for _size in SIZES:
-    register_encoder(f"yolo12{_size}", _builder(_size))
+    register_encoder(f"yolo12{_size}", partial(YOLOBackbone, _size))

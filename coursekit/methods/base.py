@@ -1,14 +1,32 @@
 """What every self-supervised method offers to the one training loop."""
 
 import inspect
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from coursekit import settings as checking
+from coursekit.methods.diagnostics import effective_rank, feature_std, uniformity
 from coursekit.models import Encoder
 from coursekit.runtime import CourseError
-from coursekit.views import Draws, View, ViewMaker
+from coursekit.views import Draws, View, ViewMaker, check_views
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a method is trained with unless the caller says otherwise.
+
+    lr: peak learning rate of AdamW for a batch of 256 images; it grows in proportion to the batch. weight_decay, betas:
+    AdamW's. clip: largest norm of the whole gradient, None = no clipping.
+    """
+
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float | None = None
 
 
 class _GatherSum(torch.autograd.Function):
@@ -28,66 +46,68 @@ class _GatherSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # autograd may hand the same tensor to others
         dist.all_reduce(gradient)
         first = dist.get_rank() * ctx.rows
         return gradient[first : first + ctx.rows]
 
 
-def _plain(values: dict) -> dict:
-    """The entries that a checkpoint can hold and compare, those of `**settings` among them: no networks, no functions."""
-    kept = {k: v for k, v in values.items() if isinstance(v, (bool, int, float, str, tuple, list, type(None)))}
-    return kept | {k: v for inner in values.values() if isinstance(inner, dict) for k, v in _plain(inner).items()}
-
-
 class SSLMethod(nn.Module):
-    """A self-supervised method: it owns its `encoder`, and the loop calls its five verbs, in the order below, at every
-    step.
+    """A self-supervised method: it owns its `encoder`, and the loop calls its verbs, in the order below, at every step.
 
-    encoder: what is trained and kept. views: a function (images, draws) -> list of View, for instance `two_views(64)`.
-    needs_tokens: True in a method that masks patches; it then says so when it is given an encoder without tokens.
+    encoder: what is trained and kept. views: a view maker, for instance `TwoViews(RandomView(64))`.
 
-    All state that training needs (teacher, queue, centre, prototypes) is a registered parameter or buffer, so that a
-    checkpoint holds it.
+    A subclass keeps every further setting of its constructor as an attribute of the same name, because `settings` reads
+    them there for a run's recipe. All state that training needs (teacher, queue, centre, prototypes) is a registered
+    parameter or buffer, so that a checkpoint holds it.
     """
 
-    needs_tokens = False
-
-    def __new__(cls, *args, **settings):
-        """Remember the plain settings that the method is made with: a run in a folder is gone on with only where they agree."""
-        method = super().__new__(cls)
-        try:
-            given = inspect.signature(cls.__init__).bind_partial(method, *args, **settings)
-        except TypeError:  # `__init__` says better what is wrong
-            return method
-        given.apply_defaults()
-        object.__setattr__(method, "settings", _plain(given.arguments))
-        return method
+    defaults: ClassVar[Defaults] = Defaults()
+    needs_tokens: ClassVar[bool] = False  # True in a method that masks patches: an encoder without tokens is refused
 
     def __init__(self, encoder: Encoder, views: ViewMaker):
         super().__init__()
+        name = type(self).__name__
         if not isinstance(encoder, Encoder):
             raise CourseError(
-                f"{type(self).__name__} needs an Encoder, not {type(encoder).__name__}. "
+                f"{name} needs an Encoder, not {type(encoder).__name__}. "
                 "Build one by name: coursekit.models.build_encoder('vit_micro')."
             )
         if self.needs_tokens and not hasattr(encoder, "tokens"):
             raise CourseError(
-                f"{type(self).__name__} hides patches and needs an encoder with tokens, such as 'vit_micro'; "
+                f"{name} hides patches and needs an encoder with tokens, such as 'vit_micro'; "
                 f"{type(encoder).__name__} has none."
             )
-        self.encoder = encoder
-        self._make_views = views
+        check_views(name, views)
+        self.encoder, self.view_maker = encoder, views
+
+    @staticmethod
+    def default_views(size: int) -> ViewMaker:
+        """The views that the method's paper uses. size: side of a view, px."""
+        raise TypeError("A method must define default_views(size).")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that was chosen when the method was made: its view maker and the settings of its constructor."""
+        names = inspect.signature(type(self).__init__).parameters
+        return {
+            "views": self.view_maker,
+            **{n: getattr(self, n) for n in names if n not in ("self", "encoder", "views")},
+        }
+
+    def recipe(self) -> dict[str, Any]:
+        """`settings` as plain values, whole, for a checkpoint."""
+        return {"name": type(self).__name__, **{name: checking.plain(value) for name, value in self.settings.items()}}
 
     def views(self, images: Tensor, draws: Draws) -> list[View]:
         """All the randomness of a step. images: uint8 (B, 3, H, W) -> views on the same device."""
-        return self._make_views(images, draws)
+        return self.view_maker(images, draws)
 
     def before_step(self, progress: float) -> None:
         """Schedules that the forward pass reads. progress: 0 at the first step, 1 at the last."""
 
     def forward(self, views: list[View]) -> dict[str, Tensor]:
-        """{"loss": scalar, ...}: deterministic; other scalars are logged as diagnostics."""
+        """{"loss": scalar, "z": embeddings (N, D), ...}: deterministic."""
         raise TypeError(f"{type(self).__name__} must define forward(views) -> {{'loss': ...}}.")
 
     def after_backward(self, progress: float) -> None:
@@ -96,8 +116,17 @@ class SSLMethod(nn.Module):
     def after_step(self, out: dict[str, Tensor], progress: float) -> None:
         """After the optimizer's step: EMA, queue, centre. out: what forward returned."""
 
+    @torch.no_grad()
+    def diagnose(self, out: dict[str, Tensor]) -> dict[str, float]:
+        """Numbers that show what the loss does not, on logged steps alone. out: what forward returned; "z" is read."""
+        z = out.get("z")
+        if z is None or len(z) < 2:
+            return {}
+        measures = {"uniformity": uniformity, "feature_std": feature_std, "effective_rank": effective_rank}
+        return {name: measure(z.detach().float()).item() for name, measure in measures.items()}
+
     def chance_level(self, batch_size: int) -> float | None:
-        """The loss when nothing is learned, for a batch of batch_size images in all; None where there is no such number."""
+        """The loss when nothing is learned, for a batch of batch_size images in all; None if there is no such number."""
         return None
 
     def gather(self, z: Tensor) -> Tensor:

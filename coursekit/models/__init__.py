@@ -3,8 +3,17 @@
 from coursekit.models import pretrained as _pretrained  # each import adds its encoders to the registry
 from coursekit.models.encoder import Encoder
 from coursekit.models.heads import ProjectionHead
-from coursekit.models.registry import build_encoder, encoder_names, register_encoder
+from coursekit.models.registry import build_encoder, encoder_names, rebuild_encoder, register_encoder
 from coursekit.models.resnet import ResNet
 from coursekit.models.vit import ViT
 
-__all__ = ["Encoder", "ProjectionHead", "ResNet", "ViT", "build_encoder", "encoder_names", "register_encoder"]
+__all__ = [
+    "Encoder",
+    "ProjectionHead",
+    "ResNet",
+    "ViT",
+    "build_encoder",
+    "encoder_names",
+    "rebuild_encoder",
+    "register_encoder",
+]

@@ -63,11 +63,7 @@ class ResNet(Encoder):
         return x.mean(dim=(2, 3)), x
 
 
-def _register(name: str, **defaults) -> None:
-    register_encoder(name, lambda image_size, **options: ResNet(image_size, **{**defaults, **options}))
-
-
-_register("resnet_micro", width=32, blocks=(1, 1, 1, 1), stem="imagenet")
-_register("resnet_micro_cifar", width=32, blocks=(1, 1, 1, 1), stem="cifar")
-_register("resnet18", width=64, blocks=(2, 2, 2, 2), stem="imagenet")
-_register("resnet18_cifar", width=64, blocks=(2, 2, 2, 2), stem="cifar")
+register_encoder("resnet_micro", ResNet, width=32, blocks=(1, 1, 1, 1), stem="imagenet")
+register_encoder("resnet_micro_cifar", ResNet, width=32, blocks=(1, 1, 1, 1), stem="cifar")
+register_encoder("resnet18", ResNet, width=64, blocks=(2, 2, 2, 2), stem="imagenet")
+register_encoder("resnet18_cifar", ResNet, width=64, blocks=(2, 2, 2, 2), stem="cifar")

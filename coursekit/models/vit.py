@@ -178,11 +178,8 @@ class ViT(Encoder):
         return weights[:, :, 0, 1 + self.registers :].unflatten(2, (pixels.shape[2] // self.stride, -1))
 
 
-def _register(name: str, **defaults) -> None:
-    register_encoder(name, lambda image_size, **options: ViT(image_size, **{**defaults, **options}))
-
-
-_register("vit_micro", patch_size=8, dim=128, depth=4, heads=4)
-_register("vit_tiny", patch_size=16, dim=192, depth=12, heads=3)  # the sizes of DeiT (Touvron et al., ICML 2021)
-_register("vit_small", patch_size=16, dim=384, depth=12, heads=6)
-_register("vit_base", patch_size=16, dim=768, depth=12, heads=12)
+register_encoder("vit_micro", ViT, patch_size=8, dim=128, depth=4, heads=4)
+# the sizes of DeiT (Touvron et al., ICML 2021)
+register_encoder("vit_tiny", ViT, patch_size=16, dim=192, depth=12, heads=3)
+register_encoder("vit_small", ViT, patch_size=16, dim=384, depth=12, heads=6)
+register_encoder("vit_base", ViT, patch_size=16, dim=768, depth=12, heads=12)

@@ -1,13 +1,15 @@
 """Checkpoints: a run that was killed goes on, and an encoder that was trained can be used.
 
 A run is a folder with `checkpoint.pt` (everything that training needs, plain tensors and numbers, so that it loads with
-weights_only=True) and `history.csv`. An exported encoder is one `.safetensors` file with its recipe in the header.
+weights_only=True) and `history.csv`. An exported encoder is one `.safetensors` file with its recipe in the header. Both
+carry a checksum, and what is read is compared with its shape once, here.
 """
 
 import json
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,20 +18,32 @@ from torch import Tensor
 
 import coursekit
 from coursekit.files import write_atomically
-from coursekit.models import Encoder, build_encoder
+from coursekit.models import Encoder, rebuild_encoder
 from coursekit.runtime import CourseError
 from coursekit.training.history import History
+from coursekit.training.shape import checksum, misshapen_run, misshapen_spec
 
-FORMAT = "coursekit-run-1"
+FORMAT = "coursekit-run-2"
 CHECKPOINT = "checkpoint.pt"
 ENCODER_KEY = "encoder."
-KEYS = ("step", "recipe", "encoder", "state", "optimizer", "scaler", "history")  # of every checkpoint
+AGAIN = "Point to a folder that `coursekit pretrain --out` wrote"
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    OSError,
+    AttributeError,
+    TypeError,
+)  # what torch.load raises for bytes that are something else
 
 
 def save_run(folder: str | Path, contents: dict) -> None:
     """Write a run's checkpoint and its history, atomically. contents: what `load_run` returns."""
     folder = Path(folder)
-    write_atomically(folder / CHECKPOINT, lambda file: torch.save({"format": FORMAT, **contents}, file))
+    contents = {"format": FORMAT, "checksum": checksum(contents), **contents}
+    write_atomically(folder / CHECKPOINT, lambda file: torch.save(contents, file))
     History(contents["history"]).save_csv(folder / "history.csv")
 
 
@@ -37,8 +51,8 @@ def load_run(run: str | Path) -> dict:
     """Everything in a checkpoint. run: the run's folder or its checkpoint.pt.
 
     -> {"step": steps done, "recipe": the settings, "encoder": how it was built, "state": tensors of the whole method,
-    "optimizer", "scaler", "history": rows, "coursekit": version}. Raises CourseError, naming the file, where there is
-    none or it is something else.
+    "optimizer", "scaler", "history": rows, "coursekit": version}. Raises CourseError, naming the file, if there is
+    none, if it is something else, or if it is damaged.
     """
     path = Path(run)
     path = path / CHECKPOINT if path.is_dir() else path
@@ -52,29 +66,29 @@ def load_run(run: str | Path) -> dict:
             contents = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise CourseError(f"{path} may not be read: {error.strerror}. Ask its owner, or `chmod u+r` it.") from error
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        LookupError,
-        OSError,
-        AttributeError,
-        TypeError,
-    ) as error:
+    except UNREADABLE as error:
         raise CourseError(
-            f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, "
-            f"and nothing in it was run ({type(error).__name__}). Point to a folder that `coursekit pretrain "
-            "--out` wrote."
+            f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, and nothing "
+            f"in it was run ({type(error).__name__}). {AGAIN}."
         ) from error
-    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+    if not isinstance(contents, dict) or not str(contents.get("format")).startswith("coursekit-run-"):
         raise CourseError(
-            f"{path} is a PyTorch file, but no run of coursekit. Point to a folder that `coursekit pretrain "
-            "--out` wrote, or to an exported .safetensors encoder."
+            f"{path} is a PyTorch file, but not a run of coursekit. {AGAIN}, or to an exported .safetensors encoder."
         )
-    if lost := [key for key in KEYS if key not in contents]:
+    if contents.pop("format") != FORMAT:
         raise CourseError(
-            f"{path} lacks {', '.join(lost)}: it was not written by this coursekit. Start a new run in another folder."
+            f"{path} was written by coursekit {contents.get('coursekit')}, which kept runs in another way. Start a new "
+            "run in another folder; this one was left as it is."
+        )
+    told = contents.pop("checksum", None)
+    if problem := misshapen_run(contents):
+        raise CourseError(
+            f"{path}: {problem}. It was not written by this coursekit. Start a new run in another folder."
+        )
+    if told != checksum(contents):
+        raise CourseError(
+            f"{path} is damaged: its tensors do not have the checksum that it was written with. Copy it here again, or "
+            "start a new run in another folder."
         )
     return contents
 
@@ -82,31 +96,36 @@ def load_run(run: str | Path) -> dict:
 def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
     """The trained encoder of a run, on the CPU in eval mode.
 
-    source: a run's folder, its checkpoint.pt, or an exported .safetensors file. encoder: where to load into; without
-    it, one is built as the run says. Raises CourseError where the weights belong to another network.
+    source: a run's folder, its checkpoint.pt, or an exported .safetensors file. encoder: what to load into; without it,
+    one is built as the file says. Nothing is fetched, whatever the file says. Raises CourseError if the weights belong
+    to another network, are damaged, or hold NaN.
     """
     path = Path(source)
     if path.suffix == ".safetensors":
         state, spec = read_safetensors(path, "encoder")
+        if problem := misshapen_spec(spec):
+            raise CourseError(f"{path}: {problem}. It was not written by `export_encoder`.")
     else:
         run = load_run(path)
         spec = run["encoder"]
-        state = {
-            name[len(ENCODER_KEY) :]: value for name, value in run["state"].items() if name.startswith(ENCODER_KEY)
-        }
+        state = {name[len(ENCODER_KEY) :]: v for name, v in run["state"].items() if name.startswith(ENCODER_KEY)}
     if encoder is None:
-        if not isinstance(spec, dict) or not {"name", "image_size", "options"} <= spec.keys():
+        if spec is None:
             raise CourseError(
                 f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
                 "Build the same network and pass it: load_encoder(path, encoder=...)."
             )
-        encoder = build_encoder(spec["name"], image_size=spec["image_size"], **spec["options"])
+        encoder = rebuild_encoder(spec)
     fit_state(encoder, state, str(path), spec)
     return encoder.eval()
 
 
 def fit_state(module: torch.nn.Module, state: dict[str, Tensor], where: str, spec: dict | None = None) -> None:
-    """load_state_dict that explains itself: every tensor must match by name and shape, or CourseError says which does not."""
+    """load_state_dict that explains itself.
+
+    module: what to load into. state: tensors by name. where: the file, for messages. spec: how the file's encoder was
+    built. Raises CourseError, with nothing loaded, unless every tensor matches by name and shape and is finite.
+    """
     own = module.state_dict()
     missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
     shapes = [k for k in own if k in state and own[k].shape != state[k].shape]
@@ -119,6 +138,12 @@ def fit_state(module: torch.nn.Module, state: dict[str, Tensor], where: str, spe
             f"shapes, {len(missing)} are missing, {len(unknown)} are unknown ({'; '.join(detail)}).{made} "
             "Build the same encoder, or start a new run in another folder."
         )
+    broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CourseError(
+            f"{where} holds NaN or infinite numbers in {len(broken)} of {len(state)} tensors, the first is {broken[0]}: "
+            "its training failed. Go back to an earlier run, or train again with a smaller learning rate."
+        )
     module.load_state_dict(state)
 
 
@@ -126,29 +151,34 @@ def export_encoder(run: str | Path, to: str | Path, half: bool = True) -> Path:
     """Write only the encoder of a run as .safetensors, small enough to share. half: store float16 (computing stays float32)."""
     contents = load_run(run)
     state = {k[len(ENCODER_KEY) :]: v for k, v in contents["state"].items() if k.startswith(ENCODER_KEY)}
-    state = {k: (v.half() if half and v.dtype == torch.float32 else v).contiguous() for k, v in state.items()}
-    header = {
-        "encoder": json.dumps(contents["encoder"]),
-        "recipe": json.dumps(contents["recipe"]),
-        "step": str(contents["step"]),
-        "coursekit": coursekit.__version__,
-    }
-    to = Path(to)
-    write_atomically(to, lambda file: file.write(safetensors_bytes(state, metadata=header)))
-    return to
+    state = {k: v.half() if half and v.dtype == torch.float32 else v for k, v in state.items()}
+    about = {"recipe": contents["recipe"], "step": contents["step"]}
+    return write_safetensors(Path(to), state, encoder=contents["encoder"], **about)
 
 
-def read_safetensors(path: Path, about: str) -> tuple[dict[str, Tensor], dict | None]:
+def write_safetensors(path: Path, state: dict[str, Tensor], **about: Any) -> Path:
+    """Write tensors with what is known about them, as JSON in the header, and a checksum; atomically. Returns path."""
+    state = {name: tensor.contiguous() for name, tensor in state.items()}
+    header = {name: json.dumps(value) for name, value in about.items()}
+    header |= {"coursekit": coursekit.__version__, "checksum": checksum(state)}
+    write_atomically(path, lambda file: file.write(safetensors_bytes(state, metadata=header)))
+    return path
+
+
+def read_safetensors(path: Path, about: str) -> tuple[dict[str, Tensor], Any]:
     """Tensors of a .safetensors file, half precision as float32, and what its header tells under `about`, else None.
 
-    Raises CourseError for a file that is missing, cut or of another kind.
+    Raises CourseError for a file that is missing, cut, damaged, or of another kind.
     """
     if not path.is_file():
         raise CourseError(f"There is no file {path}.")
     try:
         with safe_open(path, framework="pt") as file:
-            spec = json.loads((file.metadata() or {}).get(about, "null"))
+            header = file.metadata() or {}
+            told = json.loads(header.get(about, "null"))
             state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise CourseError(f"{path} cannot be read as safetensors: {error}. Fetch or export it again.") from error
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}, spec
+    if header.get("checksum") not in (None, checksum(state)):
+        raise CourseError(f"{path} is damaged: its tensors do not have the checksum in its header. Fetch it again.")
+    return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}, told

@@ -1,7 +1,9 @@
-"""Ctrl-C, or the stop button of a notebook, between two steps instead of in the middle of one."""
+"""Ctrl-C, the stop button of a notebook, or a cluster's SIGTERM: between two steps instead of in the middle of one."""
 
 import signal
 import threading
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class InterruptAfterStep:
@@ -12,9 +14,8 @@ class InterruptAfterStep:
 
     def __enter__(self) -> "InterruptAfterStep":
         self.asked = False
-        self.usable = threading.current_thread() is threading.main_thread()
-        if self.usable:
-            self.before = signal.signal(signal.SIGINT, self._handle)
+        usable = threading.current_thread() is threading.main_thread()
+        self.before = {number: signal.signal(number, self._handle) for number in SIGNALS} if usable else {}
         return self
 
     def _handle(self, number, frame) -> None:
@@ -23,5 +24,5 @@ class InterruptAfterStep:
         self.asked = True
 
     def __exit__(self, *error) -> None:
-        if self.usable:
-            signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image
 
 from coursekit import runtime
-from coursekit.views import Draws, two_views
+from coursekit.draws import Draws
+from coursekit.views import RandomView, TwoViews
 
 BATCH, ROUNDS = 256, 9
 
@@ -37,7 +38,7 @@ def main() -> None:
     images = torch.randint(
         0, 256, (8 * BATCH, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    make = two_views(64)
+    make = TwoViews(RandomView(64))
     runtime.keep_freed_memory()  # as `pretrain` does
     loader = DataLoader(Pictures(images), BATCH, num_workers=2, persistent_workers=True)
     for batch in images.split(BATCH):  # warm the caches

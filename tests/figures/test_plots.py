@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from coursekit import figures
+from coursekit.draws import Draws
 from coursekit.figures.boxes import CLASS_COLORS
 from coursekit.figures.images import to_rgb
 from coursekit.figures.style import SETTINGS, alt_text, describe, png
 from coursekit.methods.simclr import info_nce
 from coursekit.runtime import CourseError
-from coursekit.views import Draws, View, resample, two_views
+from coursekit.views import RandomView, TwoViews, View, resample
 
 NAMES = ("person", "bicycle", "car", "bus")
 
@@ -67,7 +68,7 @@ class Found:
 
 def every_plot() -> dict[str, Figure]:
     images, labels = photos(), torch.tensor([0, 1, 0, 1])
-    a, b = two_views(16)(images, Draws(0))
+    a, b = TwoViews(RandomView(16))(images, Draws(0))
     return {
         "image_grid": figures.image_grid(images, titles=list("abcd")),
         "view_pairs": figures.view_pairs(images, a, b),
@@ -139,7 +140,7 @@ def test_the_box_is_the_place_that_the_view_shows():
 
 def test_view_pairs_show_each_view_beside_its_own_image():
     images = photos(2)
-    views = two_views(16)(images, Draws(0))
+    views = TwoViews(RandomView(16))(images, Draws(0))
     fig = figures.view_pairs(images, *views, columns=1)
     shown = [np.asarray(ax.images[0].get_array()) for ax in fig.axes if ax.images]
     assert len(shown) == 6 and np.array_equal(shown[3], images[1].permute(1, 2, 0).numpy())

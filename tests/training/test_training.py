@@ -20,6 +20,7 @@ from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import History, export_encoder, load_encoder, load_run, pretrain
 from coursekit.training.loop import parameter_groups
+from coursekit.views import RandomView, TwoViews
 from tests.training.worlds import Everything, images, method, tiny_encoder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -140,16 +141,16 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
 def test_a_run_of_other_method_settings_is_no_finished_run_of_this_one(tmp_path):
     """A student changes the temperature, or a view, runs the cell again, and must not be shown the old run."""
 
-    def made(**settings):
+    def made(scale=(0.08, 1.0), **settings):
         torch.manual_seed(0)
-        return SimCLR(tiny_encoder(), 16, **settings)
+        return SimCLR(tiny_encoder(), TwoViews(RandomView(16, scale=scale)), **settings)
 
     pretrain(made(temperature=0.2), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)
     pretrain(made(temperature=0.2), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)  # the same: nothing to say
     stamp = (tmp_path / "checkpoint.pt").stat().st_mtime_ns
     for changed, words in (
-        ({"temperature": 0.5}, "SimCLR.temperature: there 0.2, now 0.5"),
-        ({"temperature": 0.2, "scale": (0.9, 1.0)}, "SimCLR.scale: there None"),
+        ({"temperature": 0.5}, r"method.temperature: there 0.2, now 0.5"),
+        ({"temperature": 0.2, "scale": (0.9, 1.0)}, r"method.views.view.scale: there \[0.08, 1.0\], now \[0.9, 1.0\]"),
     ):
         with pytest.raises(CourseError, match=f"other settings.*{words}.*another folder"):
             pretrain(made(**changed), images(), steps=2, batch_size=8, out=tmp_path, **QUIET)
@@ -266,7 +267,7 @@ def test_a_checkpoint_that_lacks_a_part_names_it(tmp_path):
     pretrain(method("simclr"), images(), steps=1, batch_size=8, out=tmp_path, **QUIET)
     contents = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     torch.save({k: v for k, v in contents.items() if k not in ("encoder", "history")}, tmp_path / "checkpoint.pt")
-    with pytest.raises(CourseError, match="lacks encoder, history"):
+    with pytest.raises(CourseError, match="lacks history, encoder"):
         load_encoder(tmp_path)
 
 

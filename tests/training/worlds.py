@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from coursekit.methods import SSLMethod, build_method
+from coursekit.methods import SSLMethod, build_method, method_class
 from coursekit.models import build_encoder
 from coursekit.runtime import seed_everything
 from coursekit.training import pretrain
-from coursekit.views import two_views
+from coursekit.views import RandomView, TwoViews
 
 
 class Everything(SSLMethod):
     def __init__(self, encoder):
-        super().__init__(encoder, two_views(16))
+        super().__init__(encoder, TwoViews(RandomView(16)))
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(encoder.dim, 8))
         self.teacher = copy.deepcopy(encoder).requires_grad_(False)
         self.register_buffer("queue", torch.zeros(6, 8))
@@ -56,7 +56,11 @@ def tiny_encoder():
 
 def method(name="everything"):
     seed_everything(0)
-    return Everything(tiny_encoder()) if name == "everything" else build_method(name, tiny_encoder(), 16)
+    return (
+        Everything(tiny_encoder())
+        if name == "everything"
+        else build_method(name, tiny_encoder(), method_class(name).default_views(16))
+    )
 
 
 if __name__ == "__main__":  # a run in a process of its own, to be killed
