@@ -89,11 +89,10 @@ class SSLMethod(nn.Module):
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that was chosen when the method was made: its view maker and the settings of its constructor."""
-        names = inspect.signature(type(self).__init__).parameters
-        return {
-            "views": self.view_maker,
-            **{n: getattr(self, n) for n in names if n not in ("self", "encoder", "views")},
-        }
+        names = [n for n in inspect.signature(type(self).__init__).parameters if n not in ("self", "encoder", "views")]
+        if lost := [name for name in names if not hasattr(self, name)]:
+            raise TypeError(f"{type(self).__name__} does not keep {', '.join(lost)} as attributes of the same name.")
+        return {"views": self.view_maker, **{name: getattr(self, name) for name in names}}
 
     def recipe(self) -> dict[str, Any]:
         """`settings` as plain values, whole, for a checkpoint."""

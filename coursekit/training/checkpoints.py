@@ -115,7 +115,10 @@ def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
                 f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
                 "Build the same network and pass it: load_encoder(path, encoder=...)."
             )
-        encoder = rebuild_encoder(spec)
+        try:
+            encoder = rebuild_encoder(spec)
+        except CourseError as error:
+            raise CourseError(f"{path} describes an encoder that cannot be built. {error}") from error
     fit_state(encoder, state, str(path), spec)
     return encoder.eval()
 
