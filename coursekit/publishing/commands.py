@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from coursekit import arguments as arg
 from coursekit.runtime import CourseError
 
 
@@ -12,13 +13,13 @@ def add_commands(verbs) -> None:
     publish = verbs.add_parser(
         "publish",
         help="stamp the address of your copy into badges and setup cells",
-        description="Write into every lesson and the README where this copy is published: the Colab badges "
-        "and the address that the setup cell installs from. Nothing is sent anywhere.",
+        description="Write into every lesson and the README where this copy is published: the Colab badges and the "
+        "standard setup cell, which installs from there. Nothing is sent anywhere.",
     )
     publish.add_argument("home", nargs="?", metavar="OWNER/NAME", help="the GitHub repository")
     publish.add_argument("--branch", default="main", help="the branch that readers get (default: main)")
     publish.add_argument("--clear", action="store_true", help="take every address out again")
-    publish.add_argument("--check", action="store_true", help="change nothing; exit status 1 where a file would change")
+    publish.add_argument("--check", action="store_true", help="change nothing; exit status 1 if a file would change")
     publish.set_defaults(run=run_publish)
 
     lessons = verbs.add_parser(
@@ -36,7 +37,9 @@ def add_commands(verbs) -> None:
         "check", help="list what lessons break of the house rules", epilog="example: coursekit lessons check"
     )
     slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
-    slides.add_argument("--reveal", metavar="PREFIX", help="address or folder of reveal.js; default: the network's")
+    slides.add_argument(
+        "--reveal", type=arg.path, metavar="PREFIX", help="address or folder of reveal.js; default: the network's"
+    )
     for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
         action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
         action.set_defaults(run=function)
@@ -65,8 +68,11 @@ def run_lessons(args: argparse.Namespace) -> int:
     """`coursekit lessons run`. Lessons build in a temporary folder, so that every run starts from nothing."""
     from coursekit.publishing import execute, lessons
 
+    paths = lessons.lessons(args.names)
+    for path in paths:
+        lessons.read(path)  # a broken one is told now, not after the minutes that others take
     with tempfile.TemporaryDirectory(prefix="coursekit-") as home:
-        for path in lessons.lessons(args.names):
+        for path in paths:
             execute.show(execute.run(path, Path(home)))
     return 0
 
@@ -78,7 +84,10 @@ def check_lessons(args: argparse.Namespace) -> int:
     paths = lessons.lessons(args.names)
     total = 0
     for path in paths:
-        problems = lint.check_notebook(path)
+        try:
+            problems = lint.check_notebook(path)
+        except CourseError as error:  # the other lessons are checked all the same
+            problems = [str(error)]
         total += len(problems)
         for problem in problems:
             print(f"{path.name}: {problem}")

@@ -49,9 +49,10 @@ def environment(home: Path | None = None) -> dict[str, str]:
 def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> LessonRun:
     """Run one lesson and write its outputs into its file.
 
-    Raises CourseError, with the cell and the error, where a cell fails; the file is then as it was.
+    Raises CourseError, with the cell and the error, if a cell fails; the file is then as it was.
     """
-    notebook = nbformat.reads(json.dumps(lessons.read(path)), as_version=4)
+    notebook = lessons.as_node(lessons.read(path))
+    clean.name_cells(notebook.cells)
     starts, cells = {}, {}
 
     def start(cell, cell_index):
