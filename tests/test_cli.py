@@ -33,6 +33,14 @@ def test_version_and_help(capsys):
         assert stop.value.code == 0 and expected in capsys.readouterr().out
 
 
+def test_it_runs_as_a_module_too():
+    command = [sys.executable, "-m", "coursekit", "--version"]
+    assert (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+        == f"coursekit {coursekit.__version__}\n"
+    )
+
+
 def test_an_unknown_argument_is_answered_with_the_usage_of_the_verb(capsys):
     with pytest.raises(SystemExit):
         cli.main(["data", "check", "x.yaml", "y.yaml"])
@@ -126,7 +134,7 @@ def test_a_reader_that_leaves_is_no_error():
     os.close(read)  # the reader has left before the first line is written
     with os.fdopen(write) as closed:
         done = subprocess.run(
-            [sys.executable, "-m", "coursekit.cli", "lessons", "check"],
+            [sys.executable, "-m", "coursekit", "lessons", "check"],
             cwd=ROOT,
             stdout=closed,
             stderr=subprocess.PIPE,
