@@ -29,21 +29,11 @@ def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=Non
         color = CLASS_COLORS[classes[i] % len(CLASS_COLORS)]
         outline(ax, boxes[i], (2, color))
         text = names[classes[i]] + (f" {float(scores[i]):.2f}" if scores is not None else "")
-        above = y0 > 0.06 * height  # else there is no room: write inside
-        right = x0 > 0.7 * width  # else the words would be cut
-        ax.text(
-            min(x1, width) if right else max(x0, 0),
-            y0 if above else max(y0, 0),
-            text,
-            fontsize=size,
-            clip_on=True,
-            va="bottom" if above else "top",
-            ha="right" if right else "left",
-            color=BLACK if color in PALE else "white",
-            bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0},
-        )
-    ax.set_xlim(0, width)
-    ax.set_ylim(height, 0)
+        x, ha = (min(x1, width), "right") if x0 > 0.7 * width else (max(x0, 0), "left")  # else the words would be cut
+        y, va = (y0, "bottom") if y0 > 0.06 * height else (max(y0, 0), "top")  # no room above: write inside
+        ink, ground = BLACK if color in PALE else "white", {"facecolor": color, "edgecolor": "none", "pad": 1.0}
+        ax.text(x, y, text, fontsize=size, clip_on=True, va=va, ha=ha, color=ink, bbox=ground)
+    ax.set(xlim=(0, width), ylim=(height, 0))
 
 
 def _boxes(boxes) -> np.ndarray:
@@ -136,17 +126,13 @@ def class_counts(classes: dict[str, Sequence], names: Sequence[str]) -> Figure:
         bars = ax.bar(shifted, count, width * 0.92, label=split, color=PALETTE[k % len(PALETTE)])
         ax.bar_label(bars, fontsize=9)
     ax.set_xticks(at, names)
-    ax.set_ylabel("boxes")
-    ax.set_xlabel("class")
+    ax.set(xlabel="class", ylabel="boxes")
     ax.grid(axis="x", visible=False)
     ax.margins(y=0.12)
     if len(classes) > 1:
         ax.legend()
-    told = "; ".join(
-        f"{split}: " + ", ".join(f"{name} {n}" for name, n in zip(names, count, strict=True))
-        for split, count in counts.items()
-    )
-    return describe(fig, f"Bars of how many boxes each class has. {told}.")
+    told = (f"{split}: {', '.join(map('{} {}'.format, names, count))}" for split, count in counts.items())
+    return describe(fig, f"Bars of how many boxes each class has. {'; '.join(told)}.")
 
 
 @styled
@@ -173,9 +159,11 @@ def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
     ticks = [t for t in (4, 8, 16, 32, 64, 96, 128, 256, 512, 1024) if side.min() / 2 <= t <= side.max() * 2]
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.minorticks_off()
-    ax.set_xlabel("size of the box, px (side of a square of the same area)")
-    ax.set_ylabel("boxes that are smaller, %")
-    ax.set_ylim(0, 100)
+    ax.set(
+        xlabel="size of the box, px (side of a square of the same area)",
+        ylabel="boxes that are smaller, %",
+        ylim=(0, 100),
+    )
     ax.legend()
     small, large = (100 * part.mean() for part in (side < 32, side >= 96))
     return describe(

@@ -57,8 +57,7 @@ def iou_boxes(
             ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=GREEN, alpha=0.35, lw=0))
         outline(ax, corners[0], (4.0, "white"), (2.2, BLUE))
         outline(ax, guess, (4.0, "white"), (2.2, ORANGE, "--"))
-        ax.set_xlim(left, right)
-        ax.set_ylim(bottom, top)
+        ax.set(xlim=(left, right), ylim=(bottom, top))
     told = ", ".join(f"{value:.2f}" for value in values)
     return describe(
         fig,
@@ -91,10 +90,7 @@ def precision_recall(
     for k, text in enumerate(labels or []):
         place = (100 * recall[k], 100 * precision[k])
         ax.annotate(text, place, textcoords="offset points", xytext=(7, -13), fontsize=9, color=INK)
-    ax.set_xlim(0, 105)
-    ax.set_ylim(0, 108)
-    ax.set_xlabel("recall, %")
-    ax.set_ylabel("precision, %")
+    ax.set(xlim=(0, 105), ylim=(0, 108), xlabel="recall, %", ylabel="precision, %")
     ax.legend(loc="lower left")
     if ap is not None:
         ax.set_title(f"Average precision, the shaded area: {100 * ap:.1f} %")
