@@ -12,7 +12,6 @@ def add_commands(verbs) -> None:
     """Add `publish` and `lessons` to an argparse subparsers object; each sets `run`, a function of its arguments."""
     publish = verbs.add_parser(
         "publish",
-        help="stamp the address of your copy into badges and setup cells",
         description="Write into every lesson and the README where this copy is published: the Colab badges and the "
         "standard setup cell, which installs from there. Nothing is sent anywhere.",
     )
@@ -23,26 +22,19 @@ def add_commands(verbs) -> None:
     publish.set_defaults(run=run_publish)
 
     lessons = verbs.add_parser(
-        "lessons",
-        help="run, check and present the lessons",
-        description="Run lessons and save their outputs, check that they keep the house rules, make slides.",
+        "lessons", description="Run lessons and save their outputs, check that they keep the house rules, make slides."
     )
     actions = lessons.add_subparsers(dest="action", metavar="ACTION", required=True)
-    run = actions.add_parser(
-        "run",
-        help="run lessons on the CPU in quick mode and save their outputs",
-        epilog="example: coursekit lessons run 03 11",
-    )
-    check = actions.add_parser(
-        "check", help="list what lessons break of the house rules", epilog="example: coursekit lessons check"
-    )
-    slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
-    slides.add_argument(
-        "--reveal", type=arg.path, metavar="PREFIX", help="address or folder of reveal.js; default: the network's"
-    )
-    for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
+    for name, function, example, line in (
+        ("run", run_lessons, "run 03 11", "run lessons on the CPU in quick mode and save their outputs"),
+        ("check", check_lessons, "check", "list what lessons break of the house rules"),
+        ("slides", make_slides, "slides 03", "make slides of lessons"),
+    ):
+        action = actions.add_parser(name, help=line, epilog=f"example: coursekit lessons {example}")
         action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
         action.set_defaults(run=function)
+    reveal = "address or folder of reveal.js; default: the network's"
+    actions.choices["slides"].add_argument("--reveal", type=arg.path, metavar="PREFIX", help=reveal)
 
 
 def run_publish(args: argparse.Namespace) -> int:
@@ -51,8 +43,7 @@ def run_publish(args: argparse.Namespace) -> int:
 
     if bool(args.home) == args.clear:
         raise CourseError(
-            "Name the repository (coursekit publish OWNER/NAME), or take the addresses out with --clear: "
-            "one of the two."
+            "Either name the repository, coursekit publish OWNER/NAME, or take the addresses out: --clear."
         )
     home = None if args.clear else stamp.parse(args.home, args.branch)
     root = lessons.checkout()

@@ -27,23 +27,16 @@ def checkout() -> Path:
 def lessons(names: list[str] | None = None, folder: Path | None = None) -> list[Path]:
     """The lessons' files in their order; with `names`, those whose file name starts with one of them ("03" is enough).
 
-    Raises CourseError for a name that fits no lesson.
+    folder: where they are; default: the notebooks of the checkout. Raises CourseError for a name that fits no lesson.
     """
     folder = folder or checkout() / "notebooks"
     everything = sorted(folder.glob("[0-9]*.ipynb"))
-    if not names:
-        return everything
-    chosen = []
-    for name in names:
-        stem = Path(name).stem if name.endswith(".ipynb") else name
-        fitting = [path for path in everything if path.stem.startswith(stem)]
-        if not fitting:
-            raise CourseError(
-                f"There is no lesson {name!r} in {folder.name}/. "
-                f"There are: {', '.join(path.stem for path in everything) or 'none'}."
-            )
-        chosen += fitting
-    return sorted(set(chosen))
+    starts = tuple(Path(name).name.removesuffix(".ipynb") for name in names or [""])
+    for start in starts if names else ():
+        if not any(path.stem.startswith(start) for path in everything):
+            listed = ", ".join(path.stem for path in everything) or "none"
+            raise CourseError(f"There is no lesson {start!r} in {folder.name}/. There are: {listed}.")
+    return [path for path in everything if path.stem.startswith(starts)]
 
 
 def read(path: Path) -> dict:
