@@ -77,19 +77,14 @@ def small_png(picture: str) -> str:
 def without_home(output: dict, home: Path) -> dict:
     """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
 
-    def replace(value):
+    def replace(value, kind: str = "text/plain"):
+        if isinstance(value, dict):
+            return {key: replace(part, key) for key, part in value.items()}
         if isinstance(value, list):
-            return [replace(part) for part in value]
-        return value.replace(str(home), HOME_NAME) if isinstance(value, str) else value
+            return [replace(part, kind) for part in value]
+        return value.replace(str(home), HOME_NAME) if isinstance(value, str) and kind.startswith("text/") else value
 
-    data = {
-        kind: replace(value) if kind.startswith("text/") else value for kind, value in output.get("data", {}).items()
-    }
-    return {
-        **output,
-        **({"text": replace(output["text"])} if "text" in output else {}),
-        **({"data": data} if data else {}),
-    }
+    return {key: replace(value) if key in ("text", "data") else value for key, value in output.items()}
 
 
 def name_cells(cells: list[dict]) -> None:

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from statistics import median
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 from coursekit.lessons import LESSONS
 from coursekit.publishing import clean, lessons, setup_cell, stamp
 
@@ -163,7 +165,7 @@ def _code(cell: dict) -> list[str]:
 
 def _imports_and_definitions(text: str, tags: set[str]) -> list[str]:
     try:
-        tree = ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", text, flags=re.MULTILINE))  # without IPython's own lines
+        tree = ast.parse(TransformerManager().transform_cell(text))  # %magics, !commands and help? become Python
     except (SyntaxError, ValueError, RecursionError) as error:
         return [] if "raises-exception" in tags else [f"it is not Python: {error}"]
     found = []

@@ -79,12 +79,14 @@ def stamp_lesson(path: Path, home: Home | None, check: bool = False) -> bool:
     cells = notebook["cells"]
     title = cells[0] if cells and cells[0]["cell_type"] == "markdown" else None
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    setup = next((cell for cell in code if setup_cell.address_in(lessons.source(cell)) is not None), None)
+    setup = code[0] if code and setup_cell.address_in(lessons.source(code[0])) is not None else None
     if title is None or setup is None:
-        lacking = "title cell (its first cell must be markdown)" if title is None else 'setup cell (ADDRESS = "")'
-        raise CourseError(
-            f"{path.name} has no {lacking}, so it cannot be stamped. Compare it with 00_start_here.ipynb."
+        lacking = (
+            "title cell: its first is not markdown"
+            if title is None
+            else 'setup cell: its first code has no ADDRESS = ""'
         )
+        raise CourseError(f"{path.name} has no {lacking}. Compare it with 00_start_here.ipynb.")
     text = lessons.source(title)
     if not SPOT.search(text):
         heading, _, rest = text.partition("\n")
