@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -177,7 +178,7 @@ def trained(photos, tmp_path_factory) -> Path:
 def test_pretrain_then_evaluate(photos, trained, capsys):
     assert cli.main(["evaluate", str(trained), "--images", str(photos), "--k", "3"]) == 0
     out = capsys.readouterr().out
-    assert "10 images to learn from, 2 to be judged by, 2 classes" in out
+    assert re.findall(r"\d+", out.splitlines()[0])[:3] == ["10", "2", "2"]  # to learn from, to be judged by, classes
     rows = [line.split("  ")[0] for line in out.splitlines()[-3:]]
     assert rows == ["raw pixels", "random encoder", "trained encoder"]
 
@@ -209,8 +210,8 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
         (["evaluate", str(tmp_path / "weights.pt"), "--images", str(photos)], "weights.pt"),
         (["evaluate", str(tmp_path / "empty"), "--images", str(photos)], "empty"),
         (["evaluate", str(trained), "--images", str(photos / "down")], "down"),
-        (["evaluate", str(trained), "--images", str(tmp_path / "nowhere")], "no folder"),
-        (["evaluate", str(trained), "--crops", "1"], "1 crops"),
+        (["evaluate", str(trained), "--images", str(tmp_path / "nowhere")], "nowhere"),
+        (["evaluate", str(trained), "--crops", "1"], "crops"),
         (pretrain(new, "--images", ""), "--images is empty"),
         (pretrain(tmp_path / "weights.pt", "--images", str(photos)), "weights.pt"),
         (pretrain(new, "--images", str(photos), "--lr", "-1"), "-1"),

@@ -214,7 +214,7 @@ def test_what_is_imported_is_required_and_the_other_way_round():
     tested = outside(ast.parse(file.read_text(encoding="utf-8")) for file in TESTS)
     assert dev | lab <= used | tested | TOOLS
     if any((ROOT / "tests" / "benchmarks").glob("bench_*.py")):
-        assert tested <= base | lab | dev | {"packaging", "tests", "scipy", "psutil", "tomli"}
+        assert tested <= base | lab | dev | {"packaging", "tests", "scipy", "tomli"}
 
 
 def tracked() -> list[Path]:

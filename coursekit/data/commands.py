@@ -38,22 +38,12 @@ def add_commands(subparsers) -> None:
         "val's are downloaded (253 MB); without --images, the photographs that are "
         "needed.",
     )
-    coco.add_argument(
-        "--annotations",
-        type=arg.path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="an instances_*.json file; may be repeated",
-    )
-    coco.add_argument(
-        "--images",
-        type=arg.path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a folder with photographs; may be repeated",
-    )
+    for option, metavar, what in (
+        ("--annotations", "FILE", "an instances_*.json file"),
+        ("--images", "DIR", "a folder with photographs"),
+    ):
+        what += "; may be repeated"
+        coco.add_argument(option, type=arg.path, action="append", default=[], metavar=metavar, help=what)
     coco.add_argument(
         "--out",
         type=arg.path,

@@ -202,11 +202,10 @@ class Drawing:
         gray: bool = False,
     ) -> None:
         """A part of a scene, enlarged. look: left, top, width and height of the part, the whole being 40 by 30."""
-        frame = zip(("x", "y", "width", "height"), map(_number, (x, y, size, size * 0.75)), strict=True)
-        self.parts.append(
-            f"<svg {' '.join(f'{key}={quoteattr(value)}' for key, value in frame)} "
-            f'viewBox="{" ".join(map(_number, look))}" preserveAspectRatio="none">'
-        )
+        frame = {"x": x, "y": y, "width": size, "height": size * 0.75}
+        shown = " ".join(f'{key}="{_number(value)}"' for key, value in frame.items())
+        part = " ".join(map(_number, look))
+        self.parts.append(f'<svg {shown} viewBox="{part}" preserveAspectRatio="none">')
         self.scene(0, 0, 40, kind, gray=gray)
         self.parts.append("</svg>")
         self.rect(x, y, size, size * 0.75, stroke=MUTED, line=1, radius=0)
