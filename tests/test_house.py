@@ -20,9 +20,9 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = (
     "runtime",
+    "arguments",
     "files",
     "lessons",
-    "arguments",
     "scenes",
     "data",
     "views",
