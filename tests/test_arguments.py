@@ -46,6 +46,9 @@ def test_what_does_not_fit_is_named(kind, text):
     assert repr(text) in str(refusal.value)
 
 
+PRETRAIN = ("pretrain", "simclr", "--encoder", "resnet_micro")
+
+
 def options(verb: str) -> list[tuple[str, argparse.Action]]:
     """Every argument of a verb and of the actions below it, each with the words that lead to it."""
 
@@ -73,6 +76,13 @@ def test_no_number_is_left_to_pythons_own_types_and_no_folder_may_be_nameless(ve
 @pytest.mark.parametrize(
     ("words", "option"),
     [
+        ([*PRETRAIN, "--out", ""], "--out"),
+        ([*PRETRAIN, "--images", "", "--out", "x"], "--images"),
+        ([*PRETRAIN, "--image-size", "1", "--out", "x"], "--image-size"),
+        ([*PRETRAIN, "--lr", "-1", "--out", "x"], "--lr"),
+        ([*PRETRAIN, "--weight-decay", "nan", "--out", "x"], "--weight-decay"),
+        (["evaluate", "runs/a", "--images", ""], "--images"),
+        (["recipes", "--out", ""], "--out"),
         (["detect", "--data", "x.yaml", "--out", ""], "--out"),
         (["detect", "--data", "x.yaml", "--name", "../x"], "--name"),
         (["detect", "--data", "x.yaml", "--predict", ""], "--predict"),
