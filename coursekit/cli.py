@@ -156,7 +156,3 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return None
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -25,6 +25,7 @@ DISK_FOR_WORK = 2.0  # GB: datasets, runs and the figures that Ultralytics write
 MEMORY = 4.0  # GB: the largest quick lesson needs about half of it
 SYSTEM_LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0"}  # OpenCV loads -> Debian's package
 INSTALL = "Run: pip install -r requirements.txt"
+REINSTALL = "Run: pip install --force-reinstall torch torchvision"
 
 
 class Finding(NamedTuple):
@@ -51,13 +52,8 @@ def python() -> Finding:
     """The Python that runs this."""
     text = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
     if sys.version_info[:2] < OLDEST_PYTHON:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
-        return Finding(
-            "Python",
-            "problem",
-            f"{text} is too old",
-            f"Install Python {wanted} or newer, then: make lab PYTHON=python3.11",
-        )
+        remedy = "Install Python {}.{} or newer, then: make lab PYTHON=python3.11".format(*OLDEST_PYTHON)
+        return Finding("Python", "problem", f"{text} is too old", remedy)
     return Finding("Python", "ok", text)
 
 
@@ -65,32 +61,22 @@ def venv() -> Finding:
     """Can this Python make a virtual environment? Debian ships the part that does in a package of its own."""
     if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
         return Finding("venv", "ok", "virtual environments can be made")
-    version = ".".join(map(str, sys.version_info[:2]))
-    return Finding(
-        "venv",
-        "problem",
-        "this Python cannot make a virtual environment",
-        f"Run: sudo apt-get install python{version}-venv",
-    )
+    remedy = "Run: sudo apt-get install python{}.{}-venv".format(*sys.version_info[:2])
+    return Finding("venv", "problem", "this Python cannot make a virtual environment", remedy)
 
 
 def system_libraries() -> Finding:
     """The system's libraries that OpenCV loads, which a bare server or container lacks."""
     missing = []
-    if sys.platform == "linux":
-        for library, package in SYSTEM_LIBRARIES.items():
-            try:
-                ctypes.CDLL(library)
-            except OSError:
-                missing.append((library, package))
+    for library in SYSTEM_LIBRARIES if sys.platform == "linux" else ():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(library)
     if not missing:
         return Finding("system libraries", "ok", "what OpenCV needs is there")
-    return Finding(
-        "system libraries",
-        "problem",
-        f"OpenCV needs {' and '.join(library for library, _ in missing)}",
-        f"Run: sudo apt-get install {' '.join(package for _, package in missing)}",
-    )
+    remedy = f"Run: sudo apt-get install {' '.join(SYSTEM_LIBRARIES[library] for library in missing)}"
+    return Finding("system libraries", "problem", f"OpenCV needs {' and '.join(missing)}", remedy)
 
 
 def disk(folder: Path | str, needed: float, remedy: str = "Free some space.") -> Finding:
@@ -108,15 +94,12 @@ def disk(folder: Path | str, needed: float, remedy: str = "Free some space.") ->
 def memory() -> Finding:
     """The machine's memory, and what of it is free."""
     try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        total, free = (int(lines[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    except (OSError, KeyError, ValueError):
-        try:
-            total = free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        except (AttributeError, OSError, ValueError):
-            return Finding("memory", "ok", "unknown on this system")
-    text = f"{_gigabytes(total)}, {_gigabytes(free)} of it free"
-    if free < MEMORY * 2**30:
+        import psutil
+    except ImportError as error:
+        return Finding("memory", "problem", f"unknown without psutil ({error})", INSTALL)
+    found = psutil.virtual_memory()
+    text = f"{_gigabytes(found.total)}, {_gigabytes(found.available)} of it free"
+    if found.available < MEMORY * 2**30:
         return Finding("memory", "warning", text, f"Close other programs: lessons need up to {MEMORY:.0f} GB.")
     return Finding("memory", "ok", text)
 
@@ -132,27 +115,17 @@ def torch() -> Finding:
     try:
         importlib.import_module("torchvision").ops.nms(found.zeros(1, 4), found.zeros(1), 0.5)
     except Exception as error:
-        return Finding(
-            "torch",
-            "problem",
-            f"{found.__version__}, but torchvision does not fit it ({error})",
-            "Run: pip install --force-reinstall torch torchvision",
-        )
+        return Finding("torch", "problem", f"{found.__version__}, but torchvision does not fit it ({error})", REINSTALL)
     where = runtime.device()
     text = f"{found.__version__} with torchvision {_version('torchvision')}, device {where}"
     if where == "cuda":
         card = found.cuda.get_device_properties(0)
         return Finding("torch", "ok", f"{text}: {card.name}, {_gigabytes(card.total_memory)}, {runtime.precision()}")
     if shutil.which("nvidia-smi"):
-        built = found.version.cuda
-        return Finding(
-            "torch",
-            "warning",
-            f"{text}, though this machine has an NVIDIA GPU",
-            f"Update the GPU's driver: this torch wants one for CUDA {built}."
-            if built
-            else "This torch was built without CUDA. Run: pip install --force-reinstall torch torchvision",
-        )
+        remedy = f"Update the GPU's driver: this torch wants one for CUDA {found.version.cuda}."
+        if found.version.cuda is None:
+            remedy = f"This torch was built without CUDA. {REINSTALL}"
+        return Finding("torch", "warning", f"{text}, though this machine has an NVIDIA GPU", remedy)
     return Finding("torch", "ok", text)
 
 
@@ -161,10 +134,11 @@ def cores() -> Finding:
     from coursekit import runtime
 
     usable = runtime.threads()
-    loaded = sys.modules.get("torch")
-    used = loaded.get_num_threads() if loaded else None
-    text = f"{usable} usable" + (f", torch computes on {used}" if used else "")
-    if used == 1 and usable > 1:
+    if "torch" not in sys.modules:
+        return Finding("cores", "ok", f"{usable} usable")
+    used = sys.modules["torch"].get_num_threads()
+    text = f"{usable} usable, torch computes on {used}"
+    if used == 1 < usable:
         return Finding("cores", "warning", text, "Unset OMP_NUM_THREADS, and import torch before ultralytics.")
     return Finding("cores", "ok", text)
 
@@ -224,11 +198,8 @@ def ultralytics() -> Finding:
         outside = "on" if sync else "off"
     except (OSError, ValueError, AttributeError):
         outside = "on, its default"
-    return Finding(
-        "Ultralytics",
-        "ok",
-        f"{version} (AGPL-3.0). The course sends no analytics; outside it your setting is: {outside}",
-    )
+    text = f"{version} (AGPL-3.0). The course sends no analytics; outside it your setting is: {outside}"
+    return Finding("Ultralytics", "ok", text)
 
 
 def network() -> Finding:
@@ -252,7 +223,7 @@ def shipped() -> Finding:
 
 
 def report() -> list[Finding]:
-    """Everything that the doctor looks at, in the order in which it is printed. Of a Python too old, only that."""
+    """Everything that the doctor looks at, in the order in which it is printed. If Python is too old, only that."""
     if python().state != "ok":
         return [python()]
     from coursekit import runtime
@@ -279,9 +250,9 @@ def as_text(findings: list[Finding]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the report. Exit status 1 where something is a problem; warnings leave it at 0.
+    """Print the report. Exit status 1 if something is a problem; warnings leave it at 0.
 
-    --before-install [DIR]: only what an installation into DIR needs, and nothing is printed where all is well.
+    --before-install [DIR]: only what an installation into DIR needs; nothing is printed if all is well.
     --after-install: only what an installation can have got wrong, likewise.
     """
     arguments = sys.argv[1:] if argv is None else argv

@@ -10,12 +10,14 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
+import psutil
 import pytest
 
 from coursekit import doctor, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 Usage = namedtuple("Usage", "total used free")
+Memory = namedtuple("Memory", "total available")
 
 
 def test_report_on_this_machine_has_no_problem():
@@ -120,11 +122,11 @@ def test_disk(monkeypatch, tmp_path, free, state):
     assert doctor.disk(tmp_path / "not" / "there" / "yet", doctor.DISK_FOR_INSTALL).state == state
 
 
-def test_little_memory_is_a_warning(monkeypatch):
-    text = f"MemTotal: {8 * 2**20} kB\nMemAvailable: {1 * 2**20} kB\n"
-    monkeypatch.setattr(Path, "read_text", lambda self, **_: text)
+@pytest.mark.parametrize(("free", "state"), [(1, "warning"), (6, "ok")])
+def test_little_memory_is_a_warning(monkeypatch, free, state):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(8 * 2**30, free * 2**30))
     finding = doctor.memory()
-    assert finding.state == "warning" and "8.0 GB, 1.0 GB of it free" in finding.text
+    assert finding.state == state and f"8.0 GB, {free}.0 GB of it free" in finding.text
 
 
 @pytest.mark.parametrize(

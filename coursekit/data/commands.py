@@ -2,6 +2,8 @@
 
 import argparse
 
+from coursekit import arguments as arg
+
 
 def add_commands(subparsers) -> None:
     """Add `data` and its commands to the verbs of `coursekit`; each sets `run(args) -> exit status`."""
@@ -15,15 +17,18 @@ def add_commands(subparsers) -> None:
     )
     draw.add_argument(
         "--out",
+        type=arg.path,
         metavar="DIR",
         help="a new or empty folder (default: datasets/road_objects in the course's folder, /content on Colab)",
     )
     for split, count in (("train", 1000), ("val", 200), ("test", 200)):
         draw.add_argument(
-            f"--{split}", type=int, default=count, metavar="N", help=f"scenes in {split} (default {count})"
+            f"--{split}", type=arg.whole, default=count, metavar="N", help=f"scenes in {split} (default {count})"
         )
-    draw.add_argument("--size", type=int, default=320, metavar="PX", help="width and height of a scene (default 320)")
-    draw.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other scenes (default 0)")
+    draw.add_argument(
+        "--size", type=arg.image_size, default=320, metavar="PX", help="width and height of a scene (default 320)"
+    )
+    draw.add_argument("--seed", type=arg.seed, default=0, metavar="N", help="another seed, other scenes (default 0)")
     draw.set_defaults(run=_road_objects)
 
     coco = commands.add_parser(
@@ -33,16 +38,21 @@ def add_commands(subparsers) -> None:
         "val's are downloaded (253 MB); without --images, the photographs that are "
         "needed.",
     )
+    for option, metavar, what in (
+        ("--annotations", "FILE", "an instances_*.json file"),
+        ("--images", "DIR", "a folder with photographs"),
+    ):
+        what += "; may be repeated"
+        coco.add_argument(option, type=arg.path, action="append", default=[], metavar=metavar, help=what)
     coco.add_argument(
-        "--annotations", action="append", default=[], metavar="FILE", help="an instances_*.json file; may be repeated"
+        "--out",
+        type=arg.path,
+        metavar="DIR",
+        help="a new or empty folder (default: datasets/road_photographs in the course's folder)",
     )
     coco.add_argument(
-        "--images", action="append", default=[], metavar="DIR", help="a folder with photographs; may be repeated"
+        "--limit", type=arg.count, metavar="N", help="at most N photographs; a larger N only adds to them"
     )
-    coco.add_argument(
-        "--out", metavar="DIR", help="a new or empty folder (default: datasets/road_photographs in the course's folder)"
-    )
-    coco.add_argument("--limit", type=int, metavar="N", help="at most N photographs; a larger N only adds to them")
     coco.add_argument("--keep-empty", action="store_true", help="also photographs without any of the four classes")
     coco.set_defaults(run=_from_coco)
 
@@ -52,7 +62,7 @@ def add_commands(subparsers) -> None:
         description="List everything that is wrong with a YOLO dataset, with file and line. "
         "Exit status 1 where anything is.",
     )
-    check.add_argument("yaml", metavar="YAML", help="the dataset's YAML")
+    check.add_argument("yaml", type=arg.path, metavar="YAML", help="the dataset's YAML")
     check.set_defaults(run=_check)
 
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from coursekit import arguments as arg
 from coursekit.runtime import CourseError
 
 
@@ -16,27 +17,32 @@ def add_commands(verbs) -> None:
         epilog="example: coursekit detect --data road_objects.yaml --size n --backbone runs/ssl --epochs 20",
     )
     _add_common(detect)
-    detect.add_argument("--backbone", metavar="RUN", help="a run of `coursekit pretrain ... --encoder yolo12n`")
-    detect.add_argument("--epochs", type=_count, default=100, metavar="N", help="rounds over the data (default: 100)")
+    detect.add_argument(
+        "--backbone", type=arg.path, metavar="RUN", help="a run of `coursekit pretrain ... --encoder yolo12n`"
+    )
+    detect.add_argument(
+        "--epochs", type=arg.count, default=100, metavar="N", help="rounds over the data (default: 100)"
+    )
     detect.add_argument(
         "--freeze-epochs",
-        type=_whole,
+        type=arg.whole,
         metavar="N",
         help="of these, with the backbone frozen (default: a tenth where there is a backbone)",
     )
     detect.add_argument(
         "--unfreeze-lr-factor",
-        type=float,
+        type=arg.rate,
         default=0.1,
         metavar="F",
         help="learning rate after that, as a part of --lr0 (default: 0.1)",
     )
-    detect.add_argument("--imgsz", type=_count, default=640, metavar="PX", help="side of the images (default: 640)")
+    detect.add_argument("--imgsz", type=arg.count, default=640, metavar="PX", help="side of the images (default: 640)")
     detect.add_argument("--optimizer", default="SGD", metavar="NAME", help="SGD, AdamW, Adam or RMSProp (default: SGD)")
-    detect.add_argument("--lr0", type=float, default=0.01, metavar="RATE", help="learning rate (default: 0.01)")
-    detect.add_argument("--weight-decay", type=float, default=0.0005, metavar="W", help="default: 0.0005")
+    detect.add_argument("--lr0", type=arg.rate, default=0.01, metavar="RATE", help="learning rate (default: 0.01)")
+    detect.add_argument("--weight-decay", type=arg.decay, default=0.0005, metavar="W", help="default: 0.0005")
     detect.add_argument(
         "--weights",
+        type=arg.path,
         default="auto",
         metavar="auto|pt|yaml|FILE",
         help="start from yolo12{size}.pt, from random weights (yaml), or from a checkpoint; auto, the "
@@ -45,24 +51,29 @@ def add_commands(verbs) -> None:
     detect.add_argument(
         "--project",
         "--out",
+        type=arg.path,
         default="cv_course_runs",
         metavar="DIR",
         help="folder of the runs (default: cv_course_runs)",
     )
     detect.add_argument(
-        "--name", metavar="NAME", help="of the run; a number is added where it exists (default: yolo12{size}_objects)"
+        "--name",
+        type=arg.name,
+        metavar="NAME",
+        help="of the run; a number is added where it exists (default: yolo12{size}_objects)",
     )
-    detect.add_argument("--seed", type=int, default=0, metavar="N", help="decides every random draw (default: 0)")
+    detect.add_argument("--seed", type=arg.seed, default=0, metavar="N", help="decides every random draw (default: 0)")
     detect.add_argument("--no-check", action="store_true", help="do not check the dataset first")
     detect.add_argument("--no-plots", action="store_true", help="leave out Ultralytics' plots")
     detect.add_argument("--quiet", action="store_true", help="leave out what Ultralytics prints")
     detect.add_argument(
         "--predict",
+        type=arg.path,
         nargs="+",
         metavar="PATH",
         help="pictures or folders to detect in afterwards; drawn into the run's folder",
     )
-    detect.add_argument("--conf", type=float, metavar="C", help="least confidence there (default: 0.25)")
+    detect.add_argument("--conf", type=arg.share, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
 
     predict = verbs.add_parser(
@@ -72,12 +83,19 @@ def add_commands(verbs) -> None:
         epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found",
     )
     predict.add_argument(
-        "weights", metavar="RUN", help="folder of a run of `coursekit detect`, a .pt or a .safetensors file"
+        "weights",
+        type=arg.path,
+        metavar="RUN",
+        help="folder of a run of `coursekit detect`, a .pt or a .safetensors file",
     )
-    predict.add_argument("pictures", nargs="+", metavar="PATH", help="pictures, or folders of them")
-    predict.add_argument("--out", default="predictions", metavar="DIR", help="a new folder (default: predictions)")
-    predict.add_argument("--conf", type=float, default=0.25, metavar="C", help="least confidence (default: 0.25)")
-    predict.add_argument("--imgsz", type=_count, metavar="PX", help="side of the images (default: as it was trained)")
+    predict.add_argument("pictures", type=arg.path, nargs="+", metavar="PATH", help="pictures, or folders of them")
+    predict.add_argument(
+        "--out", type=arg.path, default="predictions", metavar="DIR", help="a new folder (default: predictions)"
+    )
+    predict.add_argument("--conf", type=arg.share, default=0.25, metavar="C", help="least confidence (default: 0.25)")
+    predict.add_argument(
+        "--imgsz", type=arg.count, metavar="PX", help="side of the images (default: as it was trained)"
+    )
     predict.add_argument(
         "--device", metavar="NAME", help="cpu, cuda, mps or a GPU's number (default: the best there is)"
     )
@@ -93,17 +111,22 @@ def add_commands(verbs) -> None:
     )
     _add_common(efficiency)
     efficiency.add_argument(
-        "--backbone", required=True, nargs="+", metavar="RUN", help="a pretraining run, or one for each seed"
+        "--backbone",
+        type=arg.path,
+        required=True,
+        nargs="+",
+        metavar="RUN",
+        help="a pretraining run, or one for each seed",
     )
     efficiency.add_argument(
         "--labels",
-        type=_amount,
+        type=arg.amount,
         nargs="+",
         default=[32, 128],
         metavar="N",
         help="numbers of labelled images, or shares such as 0.1 (default: 32 128)",
     )
-    efficiency.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2")
+    efficiency.add_argument("--seeds", type=arg.seed, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2")
     efficiency.add_argument(
         "--arms",
         nargs="+",
@@ -112,44 +135,23 @@ def add_commands(verbs) -> None:
         help="of random, ssl, ssl_frozen_first (default: random ssl)",
     )
     length = efficiency.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps of every run (default: 300)")
+    length.add_argument("--steps", type=arg.count, metavar="N", help="optimizer steps of every run (default: 300)")
     length.add_argument(
-        "--epochs", type=_count, metavar="N", help="or as many steps as N rounds over the largest label count"
+        "--epochs", type=arg.count, metavar="N", help="or as many steps as N rounds over the largest label count"
     )
-    efficiency.add_argument("--imgsz", type=_count, metavar="PX", help="side of the images (default: 160)")
-    efficiency.add_argument("--lr0", type=float, metavar="RATE", help="learning rate of AdamW (default: 0.001)")
+    efficiency.add_argument("--imgsz", type=arg.count, metavar="PX", help="side of the images (default: 160)")
+    efficiency.add_argument("--lr0", type=arg.rate, metavar="RATE", help="learning rate of AdamW (default: 0.001)")
     efficiency.add_argument("--split", default="val", metavar="NAME", help="what is measured on (default: val)")
     efficiency.add_argument("--keep-weights", action="store_true", help="keep every run's folder")
-    efficiency.add_argument("--out", required=True, metavar="DIR", help="folder of the experiment")
+    efficiency.add_argument("--out", type=arg.path, required=True, metavar="DIR", help="folder of the experiment")
     efficiency.set_defaults(run=run_label_efficiency)
 
 
 def _add_common(parser) -> None:
-    parser.add_argument("--data", required=True, metavar="YAML", help="the dataset, in YOLO's format")
+    parser.add_argument("--data", type=arg.path, required=True, metavar="YAML", help="the dataset, in YOLO's format")
     parser.add_argument("--size", default="n", choices=tuple("nsmlx"), help="of YOLO12 (default: n)")
-    parser.add_argument("--batch", type=_count, default=16, metavar="N", help="images in a batch (default: 16)")
+    parser.add_argument("--batch", type=arg.count, default=16, metavar="N", help="images in a batch (default: 16)")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or mps (default: the first that works)")
-
-
-def _count(text: str) -> int:
-    value = _whole(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
-def _whole(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
-def _amount(text: str) -> float:
-    return _count(text) if text.isdigit() else float(text)
 
 
 def run_detect(args: argparse.Namespace) -> int:
@@ -208,10 +210,9 @@ def run_detect(args: argparse.Namespace) -> int:
 
 def run_predict(args: argparse.Namespace) -> int:
     """coursekit predict: check everything, then draw one picture after the other."""
-    from coursekit.detection.predictions import check_pictures, check_share
+    from coursekit.detection.predictions import check_pictures
     from coursekit.detection.weights import load_detector
 
-    check_share("conf (--conf)", args.conf)
     check_pictures(args.pictures)
     load_detector(args.weights)
     _predict(args.weights, args.pictures, Path(args.out), args.conf, args.imgsz, args.device)
@@ -219,16 +220,14 @@ def run_predict(args: argparse.Namespace) -> int:
 
 
 def _check_predict(args: argparse.Namespace) -> None:
-    """What --predict will need, before hours of training: pictures that are there, and a confidence in [0, 1]."""
-    from coursekit.detection.predictions import check_pictures, check_share
+    """What --predict will need, before hours of training: pictures that are there."""
+    from coursekit.detection.predictions import check_pictures
 
-    if args.conf is not None:
-        check_share("conf (--conf)", args.conf)
-        if not args.predict:
-            raise CourseError(
-                "--conf is the least confidence of what --predict draws, and there is no --predict. Add "
-                "--predict PATH, or leave --conf out."
-            )
+    if args.conf is not None and not args.predict:
+        raise CourseError(
+            "--conf is the least confidence of what --predict draws, and there is no --predict. Add "
+            "--predict PATH, or leave --conf out."
+        )
     check_pictures(args.predict or [])
 
 

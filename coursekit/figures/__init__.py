@@ -1,48 +1,34 @@
-"""Plots and diagrams: pure functions that return a Figure, or an SVG that a notebook shows."""
+"""Plots and diagrams: pure functions that return a Figure, or an SVG that a notebook shows.
 
-from coursekit.figures.boxes import box_sizes, class_counts, dataset_sample, detection_grid, detections
-from coursekit.figures.contrast import similarity_matrix, temperature_curves
-from coursekit.figures.curves import bars_with_intervals, training_curves
-from coursekit.figures.detector_curves import label_efficiency, model_sizes, results_curves
-from coursekit.figures.embedding import embedding_map, neighbors
-from coursekit.figures.game import partner_picks
-from coursekit.figures.images import crop_box, crop_corners, image_grid, view_pairs
-from coursekit.figures.matching import box_overlap, iou_boxes, precision_recall
-from coursekit.figures.overview import pipeline, study_map, three_ideas
-from coursekit.figures.simclr import simclr_diagram
-from coursekit.figures.style import alt_text, describe, png, setup
-from coursekit.figures.transfer import transfer_diagram
+The room is large, and matplotlib, torch and scikit-learn are slow to import: a file of it is imported when one of its
+functions is used (PEP 562).
+"""
 
-__all__ = [
-    "alt_text",
-    "bars_with_intervals",
-    "box_overlap",
-    "box_sizes",
-    "class_counts",
-    "crop_box",
-    "crop_corners",
-    "dataset_sample",
-    "describe",
-    "detection_grid",
-    "detections",
-    "embedding_map",
-    "image_grid",
-    "iou_boxes",
-    "label_efficiency",
-    "model_sizes",
-    "neighbors",
-    "partner_picks",
-    "pipeline",
-    "png",
-    "precision_recall",
-    "results_curves",
-    "setup",
-    "simclr_diagram",
-    "similarity_matrix",
-    "study_map",
-    "temperature_curves",
-    "three_ideas",
-    "training_curves",
-    "transfer_diagram",
-    "view_pairs",
-]
+from importlib import import_module
+
+HOMES = {  # file -> what it hands on
+    "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections"),
+    "contrast": ("similarity_matrix", "temperature_curves"),
+    "curves": ("bars_with_intervals", "training_curves"),
+    "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),
+    "embedding": ("embedding_map", "neighbors"),
+    "game": ("partner_picks",),
+    "images": ("crop_box", "crop_corners", "image_grid", "view_pairs"),
+    "matching": ("box_overlap", "iou_boxes", "precision_recall"),
+    "overview": ("pipeline", "study_map", "three_ideas"),
+    "simclr": ("simclr_diagram",),
+    "style": ("alt_text", "describe", "png", "setup"),
+    "transfer": ("transfer_diagram",),
+}
+__all__ = [name for names in HOMES.values() for name in names]
+
+
+def __getattr__(name: str):
+    for home, names in HOMES.items():
+        if name in names:
+            return getattr(import_module(f"coursekit.figures.{home}"), name)
+    raise AttributeError(f"coursekit.figures has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,19 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coursekit.figures.images import to_rgb
-from coursekit.figures.style import BLACK, PALETTE, bare, describe, styled
-
-CLASS_COLORS = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#D55E00",
-    "#F0E442",
-    "#0072B2",
-    "#CC79A7",
-)  # as the detector draws them
-PALE = {"#E69F00", "#56B4E9", "#F0E442"}  # grounds on which black letters read better
+from coursekit.figures.images import picture_grid, to_rgb
+from coursekit.figures.layout import look, outline
+from coursekit.figures.style import BLACK, CLASS_COLORS, MUTED, PALE, PALETTE, bare, describe, styled
 
 
 def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=None, truth=None, size: float = 9) -> None:
@@ -31,31 +21,23 @@ def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=Non
     rgb = to_rgb(image)
     height, width = rgb.shape[:2]
     bare(ax).imshow(rgb, extent=(0, width, height, 0))
-    for x0, y0, x1, y1 in np.asarray(truth if truth is not None else [], dtype=float).reshape(-1, 4):
-        for line, ink, dash in ((3.0, "black", "-"), (1.6, "white", (0, (3, 2)))):
-            ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=line, ec=ink, ls=dash))
-    boxes, classes = np.asarray(boxes, dtype=float).reshape(-1, 4), np.asarray(classes, dtype=int).reshape(-1)
-    order = np.argsort(np.asarray(scores, dtype=float)) if scores is not None else range(len(boxes))
-    for i in order:
-        x0, y0, x1, y1 = boxes[i]
+    for box in _boxes([] if truth is None else truth):
+        outline(ax, box, (3.0, "black"), (1.6, "white", (0, (3, 2))))
+    boxes, classes = _boxes(boxes), np.asarray(classes, dtype=int).reshape(-1)
+    for i in range(len(boxes)) if scores is None else np.argsort(np.asarray(scores, dtype=float)):
+        x0, y0, x1, _ = boxes[i]
         color = CLASS_COLORS[classes[i] % len(CLASS_COLORS)]
-        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=2, ec=color))
+        outline(ax, boxes[i], (2, color))
         text = names[classes[i]] + (f" {float(scores[i]):.2f}" if scores is not None else "")
-        above = y0 > 0.06 * height  # else there is no room: write inside
-        right = x0 > 0.7 * width  # else the words would be cut
-        ax.text(
-            min(x1, width) if right else max(x0, 0),
-            y0 if above else max(y0, 0),
-            text,
-            fontsize=size,
-            clip_on=True,
-            va="bottom" if above else "top",
-            ha="right" if right else "left",
-            color=BLACK if color in PALE else "white",
-            bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0},
-        )
-    ax.set_xlim(0, width)
-    ax.set_ylim(height, 0)
+        x, ha = (min(x1, width), "right") if x0 > 0.7 * width else (max(x0, 0), "left")  # else the words would be cut
+        y, va = (y0, "bottom") if y0 > 0.06 * height else (max(y0, 0), "top")  # no room above: write inside
+        ink, ground = BLACK if color in PALE else "white", {"facecolor": color, "edgecolor": "none", "pad": 1.0}
+        ax.text(x, y, text, fontsize=size, clip_on=True, va=va, ha=ha, color=ink, bbox=ground)
+    ax.set(xlim=(0, width), ylim=(height, 0))
+
+
+def _boxes(boxes) -> np.ndarray:
+    return np.asarray(boxes, dtype=float).reshape(-1, 4)
 
 
 def _counted(classes, names: Sequence[str]) -> str:
@@ -104,13 +86,9 @@ def detection_grid(
 
     truth: the true boxes of each image, (m, 4) px, dashed white.
     """
-    if not len(found):
-        raise ValueError("detection_grid was given no image.")
-    fig, axes = _grid([to_rgb(one.image) for one in found], columns, cell, titles)
-    for k, (ax, one) in enumerate(zip(axes, found, strict=False)):
-        draw_boxes(
-            ax, one.image, one.boxes, one.classes, one.names, one.scores, None if truth is None else truth[k], size=8
-        )
+    fig, axes = picture_grid([to_rgb(one.image) for one in found], columns, cell, titles)
+    for ax, one, true in zip(axes, found, [None] * len(found) if truth is None else truth, strict=True):
+        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, true, size=8)
     told = "; ".join(_counted(one.classes, one.names) for one in found)
     true = f" Dashed: the true boxes, {', '.join(str(len(boxes)) for boxes in truth)}." if truth is not None else ""
     return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.{true}")
@@ -127,31 +105,14 @@ def dataset_sample(
     cell: float = 2.0,
 ) -> Figure:
     """Images of a dataset with their labels. images: N pictures; boxes: N arrays (n, 4) px; classes: N arrays (n,)."""
-    if not len(images) or not len(images) == len(boxes) == len(classes):
+    if not len(images) == len(boxes) == len(classes):
         raise ValueError(f"{len(images)} images need as many boxes and classes, not {len(boxes)} and {len(classes)}.")
     rgb = [to_rgb(image) for image in images]
-    fig, axes = _grid(rgb, columns, cell, titles)
-    for ax, picture, mine, labels in zip(axes, rgb, boxes, classes, strict=False):
+    fig, axes = picture_grid(rgb, columns, cell, titles)
+    for ax, picture, mine, labels in zip(axes, rgb, boxes, classes, strict=True):
         draw_boxes(ax, picture, mine, labels, names, size=7)
     told = "; ".join(_counted(labels, names) for labels in classes)
     return describe(fig, f"{len(images)} labelled images: {told}.")
-
-
-def _grid(
-    rgb: Sequence[np.ndarray], columns: int, cell: float, titles: Sequence[str] | None
-) -> tuple[Figure, list[Axes]]:
-    if titles is not None and len(titles) != len(rgb):
-        raise ValueError(f"{len(rgb)} images need {len(rgb)} titles, not {len(titles)}.")
-    columns = min(columns, len(rgb))
-    rows = -(-len(rgb) // columns)
-    shape = float(np.median([picture.shape[0] / picture.shape[1] for picture in rgb]))
-    tall = cell * shape + (0.3 if titles is not None else 0.05)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * cell, rows * tall))
-    for k, ax in enumerate(axes.flat):
-        bare(ax)
-        if titles is not None and k < len(rgb):
-            ax.set_title(titles[k], fontsize=10, fontweight="normal")
-    return fig, list(axes.flat)
 
 
 @styled
@@ -161,22 +122,17 @@ def class_counts(classes: dict[str, Sequence], names: Sequence[str]) -> Figure:
     at, width = np.arange(len(names)), 0.8 / len(classes)
     counts = {split: np.bincount(np.asarray(mine, dtype=int), minlength=len(names)) for split, mine in classes.items()}
     for k, (split, count) in enumerate(counts.items()):
-        bars = ax.bar(
-            at + (k - (len(classes) - 1) / 2) * width, count, width * 0.92, label=split, color=PALETTE[k % len(PALETTE)]
-        )
+        shifted = at + (k - (len(classes) - 1) / 2) * width
+        bars = ax.bar(shifted, count, width * 0.92, label=split, color=PALETTE[k % len(PALETTE)])
         ax.bar_label(bars, fontsize=9)
     ax.set_xticks(at, names)
-    ax.set_ylabel("boxes")
-    ax.set_xlabel("class")
+    ax.set(xlabel="class", ylabel="boxes")
     ax.grid(axis="x", visible=False)
     ax.margins(y=0.12)
     if len(classes) > 1:
         ax.legend()
-    told = "; ".join(
-        f"{split}: " + ", ".join(f"{name} {n}" for name, n in zip(names, count, strict=True))
-        for split, count in counts.items()
-    )
-    return describe(fig, f"Bars of how many boxes each class has. {told}.")
+    told = (f"{split}: {', '.join(map('{} {}'.format, names, count))}" for split, count in counts.items())
+    return describe(fig, f"Bars of how many boxes each class has. {'; '.join(told)}.")
 
 
 @styled
@@ -186,7 +142,7 @@ def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
 
     boxes: (n, 4) px. A box's size is the side of a square of the same area, in px.
     """
-    boxes, classes = np.asarray(boxes, dtype=float).reshape(-1, 4), np.asarray(classes, dtype=int)
+    boxes, classes = _boxes(boxes), np.asarray(classes, dtype=int)
     if not len(boxes):
         raise ValueError("box_sizes was given no box.")
     side = np.sqrt(np.clip((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), 1e-9, None))
@@ -194,29 +150,25 @@ def box_sizes(boxes, classes, names: Sequence[str]) -> Figure:
     for k, name in enumerate(names):
         mine = np.sort(side[classes == k])
         if len(mine):
-            ax.step(
-                mine,
-                100 * np.arange(1, len(mine) + 1) / len(mine),
-                where="post",
-                label=name,
-                color=PALETTE[k % len(PALETTE)],
-                linestyle=("-", "--", "-.", ":")[k % 4],
-            )
+            below = 100 * np.arange(1, len(mine) + 1) / len(mine)
+            ax.step(mine, below, where="post", label=name, **look(k))
     for limit, name in ((32, " small | medium"), (96, " medium | large")):
-        ax.axvline(limit, color="#57606A", lw=1, ls=":")
-        ax.text(limit, 101, name, ha="center", va="bottom", fontsize=9, color="#57606A")
+        ax.axvline(limit, color=MUTED, lw=1, ls=":")
+        ax.text(limit, 101, name, ha="center", va="bottom", fontsize=9, color=MUTED)
     ax.set_xscale("log")
     ticks = [t for t in (4, 8, 16, 32, 64, 96, 128, 256, 512, 1024) if side.min() / 2 <= t <= side.max() * 2]
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.minorticks_off()
-    ax.set_xlabel("size of the box, px (side of a square of the same area)")
-    ax.set_ylabel("boxes that are smaller, %")
-    ax.set_ylim(0, 100)
+    ax.set(
+        xlabel="size of the box, px (side of a square of the same area)",
+        ylabel="boxes that are smaller, %",
+        ylim=(0, 100),
+    )
     ax.legend()
     small, large = (100 * part.mean() for part in (side < 32, side >= 96))
     return describe(
         fig,
-        f"Rising curves of box sizes for {', '.join(names)}. {small:.0f} % of all boxes are below 32 "
-        f"px, "
-        f"{large:.0f} % above 96 px; the median is {np.median(side):.0f} px.",
+        f"""
+        Rising curves of box sizes for {", ".join(names)}. {small:.0f} % of all boxes are below 32 px, {large:.0f} % above
+        96 px; the median is {np.median(side):.0f} px.""",
     )

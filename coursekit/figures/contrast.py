@@ -12,31 +12,22 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from coursekit.figures.images import to_rgb
-from coursekit.figures.style import INK, PALETTE, bare, describe, styled
-
-MARKERS = "osD^vP*X"
+from coursekit.figures.layout import outline, panels
+from coursekit.figures.style import INK, MARKERS, PALETTE, bare, describe, styled
 
 
 def _mark(ax: Axes, columns: Tensor) -> None:
     for row, column in enumerate(columns.tolist()):
-        for width, ink in ((3.0, "white"), (1.3, "black")):  # seen on any colour of either map
-            frame = ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ink, lw=width))
-            frame.set_in_layout(False)  # inside anyway; measuring takes long
+        cell = (column - 0.5, row - 0.5, column + 0.5, row + 0.5)
+        outline(ax, cell, (3.0, "white"), (1.3, "black"))  # seen on any colour of either map
 
 
 def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
     """Write each value into its cell. bright(value): does white ink read better there?"""
     for row, column in torch.isfinite(values).nonzero().tolist():
         value = values[row, column].item()
-        ax.text(
-            column,
-            row,
-            format(value, form).replace("-0.0", "0.0"),
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color="white" if bright(value) else INK,
-        ).set_in_layout(False)
+        text, ink = format(value, form).replace("-0.0", "0.0"), "white" if bright(value) else INK
+        ax.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink, in_layout=False)
 
 
 def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
@@ -72,17 +63,18 @@ def similarity_matrix(
     pictures = [to_rgb(pixels) for part in (() if views is None else views) for pixels in part]
     if pictures and len(pictures) != 2 * n:
         raise ValueError(f"views are the pixels of z_a's and z_b's views, {2 * n} pictures, not {len(pictures)}.")
-    fig, axes = plt.subplots(1, 2, figsize=(9.6 if pictures else 9.0, 4.1))
+    fig, axes = panels(2, 2, 4.8 if pictures else 4.5, 4.1)
+    axes = axes[:, 0]
     if pictures:
         _beside_rows(axes[0], pictures, side=3.2)
     share = (100 * log_share.exp()).masked_fill(itself, torch.nan)
-    panels = (
+    halves = (
         (axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".2f", lambda v: abs(v) > 0.6),
         (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55),
     )
     names = [f"{view}{i}" for view in "ab" for i in range(n)]
     every = -(-n // 8)
-    for ax, values, colors, low, high, label, form, bright in panels:
+    for ax, values, colors, low, high, label, form, bright in halves:
         colors = plt.get_cmap(colors).with_extremes(bad="#E6E6E6")
         shown = ax.imshow(values.numpy(), cmap=colors, vmin=low, vmax=high)
         _mark(ax, positive)
@@ -90,8 +82,7 @@ def similarity_matrix(
             _numbers(ax, values, form, bright)
         ax.set_xticks(range(0, 2 * n, every), names[::every], fontsize=9)
         ax.set_yticks(range(0, 2 * n, every), names[::every], fontsize=9)
-        ax.set_xlabel("view k")
-        ax.set_ylabel("view i")
+        ax.set(xlabel="view k", ylabel="view i")
         ax.grid(False)
         fig.colorbar(shown, ax=ax, label=label, shrink=0.9, pad=0.03)
     axes[0].set_title("Similarities")
@@ -121,19 +112,10 @@ def temperature_curves(
     fig, ax = plt.subplots(figsize=(7.0, 3.8))
     s = torch.linspace(-1, 1, 201)
     for k, t in enumerate(temperatures):
-        ax.plot(
-            s,
-            100 * ((s - 1) / t).exp(),
-            label=f"{t:g}",
-            color=PALETTE[k % len(PALETTE)],
-            marker=MARKERS[k % len(MARKERS)],
-            markevery=(8 * k, 40),
-            markersize=6,
-        )
-    ax.set_xlabel("cosine similarity of the negative to the anchor")
-    ax.set_ylabel("push, % of that on a negative at s = 1")
-    ax.set_xlim(-1, 1)
-    ax.set_ylim(0, 102)
+        marks = {"marker": MARKERS[k % len(MARKERS)], "markevery": (8 * k, 40), "markersize": 6}
+        ax.plot(s, 100 * ((s - 1) / t).exp(), label=f"{t:g}", color=PALETTE[k % len(PALETTE)], **marks)
+    ax.set(xlim=(-1, 1), ylim=(0, 102))
+    ax.set(xlabel="cosine similarity of the negative to the anchor", ylabel="push, % of that on a negative at s = 1")
     ax.set_title("A low temperature pushes only the nearest negatives")
     ax.legend(title="temperature", loc="upper left")
     behind = ""

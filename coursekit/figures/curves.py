@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from coursekit.figures.layout import look, panels
 from coursekit.figures.style import MUTED, PALETTE, describe, styled
 
 UNITS = {
@@ -18,16 +19,19 @@ UNITS = {
     "uniformity": "uniformity, low is even",
     "grad_norm": "gradient norm",
 }
-DASHES = ("-", "--", "-.", ":")
 NOT_PLOTTED = {"step", "chance"}
 
 
 def rows_of(history) -> list[dict]:
-    """The rows of a History, or the list of dicts itself. Raises ValueError where there are none."""
+    """The rows of a History, or the list of dicts itself. Raises ValueError if there are none."""
     rows = list(getattr(history, "rows", history))
     if not rows:
         raise ValueError("This history has no rows: nothing was logged.")
     return rows
+
+
+def _unit(key: str) -> str:
+    return UNITS.get(key, key.replace("_", " "))
 
 
 def _series(rows: list[dict], key: str) -> tuple[list, list]:
@@ -39,13 +43,9 @@ def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str) -> None:
     for k, (name, rows) in enumerate(runs.items()):
         steps, values = _series(rows, key)
         few = {"marker": "o", "markersize": 4} if len(steps) < 20 else {}
-        ax.plot(
-            steps, values, label=name or None, color=PALETTE[k % len(PALETTE)], linestyle=DASHES[k % len(DASHES)], **few
-        )
-    label = UNITS.get(key, key.replace("_", " "))
-    ax.set_ylabel(label)
-    ax.set_xlabel("step")
-    ax.set_title(label.split(",")[0])
+        ax.plot(steps, values, label=name or None, **look(k), **few)
+    ax.set(xlabel="step", ylabel=_unit(key))
+    ax.set_title(_unit(key).split(",")[0])
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
@@ -69,10 +69,8 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
     each other. keys: which columns to draw; default: all numbers that were logged.
     """
     runs = {name: rows_of(h) for name, h in history.items()} if isinstance(history, Mapping) else {"": rows_of(history)}
-    every = [row for rows in runs.values() for row in rows]
-    logged = list(
-        dict.fromkeys(key for row in every for key, value in row.items() if _number(value) and key not in NOT_PLOTTED)
-    )
+    values = (pair for rows in runs.values() for row in rows for pair in row.items())
+    logged = list(dict.fromkeys(key for key, value in values if _number(value) and key not in NOT_PLOTTED))
     first = [key for key in ("loss", "lr") if key in logged]
     last = [key for key in ("images_per_second",) if key in logged]
     keys = list(keys) if keys else first + [key for key in logged if key not in first + last] + last
@@ -80,26 +78,20 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
     if unknown:
         raise ValueError(f"Not logged: {', '.join(unknown)}. Logged: {', '.join(logged)}.")
 
-    columns = min(columns, len(keys))
-    rows = -(-len(keys) // columns)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(3.1 * columns + 0.6, 2.6 * rows + 0.2))
-    for ax, key in zip(axes.flat, keys, strict=False):
+    fig, axes = panels(len(keys), columns, 3.1, 2.6, margin=(0.6, 0.2))
+    for ax, key in zip(axes[:, 0], keys, strict=True):
         _curve(ax, runs, key)
         if key == "loss":
             _chance(ax, runs)
         if ax.get_legend_handles_labels()[1]:
             ax.legend()
-    for ax in axes.flat[len(keys) :]:
-        ax.set_visible(False)
     told = []
     for name, rows in runs.items():
         steps, values = _series(rows, "loss")
         if steps:
-            told.append(
-                f"{name + ': ' if name else ''}the loss goes from {values[0]:.2f} to {values[-1]:.2f} "
-                f"in {steps[-1] + 1} steps"
-            )
-    what = ", ".join(UNITS.get(key, key.replace("_", " ")).split(",")[0] for key in keys)
+            whose = f"{name}: " if name else ""
+            told.append(f"{whose}the loss goes from {values[0]:.2f} to {values[-1]:.2f} in {steps[-1] + 1} steps")
+    what = ", ".join(_unit(key).split(",")[0] for key in keys)
     return describe(fig, f"Training curves: {what}. {'; '.join(told).capitalize()}.")
 
 
@@ -133,9 +125,8 @@ def bars_with_intervals(
     at = np.arange(len(values))[::-1]  # the first on top
     ax.barh(at, values, height=0.62, color=[PALETTE[i % len(PALETTE)] for i in range(len(values))], alpha=0.85)
     if ends is not None:
-        ax.errorbar(
-            values, at, xerr=[values - ends[:, 0], ends[:, 1] - values], fmt="none", ecolor="black", capsize=4, lw=1.5
-        )
+        arms = [values - ends[:, 0], ends[:, 1] - values]
+        ax.errorbar(values, at, xerr=arms, fmt="none", ecolor="black", capsize=4, lw=1.5)
     reach = ends[:, 1] if ends is not None else values
     most = max(reach.max(), *levels.values(), 0.0)
     span = most - min(0.0, values.min())

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from coursekit.figures.style import PALETTE, describe, styled
+from coursekit.figures.layout import look, panels
+from coursekit.figures.style import MARKERS, PALETTE, describe, styled
 from coursekit.runtime import CourseError
 
-MARKERS = "osD^vP*X"
 PANELS = (  # title, y label, ((column, line style, name), ...)
     ("box loss", "loss, weighted", (("train/box_loss", "-", "train"), ("val/box_loss", "--", "val"))),
     ("class loss", "loss, weighted", (("train/cls_loss", "-", "train"), ("val/cls_loss", "--", "val"))),
@@ -37,7 +37,8 @@ def model_sizes(table: Sequence[Mapping]) -> Figure:
     total = np.array([row["parameters"] for row in table]) / 1e6
     backbone = np.array([row["backbone_parameters"] for row in table]) / 1e6
     gflops = np.array([row["gflops"] for row in table], dtype=float)
-    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    fig, axes = panels(2, 2, 4.2, 3.2)
+    axes = axes[:, 0]
     axes[0].bar(names, backbone, color=PALETTE[2], label="backbone", hatch="//", edgecolor="white")
     top = axes[0].bar(names, total - backbone, bottom=backbone, color=PALETTE[0], label="neck and head")
     axes[0].bar_label(top, [f"{value:.1f}" for value in total], fontsize=10)
@@ -49,9 +50,8 @@ def model_sizes(table: Sequence[Mapping]) -> Figure:
         ax.set_xlabel("size of the model")
         ax.grid(axis="x", visible=False)
         ax.margins(y=0.12)
-    told = "; ".join(
-        f"{n}: {p:.1f} million parameters, {g:.1f} GFLOPs" for n, p, g in zip(names, total, gflops, strict=True)
-    )
+    rows = zip(names, total, gflops, strict=True)
+    told = "; ".join(f"{n}: {p:.1f} million parameters, {g:.1f} GFLOPs" for n, p, g in rows)
     return describe(fig, f"Bars for {len(names)} model sizes. {told}.")
 
 
@@ -59,7 +59,7 @@ def read_results(path: str | Path | Sequence[str | Path]) -> dict[str, np.ndarra
     """The columns of an Ultralytics results.csv; what was not measured in an epoch is NaN.
 
     path: the file or the run's folder; several are the stages of one training, and their epochs are counted on. Raises
-    CourseError where there is none. Ultralytics writes zeros for an epoch that it did not validate; a loss that is
+    CourseError if there is none. Ultralytics writes zeros for an epoch that it did not validate; a loss that is
     exactly zero in every part is how such an epoch is known.
     """
     if not isinstance(path, (str, Path)):
@@ -94,18 +94,16 @@ def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | P
     """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
 
     runs: a results.csv or the folder of a run, or several by name, drawn over each other; a list of folders is one run
-    in stages. Raises CourseError for what is none.
+    in stages. Raises CourseError for what is not a run.
     """
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}
     longest = max(table["epoch"].max() for table in tables.values())
-    fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2))
-    for ax, (title, label, curves) in zip(axes.flat, PANELS, strict=True):
+    fig, axes = panels(len(PANELS), 3, 3.2, 2.6)
+    for ax, (title, label, curves) in zip(axes[:, 0], PANELS, strict=True):
         for k, (name, table) in enumerate(tables.items()):
             for j, (column, line, part) in enumerate(curves):
-                if column not in table:
-                    continue
-                there = np.isfinite(table[column])
+                there = np.isfinite(table.get(column, np.array([np.nan])))
                 if not there.any():
                     continue
                 epochs = table["epoch"][there]
@@ -113,23 +111,18 @@ def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | P
                 few = {"marker": "os"[j], "markersize": 4} if len(values) < 15 else {}
                 color = PALETTE[k if len(tables) > 1 else j]
                 ax.plot(epochs, values, line, color=color, label=" ".join(filter(None, (name, part))), **few)
-        ax.set_title(title)
-        ax.set_ylabel(label)
-        ax.set_xlabel("epoch")
+        ax.set(title=title, xlabel="epoch", ylabel=label)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         least = 1 if label.endswith("%") else 0  # a detector that finds nothing: 0 on a scale up to 1 %
         ax.set_ylim(0, max(1.06 * ax.get_ylim()[1], least))
         ax.set_xlim(0.5, longest + 0.5)
-        if any(not text.startswith("_") for text in ax.get_legend_handles_labels()[1] if text):
+        if any(ax.get_legend_handles_labels()[1]):
             ax.legend(fontsize=8)
     told = []
     for name, table in tables.items():
         reached = table.get("metrics/mAP50-95(B)", np.array([np.nan]))
-        best = 100 * np.nanmax(reached) if np.isfinite(reached).any() else None
-        told.append(
-            f"{name + ': ' if name else ''}{len(table['epoch'])} epochs"
-            + (f", best mAP50-95 {best:.1f} %" if best is not None else "")
-        )
+        best = f", best mAP50-95 {100 * np.nanmax(reached):.1f} %" if np.isfinite(reached).any() else ""
+        told.append(f"{name and f'{name}: '}{len(table['epoch'])} epochs{best}")
     what = "losses, precision and recall, mAP, learning rate"
     return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.")
 
@@ -148,21 +141,15 @@ def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapp
     fig, ax = plt.subplots(figsize=(7.0, 3.8))
     told = []
     for k, arm in enumerate(arms):
-        name, color = (names or {}).get(arm, arm.replace("_", " ")), PALETTE[k % len(PALETTE)]
+        name = (names or {}).get(arm, arm.replace("_", " "))
         mine = {n: [100 * row[metric] for row in rows if row["arm"] == arm and row["labels"] == n] for n in counts}
         mine = {n: values for n, values in mine.items() if values}
         shift = 1 + 0.02 * (k - (len(arms) - 1) / 2)  # two arms' seeds do not hide each other
-        look = {"color": color, "marker": MARKERS[k % len(MARKERS)]}
-        ax.plot(
-            [n * shift for n in mine],
-            [np.mean(values) for values in mine.values()],
-            markersize=8,
-            label=name,
-            linestyle=("-", "--", "-.", ":")[k % 4],
-            **look,
-        )
+        marker, means = MARKERS[k % len(MARKERS)], [np.mean(values) for values in mine.values()]
+        ax.plot([n * shift for n in mine], means, marker=marker, markersize=8, label=name, **look(k))
         each = [(n * shift, value) for n, values in mine.items() for value in values]
-        ax.plot(*zip(*each, strict=True), linestyle="", markersize=4, alpha=0.55, **look)
+        seeds_look = {**look(k), "linestyle": "", "marker": marker, "markersize": 4, "alpha": 0.55}
+        ax.plot(*zip(*each, strict=True), **seeds_look)
         told.append(f"{name}: " + ", ".join(f"{np.mean(values):.1f} at {n}" for n, values in mine.items()))
     ax.set_xscale("log")
     ax.set_xticks(counts)

@@ -10,7 +10,8 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 
 from coursekit.figures.images import CELL, to_rgb
-from coursekit.figures.style import GREEN, PALETTE, RED, bare, describe, styled
+from coursekit.figures.layout import judge, panels
+from coursekit.figures.style import PALETTE, bare, describe, styled
 
 MARKERS = "os^DvP*X<>pd"
 
@@ -37,31 +38,19 @@ def embedding_map(
         raise ValueError(f"An embedding map needs at least 3 features, each with its label, not {n} and {len(labels)}.")
     if method == "pca":
         fitted = PCA(2, random_state=seed)
-        points = fitted.fit_transform(x.numpy())
-        axes_names = [
-            f"component {k + 1} ({100 * share:.0f} % of variance)"
-            for k, share in enumerate(fitted.explained_variance_ratio_)
-        ]
     else:
         fitted = TSNE(2, perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
-        points = fitted.fit_transform(x.numpy())
-        axes_names = ["t-SNE 1 (no unit)", "t-SNE 2 (no unit)"]
+    points = fitted.fit_transform(x.numpy())
+    units = [f"{100 * part:.0f} % of variance" for part in getattr(fitted, "explained_variance_ratio_", ())]
     fig, ax = plt.subplots(figsize=(7.2, 4.4))
     present = labels.unique().tolist()
     for k in present:
         mine = (labels == k).cpu().numpy()
         marker = MARKERS[(k // len(PALETTE) + k) % len(MARKERS)]
-        ax.scatter(
-            *points[mine].T,
-            s=22,
-            color=PALETTE[k % len(PALETTE)],
-            marker=marker,
-            alpha=0.8,
-            linewidths=0,
-            label=class_names[k],
-        )
-    ax.set_xlabel(axes_names[0])
-    ax.set_ylabel(axes_names[1])
+        look = {"color": PALETTE[k % len(PALETTE)], "marker": marker, "alpha": 0.8, "linewidths": 0}
+        ax.scatter(*points[mine].T, s=22, label=class_names[k], **look)
+    ax.set_xlabel(f"component 1 ({units[0]})" if units else "t-SNE 1 (no unit)")
+    ax.set_ylabel(f"component 2 ({units[1]})" if units else "t-SNE 2 (no unit)")
     ax.set_title(title or f"{n} images, {x.shape[1]} features each, in two dimensions")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, ncols=1 if len(present) <= 16 else 2)
     same = _same_class_neighbor(torch.as_tensor(points), labels.cpu())
@@ -91,7 +80,7 @@ def neighbors(
 ) -> Figure:
     """Strips: a query image on the left, then its nearest neighbours, the nearest first.
 
-    images: uint8 (N, 3, H, W); query_ids: (Q,); neighbour_ids: (Q, K), indices into images, or into `bank` where the
+    images: uint8 (N, 3, H, W); query_ids: (Q,); neighbor_ids: (Q, K), indices into images, or into `bank` if the
     neighbours come from another set. With labels, a neighbour of the same class is ticked and framed green, another is
     crossed and framed red.
     """
@@ -102,28 +91,24 @@ def neighbors(
         raise ValueError(f"{len(query_ids)} queries need {len(query_ids)} rows of neighbours, not {len(found)}.")
     k = len(found[0])
     wide, tall = CELL * 0.8, CELL * 0.8 * images.shape[2] / images.shape[3]
-    fig, axes = plt.subplots(
-        len(found),
-        k + 2,
-        squeeze=False,
-        gridspec_kw={"width_ratios": [1, 0.15] + [1] * k},
-        figsize=((k + 1.25) * wide, len(found) * (tall + 0.26) + 0.2),
-    )
+    ratios = [1.0, 0.15, *[1.0] * k]
+    fig, axes = panels(len(found), 1, wide, tall + 0.26, ratios=ratios, margin=(0.1 * wide, 0.2))
     right = 0
-    for row, (query, mine) in enumerate(zip(query_ids, found, strict=True)):
-        bare(axes[row, 1])
-        bare(axes[row, 0]).imshow(to_rgb(images[query]))
+
+    def called(label) -> str:
+        return names[label] if names else f"class {label}"
+
+    for (left, gap, *others), query, mine in zip(axes, query_ids, found, strict=True):
+        bare(gap)
+        bare(left).imshow(to_rgb(images[query]))
         if labels is not None:
-            axes[row, 0].set_xlabel(names[labels[query]] if names else f"class {labels[query]}", fontsize=9, labelpad=2)
-        for ax, other in zip(axes[row, 2:], mine, strict=True):
+            left.set_xlabel(called(labels[query]), fontsize=9, labelpad=2)
+        for ax, other in zip(others, mine, strict=True):
             bare(ax).imshow(to_rgb(bank[other]))
             if labels is not None:
                 same = bool(labels[query] == bank_labels[other])
                 right += same
-                for spine in ax.spines.values():
-                    spine.set(visible=True, color=GREEN if same else RED, linewidth=3)
-                name = names[bank_labels[other]] if names else f"class {bank_labels[other]}"
-                ax.set_xlabel(f"{'✓' if same else '✗'} {name}", fontsize=8, labelpad=2)
+                judge(ax, same, called(bank_labels[other]), fontsize=8, labelpad=2)
     axes[0, 0].set_title("query", fontsize=11)
     axes[0, 2].set_title("nearest", fontsize=11)
     told = f" {right} of {len(found) * k} neighbours are of the query's class." if labels is not None else ""

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from coursekit.figures.images import to_rgb
+from coursekit.figures.layout import judge, panels
 from coursekit.figures.style import GREEN, INK, MUTED, RED, bare, describe, styled
 
 
@@ -21,7 +21,7 @@ def partner_picks(
     "before" or "after", (N,) indices into the 2N views, first all of view_a, then all of view_b. A right pick, N + i,
     is ticked and framed green; another is crossed and framed red. cell: side of a view, inches. show: draw only so
     many of the N, first those that the last of `picks` found; all are counted.
-    Raises ValueError where the numbers of views and picks differ, and for a pick that is no view or the view itself.
+    Raises ValueError if the numbers of views and picks differ, and for a pick that is not a view or is the view itself.
     """
     n = len(view_a)
     if n == 0 or view_a.shape != view_b.shape or not picks:
@@ -41,9 +41,7 @@ def partner_picks(
     last, order = list(chosen.values())[-1], range(n)
     if show is not None:
         order = sorted(order, key=lambda i: last[i] != n + i)[:show]
-    fig, axes = plt.subplots(
-        len(rows), len(order), squeeze=False, figsize=(len(order) * cell + 0.9, len(rows) * (cell + 0.2))
-    )
+    fig, axes = panels(len(rows), 1, cell, cell + 0.2, ratios=[1.0] * len(order), margin=(0.9, 0.0))
     told = []
     for row, (name, mine) in enumerate(rows.items()):
         right = sum(pick == n + i for i, pick in enumerate(mine))
@@ -53,19 +51,11 @@ def partner_picks(
             ax = bare(axes[row, column])
             ax.imshow(views[mine[i]])
             if name in chosen:
-                same = mine[i] == n + i
-                for spine in ax.spines.values():
-                    spine.set(visible=True, color=GREEN if same else RED, linewidth=3)
-                ax.set_xlabel("✓" if same else "✗", fontsize=10, labelpad=1, color=GREEN if same else RED)
-        axes[row, 0].set_ylabel(
-            f"{name}{found}",
-            fontsize=10,
-            rotation=0,
-            ha="right",
-            va="center",
-            labelpad=8,
-            color=INK if name in chosen else MUTED,
-        )
+                right_one = mine[i] == n + i
+                judge(ax, right_one, fontsize=10, labelpad=1, color=GREEN if right_one else RED)
+        color = INK if name in chosen else MUTED
+        beside = {"rotation": 0, "ha": "right", "va": "center", "labelpad": 8}
+        axes[row, 0].set_ylabel(f"{name}{found}", fontsize=10, color=color, **beside)
     return describe(
         fig, f"{n} views, their partners, and which other view was picked as the partner. {'; '.join(told)}."
     )

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from coursekit.figures.layout import frame, outline, panels
 from coursekit.figures.style import PALETTE, bare, describe, styled
 from coursekit.views import View, denormalize
 
@@ -50,44 +51,26 @@ def _count(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def _box(ax: Axes, box: Sequence[float], color: str, label: str | None = None) -> None:
-    x0, y0, x1, y1 = (float(v) for v in box)
-    for width, ink in ((4.5, "white"), (2.5, color)):  # a white rim: seen on any photograph
-        ax.add_patch(plt.Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, lw=width, ec=ink, clip_on=False))
-    if label:
-        ax.text(
-            x0,
-            y0 - 0.5,
-            label,
-            color="white",
-            fontsize=9,
-            va="bottom",
-            ha="left",
-            bbox={"facecolor": color, "edgecolor": "none", "pad": 1.5},
-        )
+def picture_grid(
+    pictures: Sequence[np.ndarray], columns: int, cell: float, titles: Sequence[str] | None = None
+) -> tuple[Figure, np.ndarray]:
+    """Bare panels for pictures, uint8 (H, W, 3), as high as most of them. cell: width of one, inches."""
+    shape = float(np.median([picture.shape[0] / picture.shape[1] for picture in pictures])) if len(pictures) else 1.0
+    height = cell * shape + (0.05 if titles is None else 0.3)
+    fig, axes = panels(len(pictures), columns, cell, height, titles)
+    return fig, np.array([bare(ax) for ax in axes[:, 0]])
 
 
 @styled
 def image_grid(images: Tensor, titles: Sequence[str] | None = None, columns: int = 8, cell: float = CELL) -> Figure:
     """Images side by side. images: uint8 or normalised float (N, 3, H, W); titles: one for each image; cell: inches."""
-    n = len(images)
-    if n == 0:
-        raise ValueError("image_grid was given no image.")
-    if titles is not None and len(titles) != n:
-        raise ValueError(f"{n} images need {n} titles, not {len(titles)}.")
-    columns = min(columns, n)
-    rows = -(-n // columns)
     rgb = [to_rgb(image) for image in images]
-    tall = cell * rgb[0].shape[0] / rgb[0].shape[1] + (0.3 if titles is not None else 0)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * cell, rows * tall))
-    for ax in axes.flat:
-        bare(ax)
-    for i, picture in enumerate(rgb):
-        axes.flat[i].imshow(picture)
-        if titles is not None:
-            axes.flat[i].set_title(titles[i], fontsize=10, fontweight="normal")
+    fig, axes = picture_grid(rgb, columns, cell, titles)
+    for ax, picture in zip(axes, rgb, strict=True):
+        ax.imshow(picture)
+    rows, columns = axes[0].get_gridspec().get_geometry()
     named = f": {', '.join(titles)}" if titles is not None else ""
-    return describe(fig, f"{_count(n, 'image')} in a grid of {rows} by {columns}{named}.")
+    return describe(fig, f"{_count(len(rgb), 'image')} in a grid of {rows} by {columns}{named}.")
 
 
 @styled
@@ -107,8 +90,12 @@ def draw_crop_boxes(ax: Axes, image: Tensor, theta: Tensor, labels: Sequence[str
     rgb = to_rgb(image)
     bare(ax).imshow(rgb)
     boxes = crop_corners(theta.reshape(-1, 2, 3), rgb.shape[0], rgb.shape[1])
-    for i, box in enumerate(boxes):
-        _box(ax, box, PALETTE[i % len(PALETTE)], labels[i] if labels else None)
+    for i, (x0, y0, x1, y1) in enumerate((boxes - 0.5).tolist()):  # pixel 0 is drawn from -0.5 to 0.5
+        color = PALETTE[i % len(PALETTE)]
+        outline(ax, (x0, y0, x1, y1), (4.5, "white"), (2.5, color), clip=False)
+        if labels:
+            ground = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
+            ax.text(x0, y0, labels[i], color="white", fontsize=9, va="bottom", ha="left", bbox=ground)
 
 
 @styled
@@ -121,38 +108,26 @@ def view_pairs(
     columns: how many images stand side by side. cell: side of a view, inches. The frame of a view has the colour of its
     box; "flipped" is written under a view that is mirrored.
     """
-    n, per = len(images), 1 + len(views)
+    n = len(images)
     if not views or any(len(view.pixels) != n for view in views):
         raise ValueError(f"view_pairs needs views of the same {n} images.")
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    names = list(names) + [f"view {k + 1}" for k in range(len(names), len(views))]
-    ratios = ([images.shape[3] / images.shape[2]] + [1.0] * len(views) + [0.18]) * columns  # 0.18: a gap
-    fig, axes = plt.subplots(
-        rows,
-        len(ratios),
-        squeeze=False,
-        gridspec_kw={"width_ratios": ratios},
-        figsize=(sum(ratios[:-1]) * cell, rows * (cell + 0.22) + 0.3),
-    )
-    for ax in axes.flat:
-        bare(ax)
-    for i in range(n):
-        row, first = i // columns, (i % columns) * (per + 1)
+    names = ["image", *names, *(f"view {k + 1}" for k in range(len(names), len(views)))]
+    gap = 0.18
+    ratios = [images.shape[3] / images.shape[2], *[1.0] * len(views), gap]
+    fig, axes = panels(n, columns, cell, cell + 0.22, ratios=ratios, margin=(-gap * cell, 0.3))
+    for i, mine in enumerate(axes):
         theta = torch.stack([view.theta[i].cpu() for view in views])
-        draw_crop_boxes(axes[row, first], images[i], theta)
-        for k, view in enumerate(views):
-            ax = axes[row, first + 1 + k]
-            ax.imshow(to_rgb(view.pixels[i]))
-            for spine in ax.spines.values():
-                spine.set(visible=True, color=PALETTE[k % len(PALETTE)], linewidth=3)
+        draw_crop_boxes(mine[0], images[i], theta)
+        bare(mine[-1])
+        for k, (ax, view) in enumerate(zip(mine[1:-1], views, strict=True)):
+            bare(ax).imshow(to_rgb(view.pixels[i]))
+            frame(ax, PALETTE[k % len(PALETTE)])
             ax.set_xlabel("flipped" if theta[k, 0, 0] < 0 else " ", fontsize=9, labelpad=1)
-        if row == 0:
-            for k, name in enumerate(["image", *names[: len(views)]]):
-                axes[0, first + k].set_title(name, fontsize=11)
+        for ax, name in zip(mine[:-1], names if i < columns else (), strict=False):
+            ax.set_title(name, fontsize=11)
     return describe(
         fig,
         f"""
-        {_count(n, "image")}, each with {_count(len(views), "random view")} of it. Boxes on the image show where each view was cut
-        from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""",
+        {_count(n, "image")}, each with {_count(len(views), "random view")} of it. Boxes on the image show where each
+        view was cut from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""",
     )

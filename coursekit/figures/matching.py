@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coursekit.figures.images import to_rgb
+from coursekit.figures.layout import outline, panels
 from coursekit.figures.style import BLUE, GREEN, INK, ORANGE, RED, bare, describe, styled
 
 
 def box_overlap(a: Sequence[float], b: Sequence[float]) -> tuple[float, tuple[float, float, float, float] | None]:
-    """IoU of two boxes (x1, y1, x2, y2) in px, in [0, 1], and the box that they share, None where they share none."""
+    """IoU of two boxes (x1, y1, x2, y2) in px, in [0, 1], and the box that they share, None if they share none."""
     left, top, right, bottom = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     if right <= left or bottom <= top:
         return 0.0, None
@@ -35,10 +35,6 @@ def iou_boxes(
     truth: (x1, y1, x2, y2) in px; guesses: N such boxes. image: the picture below, (H, W, 3) or (3, H, W); without one
     the boxes are drawn on a grid in px. titles: in place of "IoU 0.71". cell: width of a panel, inches.
     """
-    if not len(guesses):
-        raise ValueError("iou_boxes was given no guess.")
-    if titles is not None and len(titles) != len(guesses):
-        raise ValueError(f"{len(guesses)} guesses need {len(guesses)} titles, not {len(titles)}.")
     corners = np.array([truth, *guesses], dtype=float)
     if corners.ndim != 2 or corners.shape[1] != 4 or (corners[:, 2:] <= corners[:, :2]).any():
         raise ValueError("Boxes are (x1, y1, x2, y2) with x1 < x2 and y1 < y2.")
@@ -48,42 +44,27 @@ def iou_boxes(
         (left, top), (right, bottom) = corners[:, :2].min(0) - margin, corners[:, 2:].max(0) + margin
     else:
         left, top, right, bottom = 0, 0, picture.shape[1], picture.shape[0]
-    columns = min(columns, len(guesses))
-    rows = -(-len(guesses) // columns)
-    tall = cell * (bottom - top) / (right - left) + (0.35 if picture is not None else 0.8)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * cell, rows * tall))
-    told = []
-    for k, ax in enumerate(axes.flat):
-        if k >= len(guesses):
-            ax.set_visible(False)
-            continue
-        value = _overlap(ax, corners[0], corners[k + 1], picture)
-        ax.set_title(titles[k] if titles is not None else f"IoU {value:.2f}", fontsize=11)
-        ax.set_xlim(left, right)
-        ax.set_ylim(bottom, top)
-        told.append(f"{value:.2f}")
-        if picture is None:
-            ax.set_aspect("equal")
-            ax.set_xlabel("x, px")
-            ax.set_ylabel("y, px")
+    height = cell * (bottom - top) / (right - left) + (0.35 if picture is not None else 0.8)
+    values = [box_overlap(truth, guess)[0] for guess in guesses]
+    fig, axes = panels(len(guesses), columns, cell, height, titles or [f"IoU {value:.2f}" for value in values])
+    for ax, guess in zip(axes[:, 0], corners[1:], strict=True):
+        if picture is not None:
+            bare(ax).imshow(picture, extent=(left, right, bottom, top))
+        else:
+            ax.set(aspect="equal", xlabel="x, px", ylabel="y, px")
+        if shared := box_overlap(corners[0], guess)[1]:
+            x0, y0, x1, y1 = shared
+            ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=GREEN, alpha=0.35, lw=0))
+        outline(ax, corners[0], (4.0, "white"), (2.2, BLUE))
+        outline(ax, guess, (4.0, "white"), (2.2, ORANGE, "--"))
+        ax.set(xlim=(left, right), ylim=(bottom, top))
+    told = ", ".join(f"{value:.2f}" for value in values)
     return describe(
         fig,
-        f"A true box in blue and {len(told)} guess{'es' * (len(told) > 1)} in orange; what both cover "
-        f"is filled green. IoU: {', '.join(told)}.",
+        f"""
+        A true box in blue and {len(values)} guess{"es" * (len(values) > 1)} in orange; what both cover is filled green.
+        IoU: {told}.""",
     )
-
-
-def _overlap(ax: Axes, truth: np.ndarray, guess: np.ndarray, picture: np.ndarray | None) -> float:
-    if picture is not None:
-        bare(ax).imshow(picture, extent=(0, picture.shape[1], picture.shape[0], 0))
-    value, shared = box_overlap(truth, guess)
-    if shared:
-        x0, y0, x1, y1 = shared
-        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=GREEN, alpha=0.35, lw=0))
-    for (x0, y0, x1, y1), color, dash in ((truth, BLUE, "-"), (guess, ORANGE, "--")):
-        for width, ink, line in ((4.0, "white", "-"), (2.2, color, dash)):  # a white rim: seen on any picture
-            ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=width, ec=ink, ls=line))
-    return value
 
 
 @styled
@@ -107,18 +88,9 @@ def precision_recall(
     ax.step(100 * edges, 100 * heights, where="pre", color=BLUE, label="envelope")
     ax.plot(100 * recall, 100 * precision, "o", color=RED, label="one more detection kept")
     for k, text in enumerate(labels or []):
-        ax.annotate(
-            text,
-            (100 * recall[k], 100 * precision[k]),
-            textcoords="offset points",
-            xytext=(7, -13),
-            fontsize=9,
-            color=INK,
-        )
-    ax.set_xlim(0, 105)
-    ax.set_ylim(0, 108)
-    ax.set_xlabel("recall, %")
-    ax.set_ylabel("precision, %")
+        place = (100 * recall[k], 100 * precision[k])
+        ax.annotate(text, place, textcoords="offset points", xytext=(7, -13), fontsize=9, color=INK)
+    ax.set(xlim=(0, 105), ylim=(0, 108), xlabel="recall, %", ylabel="precision, %")
     ax.legend(loc="lower left")
     if ap is not None:
         ax.set_title(f"Average precision, the shaded area: {100 * ap:.1f} %")

@@ -1,25 +1,9 @@
 """The diagrams of lesson 00: the pipeline, the three key ideas, and the study map."""
 
-from collections.abc import Collection
-
 from coursekit.figures.style import INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
+from coursekit.lessons import LESSONS, Lesson
 
-LESSONS = {  # number: (title, minutes)
-    "00": ("Start here", 20),
-    "01": ("Pretext tasks", 60),
-    "02": ("Judging representations", 60),
-    "03": ("Instance discrimination", 90),
-    "04": ("Queues and clusters", 75),
-    "05": ("Without negatives", 75),
-    "06": ("Patch-level contrast", 75),
-    "07": ("DINOv2: teacher and student", 90),
-    "08": ("Masked image modelling", 75),
-    "09": ("Choosing a method", 60),
-    "10": ("From backbone to detector", 90),
-    "11": ("YOLO12 on road objects", 90),
-    "12": ("Does it pay?", 75),
-}
 STAGES = (  # name, what it is for, colour, lessons
     ("Begin", "labels for free, and how to judge what was learned", "grey", ("00", "01", "02")),
     ("Compare", "images, clusters and patches with one another", "blue", ("03", "04", "05", "06")),
@@ -45,7 +29,7 @@ def pipeline() -> SVG:
         (12, 186, "blue", "1  Self-supervised pretraining: no labels"),
         (222, 186, "orange", "2  Supervised detection: needs boxes"),
     ):
-        d.rect(12, y, 856, h, TINTS[tint][0], TINTS[tint][1], radius=10)
+        d.panel(12, y, 856, h, tint)
         d.text(28, y + 24, name, 15, True, TINTS[tint][2], "start")
 
     def step(x: float, y: float, w: float, text: str, note: str, tint: str) -> None:
@@ -102,27 +86,22 @@ def three_ideas() -> SVG:
         after it sees only its features. Three: detection still needs boxes, but perhaps fewer.""",
     )
     cards = (
-        (
-            "blue",
-            "1  No labels first",
-            "An encoder can learn from images alone: the task is made from the image itself.",
-        ),
+        ("blue", "No labels first", "An encoder can learn from images alone: the task is made from the image itself."),
         (
             "green",
-            "2  The backbone matters",
+            "The backbone matters",
             "Neck and head see only what the backbone kept. What it forgot, nothing brings back.",
         ),
         (
             "orange",
-            "3  Detection needs boxes",
+            "Detection needs boxes",
             "A detector still learns from labelled boxes. The question is how many it needs.",
         ),
     )
     for k, (tint, title, text) in enumerate(cards):
         x = 14 + 288 * k
-        fill, stroke, ink = TINTS[tint]
-        d.rect(x, 14, 276, 272, fill, stroke, 2, radius=10)
-        d.text(x + 138, 44, title, 16, True, ink, width=260)
+        d.panel(x, 14, 276, 272, tint, 2)
+        d.text(x + 138, 44, f"{k + 1}  {title}", 16, True, TINTS[tint][2], width=260)
         d.block(x + 18, 196, 240, 80, text, 14)
     for k in range(3):  # images alone, seen twice
         d.scene(40 + 80 * k, 66, 66, k)
@@ -138,49 +117,37 @@ def three_ideas() -> SVG:
     return d.svg()
 
 
-def study_map(current: str | None = None, available: Collection[str] | None = None) -> SVG:
-    """The lessons in their order, grouped in stages, with minutes.
+def study_map(current: str | None = None) -> SVG:
+    """The lessons in their order, grouped in stages, with minutes. Those that are still to be written are dashed.
 
-    current: number of the lesson to mark, "03". available: numbers of the lessons that are there; the others are drawn
-    as planned. Raises ValueError for a number that is no lesson.
+    current: number of the lesson to mark, "03". Raises ValueError for a number that no lesson has.
     """
-    unknown = {current, *(available or ())} - {None, *LESSONS}
-    if unknown:
-        raise ValueError(f"No such lesson: {', '.join(sorted(unknown))}. There are {', '.join(LESSONS)}.")
-    total = sum(minutes for _, minutes in LESSONS.values())
-    here = f" You are at lesson {current}, {LESSONS[current][0]}." if current else ""
-    listed = " ".join(f"{stage[0]}: {', '.join(f'{n} {LESSONS[n][0]}' for n in stage[3])}." for stage in STAGES)
+    if current is not None and current not in LESSONS:
+        raise ValueError(f"No such lesson: {current}. There are {', '.join(LESSONS)}.")
+    hours = sum(lesson.minutes for lesson in LESSONS.values()) / 60
+    here = f" You are at lesson {current}, {LESSONS[current].title}." if current else ""
+    listed = " ".join(f"{stage[0]}: {', '.join(f'{n} {LESSONS[n].title}' for n in stage[3])}." for stage in STAGES)
     d = Drawing("study-map", 880, 408, "Study map", f"The {len(LESSONS)} lessons in four stages. {listed}{here}")
     d.text(20, 30, "Study map", 17, True, anchor="start")
-    d.text(862, 30, f"{len(LESSONS)} lessons, about {total / 60:.0f} hours", 13, color=MUTED, anchor="end")
+    d.text(862, 30, f"{len(LESSONS)} lessons, about {hours:.0f} hours", 13, color=MUTED, anchor="end")
     for row, (name, what, tint, numbers) in enumerate(STAGES):
         y = 46 + 90 * row
-        fill, stroke, ink = TINTS[tint]
-        d.rect(14, y, 852, 80, fill, stroke, 1.2, radius=10)
-        d.block(26, y + 8, 172, 24, name, 15, True, ink, "start")
+        d.panel(14, y, 852, 80, tint, 1.2)
+        d.block(26, y + 8, 172, 24, name, 15, True, TINTS[tint][2], "start")
         d.block(26, y + 32, 172, 46, what, 12, color=INK, anchor="start", middle=False)
         for k, number in enumerate(numbers):
-            _lesson(d, 208 + 163 * k, y + 9, number, tint, number == current, available is None or number in available)
+            x = 208 + 163 * k
+            _lesson(d, x, y + 9, LESSONS[number], tint, number == current)
             if k + 1 < len(numbers):
-                d.arrow((208 + 163 * k + 151, y + 40), (208 + 163 * (k + 1) - 1, y + 40), color=stroke, line=1.5)
+                d.arrow((x + 151, y + 40), (x + 162, y + 40), color=TINTS[tint][1], line=1.5)
     return d.svg()
 
 
-def _lesson(d: Drawing, x: float, y: float, number: str, tint: str, current: bool, available: bool) -> None:
-    title, minutes = LESSONS[number]
-    _, stroke, ink = TINTS[tint]
-    ink = ink if available else MUTED
-    d.rect(
-        x,
-        y,
-        150,
-        62,
-        "#FFF7CC" if current else PAPER,
-        INK if current else stroke,
-        3 if current else 1.5,
-        dash=None if available else "4 3",
-    )
-    d.text(x + 10, y + 22, number, 16, True, ink, "start")
-    note = "you are here" if current else f"{minutes} min" if available else f"planned, {minutes} min"
+def _lesson(d: Drawing, x: float, y: float, lesson: Lesson, tint: str, current: bool) -> None:
+    ink = TINTS[tint][2] if lesson.there else MUTED
+    fill, edge, line = ("#FFF7CC", INK, 3) if current else (PAPER, TINTS[tint][1], 1.5)
+    d.rect(x, y, 150, 62, fill, edge, line, dash=None if lesson.there else "4 3")
+    d.text(x + 10, y + 22, lesson.number, 16, True, ink, "start")
+    note = "you are here" if current else f"{'' if lesson.there else 'planned, '}{lesson.minutes} min"
     d.text(x + 142, y + 20, note, 11, current, INK if current else MUTED, "end", width=108)
-    d.block(x + 8, y + 26, 136, 34, title, 12, True, ink)
+    d.block(x + 8, y + 26, 136, 34, lesson.title, 12, True, ink)

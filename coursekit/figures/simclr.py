@@ -3,14 +3,6 @@
 from coursekit.figures.style import FAINT, INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
 
-STEPS = (
-    "Sample a batch",
-    "Two augmented views",
-    "Encode and project",
-    "Positives, negatives",
-    "Optimise InfoNCE",
-    "Discard g, keep f",
-)
 LOOKS = ((9, 6, 24, 20), (13, 2, 25, 27))  # where the two views are cut from, in a scene of 40 by 30
 WIDTH, HEIGHT = 280, 204  # of one panel, px
 
@@ -30,14 +22,21 @@ def simclr_diagram(step: int | None = None) -> SVG:
         and 2N - 2 negatives; itself is left out. 5: InfoNCE raises the positive's share of its row. 6: throw g away and
         keep f.""",
     )
-    for k, (name, draw) in enumerate(zip(STEPS, (_batch, _views, _encode, _pairs, _optimize, _keep), strict=True)):
+    steps = {
+        "Sample a batch": _batch,
+        "Two augmented views": _views,
+        "Encode and project": _encode,
+        "Positives, negatives": _pairs,
+        "Optimise InfoNCE": _optimize,
+        "Discard g, keep f": _keep,
+    }
+    for k, (name, draw) in enumerate(steps.items()):
         x, y = 12 + 288 * (k % 3), 12 + 214 * (k // 3)
         tint = "orange" if step == k + 1 else "blue" if k < 3 else "green"
-        fill, stroke, ink = TINTS[tint]
-        d.rect(x, y, WIDTH, HEIGHT, fill, stroke, 3.5 if step == k + 1 else 1.5, radius=10)
-        d.add("circle", cx=x + 24, cy=y + 24, r=14, fill=stroke)
+        d.panel(x, y, WIDTH, HEIGHT, tint, 3.5 if step == k + 1 else 1.5)
+        d.add("circle", cx=x + 24, cy=y + 24, r=14, fill=TINTS[tint][1])
         d.text(x + 24, y + 29.5, str(k + 1), 15, True, "#FFFFFF")
-        d.text(x + 46, y + 29.5, name, 15, True, ink, "start", width=WIDTH - 52)
+        d.text(x + 46, y + 29.5, name, 15, True, TINTS[tint][2], "start", width=WIDTH - 52)
         draw(d, x, y)
     return d.svg()
 

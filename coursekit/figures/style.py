@@ -25,6 +25,9 @@ from coursekit.runtime import in_notebook
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW, BLACK = "#CC79A7", "#56B4E9", "#F0E442", "#000000"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK, "#7A7A7A")  # yellow left out: too pale for a line on white
+CLASS_COLORS = (ORANGE, SKY, GREEN, RED, YELLOW, BLUE, PURPLE)  # of boxes, as the detector draws them
+PALE = {ORANGE, SKY, YELLOW}  # grounds on which black letters read better
+MARKERS, DASHES = "osD^vP*X", ("-", "--", "-.", ":")
 INK, MUTED, FAINT = "#1B1F24", "#57606A", "#D0D7DE"
 
 SETTINGS = {
@@ -80,7 +83,7 @@ def describe(fig: Figure, text: str) -> Figure:
 
 
 def alt_text(fig: Figure) -> str:
-    """The figure's description; where none was given, the titles and axis labels that it shows."""
+    """The figure's description; if none was given, the titles and axis labels that it shows."""
     given = getattr(fig, "alt_text", "")
     if given:
         return given

@@ -2,7 +2,7 @@
 
 Design choices:
 - every word is measured (in DejaVu Sans, the widest of the fonts named in the file), and a word that does not fit its
-  box raises: an overflowing diagram cannot be drawn;
+  box raises an error: an overflowing diagram cannot be drawn;
 - no fixed size: a page scales it to the width that there is (with a size, JupyterLab would cut it off);
 - an opaque pale ground of its own, so that a diagram reads on a dark page as on a light one;
 - a title and a description inside the picture, which screen readers announce;
@@ -58,6 +58,10 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def _points(points) -> str:
+    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
+
+
 class SVG:
     """A finished diagram. A notebook shows it when it is the last line of a cell; `str(...)` is the SVG text."""
 
@@ -89,10 +93,8 @@ class Drawing:
     def add(self, tag: str, **attributes) -> None:
         """One SVG element; `stroke_width=2` becomes stroke-width="2", and numbers are rounded to a tenth."""
         given = {key.replace("_", "-"): value for key, value in attributes.items() if value is not None}
-        shown = " ".join(
-            f"{key}={quoteattr(value if isinstance(value, str) else _number(value))}" for key, value in given.items()
-        )
-        self.parts.append(f"<{tag} {shown}/>")
+        texts = {key: value if isinstance(value, str) else _number(value) for key, value in given.items()}
+        self.parts.append(f"<{tag} {' '.join(f'{key}={quoteattr(text)}' for key, text in texts.items())}/>")
 
     def rect(
         self,
@@ -107,18 +109,12 @@ class Drawing:
         dash: str | None = None,
     ) -> None:
         """A rectangle with round corners; x, y: its upper left corner."""
-        self.add(
-            "rect",
-            x=x,
-            y=y,
-            width=w,
-            height=h,
-            rx=radius,
-            fill=fill,
-            stroke=stroke,
-            stroke_width=line,
-            stroke_dasharray=dash,
-        )
+        place = {"x": x, "y": y, "width": w, "height": h, "rx": radius}
+        self.add("rect", **place, fill=fill, stroke=stroke, stroke_width=line, stroke_dasharray=dash)
+
+    def panel(self, x: float, y: float, w: float, h: float, tint: str, line: float = 1.5, radius: float = 10) -> None:
+        """A tinted ground for other things. tint: a key of TINTS."""
+        self.rect(x, y, w, h, *TINTS[tint][:2], line, radius)
 
     def text(
         self,
@@ -130,14 +126,13 @@ class Drawing:
         color: str = INK,
         anchor: str = "middle",
         width: float | None = None,
-        italic: bool = False,
     ) -> None:
-        """One line of text; y: its base line. width: raise ValueError where the text is wider than this many px."""
+        """One line of text; y: its base line. Raises ValueError if it leaves the board or is wider than `width` px."""
         needed = text_width(text, size, bold)
         left = x - {"start": 0, "middle": needed / 2, "end": needed}[anchor]
         if (width is not None and needed > width) or left < 0 or left + needed > self.width or not 0 < y < self.height:
             raise ValueError(f"{text!r} ({needed:.0f} px) does not fit at ({x:.0f}, {y:.0f}) of {self.name}.")
-        style = (' font-weight="bold"' if bold else "") + (' font-style="italic"' if italic else "")
+        style = ' font-weight="bold"' if bold else ""
         self.parts.append(
             f'<text x="{_number(x)}" y="{_number(y)}" font-size="{_number(size)}" text-anchor="{anchor}" '
             f'fill="{color}"{style}>{escape(text)}</text>'
@@ -156,7 +151,7 @@ class Drawing:
         anchor: str = "middle",
         middle: bool = True,
     ) -> None:
-        """Text wrapped into a box, in its middle or from its top. Raises ValueError where it does not fit."""
+        """Text wrapped into a box, in its middle or from its top. Raises ValueError if it does not fit."""
         lines, step = wrap(text, w, size, bold), 1.3 * size
         if len(lines) * step > h + 0.5:
             raise ValueError(f"{text!r} needs {len(lines) * step:.0f} px of height, not {h:.0f}, in {self.name}.")
@@ -191,11 +186,11 @@ class Drawing:
         length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
         ux, uy, head = (x1 - x0) / length, (y1 - y0) / length, 4 + 2 * line
         base = (x1 - ux * head, y1 - uy * head)
-        path = " ".join(f"{_number(x)},{_number(y)}" for x, y in (*points[:-1], base))
-        self.add("polyline", points=path, fill="none", stroke=color, stroke_width=line, stroke_dasharray=dash)
+        edge = {"stroke": color, "stroke_width": line, "stroke_dasharray": dash}
+        self.add("polyline", points=_points((*points[:-1], base)), fill="none", **edge)
         wing = head * 0.5
         corners = ((x1, y1), (base[0] - uy * wing, base[1] + ux * wing), (base[0] + uy * wing, base[1] - ux * wing))
-        self.add("polygon", points=" ".join(f"{_number(x)},{_number(y)}" for x, y in corners), fill=color)
+        self.add("polygon", points=_points(corners), fill=color)
 
     def crop(
         self,
@@ -207,11 +202,10 @@ class Drawing:
         gray: bool = False,
     ) -> None:
         """A part of a scene, enlarged. look: left, top, width and height of the part, the whole being 40 by 30."""
-        frame = zip(("x", "y", "width", "height"), map(_number, (x, y, size, size * 0.75)), strict=True)
-        self.parts.append(
-            f"<svg {' '.join(f'{key}={quoteattr(value)}' for key, value in frame)} "
-            f'viewBox="{" ".join(map(_number, look))}" preserveAspectRatio="none">'
-        )
+        frame = {"x": x, "y": y, "width": size, "height": size * 0.75}
+        shown = " ".join(f'{key}="{_number(value)}"' for key, value in frame.items())
+        part = " ".join(map(_number, look))
+        self.parts.append(f'<svg {shown} viewBox="{part}" preserveAspectRatio="none">')
         self.scene(0, 0, 40, kind, gray=gray)
         self.parts.append("</svg>")
         self.rect(x, y, size, size * 0.75, stroke=MUTED, line=1, radius=0)
@@ -226,36 +220,27 @@ class Drawing:
         u = size / 40
         self.rect(x, y, 40 * u, 30 * u, sky, radius=0)
         self.rect(x, y + 16 * u, 40 * u, 14 * u, ground, radius=0)
-        self.add(
-            "polygon",
-            fill=road,
-            points=" ".join(
-                f"{_number(x + px * u)},{_number(y + py * u)}" for px, py in ((17, 16), (23, 16), (36, 30), (4, 30))
-            ),
-        )
+        corners = ((17, 16), (23, 16), (36, 30), (4, 30))
+        self.add("polygon", fill=road, points=_points((x + px * u, y + py * u) for px, py in corners))
         cx = (12, 17, 20, 14)[kind % 4]
         self.rect(x + (cx + 2) * u, y + 13 * u, 8 * u, 5 * u, body, radius=1.5 * u)
         self.rect(x + cx * u, y + 16.5 * u, 13 * u, 6 * u, body, radius=1.5 * u)
         for wheel in (3, 10):
             self.add("circle", cx=x + (cx + wheel) * u, cy=y + 22.5 * u, r=1.8 * u, fill="#222222")
         if boxed:
-            self.rect(x + (cx - 1.2) * u, y + 11.8 * u, 15.4 * u, 13.4 * u, stroke="#FFFFFF", line=3.2, radius=0)
-            self.rect(x + (cx - 1.2) * u, y + 11.8 * u, 15.4 * u, 13.4 * u, stroke="#D55E00", line=1.8, radius=0)
+            for color, line in (("#FFFFFF", 3.2), ("#D55E00", 1.8)):
+                box = (x + (cx - 1.2) * u, y + 11.8 * u, 15.4 * u, 13.4 * u)
+                self.rect(*box, stroke=color, line=line, radius=0)
         self.rect(x, y, 40 * u, 30 * u, stroke=MUTED, line=1, radius=0)
 
     def svg(self) -> SVG:
         """The finished diagram."""
         ids = f"{self.name}-title {self.name}-desc"
-        text = "\n".join(
-            [
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-                f'style="max-width:{self.width}px" role="img" '
-                f'aria-labelledby="{ids}" font-family="{FONT}">',
-                f'<title id="{self.name}-title">{escape(self.title)}</title>',
-                f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
-                f'<rect width="{self.width}" height="{self.height}" rx="10" fill="{PAPER}" stroke="{FAINT}"/>',
-                *self.parts,
-                "</svg>",
-            ]
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+            f'style="max-width:{self.width}px" role="img" aria-labelledby="{ids}" font-family="{FONT}">',
+            f'<title id="{self.name}-title">{escape(self.title)}</title>',
+            f'<desc id="{self.name}-desc">{escape(self.description)}</desc>',
+            f'<rect width="{self.width}" height="{self.height}" rx="10" fill="{PAPER}" stroke="{FAINT}"/>',
         )
-        return SVG(text, self.title, self.description)
+        return SVG("\n".join([*head, *self.parts, "</svg>"]), self.title, self.description)

@@ -30,23 +30,15 @@ def transfer_diagram() -> SVG:
         with strides 8, 16 and 32. Below two stages of training. Stage 1: the backbone is frozen, neck and head learn at
         rate lr0. Stage 2: everything learns, at lr0 times a factor below 1.""",
     )
-    d.rect(150, 12, 716, 96, TINTS["blue"][0], TINTS["blue"][1], radius=10)
+    d.panel(150, 12, 716, 96, "blue")
     d.block(20, 24, 122, 72, "before:\nno labels", 14, True, TINTS["blue"][2])
     d.card(176, 34, 170, 56, "Backbone of an SSL encoder", "green", 14, True, line=2.5)
     d.card(396, 34, 150, 56, "projector g:\nthrown away", "grey", 13, dash="5 4")
     d.arrow((346, 62), (396, 62))
-    d.block(
-        562,
-        30,
-        292,
-        64,
-        "SimCLR trained both on road scenes; no box, no class was used",
-        13,
-        anchor="start",
-        color=TINTS["blue"][2],
-    )
+    above = "SimCLR trained both on road scenes; no box, no class was used"
+    d.block(562, 30, 292, 64, above, 13, anchor="start", color=TINTS["blue"][2])
 
-    d.rect(150, 150, 716, 110, TINTS["orange"][0], TINTS["orange"][1], radius=10)
+    d.panel(150, 150, 716, 110, "orange")
     d.scene(30, 168, 96, 1)
     d.arrow((128, 204), (174, 204))
     for (name, layers, tint, x), w in zip(BLOCKS, WIDTHS, strict=True):
@@ -71,16 +63,7 @@ def transfer_diagram() -> SVG:
         d.text(142, y + 31, stage, 15, True, anchor="end")
         for (_, _, _, x), w, state in zip(BLOCKS, WIDTHS, states, strict=True):
             frozen = state.startswith("frozen")
-            d.card(
-                x,
-                y,
-                w,
-                50,
-                state,
-                "grey" if frozen else "purple" if row else "blue",
-                13,
-                line=1.5 if frozen else 2,
-                dash="5 4" if frozen else None,
-            )
+            tint, line, dash = ("grey", 1.5, "5 4") if frozen else ("purple" if row else "blue", 2, None)
+            d.card(x, y, w, 50, state, tint, 13, line=line, dash=dash)
         d.block(700, y, 170, 50, NOTES[row], 12, anchor="start", color=INK)
     return d.svg()

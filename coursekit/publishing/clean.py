@@ -41,7 +41,7 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
     """Outputs without live widgets (their static figure stays), streams joined, progress bars at their last line.
 
     stdout becomes one output and stderr another, in the order in which they first appear: which prints arrive in one
-    message is chance.
+    message is chance. (nbconvert's CoalesceStreamsPreprocessor joins neighbours only, and keeps a bar that erased itself.)
     """
     kept, streams = [], {}
     for output in outputs:
@@ -50,19 +50,17 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
         if output["output_type"] != "stream":
             kept.append(output)
             continue
-        text = output["text"] if isinstance(output["text"], str) else "".join(output["text"])
-        if output["name"] in streams:
-            streams[output["name"]]["text"] += text
-        else:
-            streams[output["name"]] = {**output, "text": text}
+        if output["name"] not in streams:
+            streams[output["name"]] = {**output, "text": ""}
             kept.append(streams[output["name"]])
+        streams[output["name"]]["text"] += "".join(output["text"])
     for stream in streams.values():
         stream["text"] = final_lines(stream["text"])
     return [output for output in kept if output["output_type"] != "stream" or output["text"].strip()]
 
 
 def small_png(picture: str) -> str:
-    """A PNG in base64, in 256 colours where it is large: pictures of images would otherwise fill the megabyte of a lesson.
+    """A PNG in base64, in 256 colours if it is large: pictures of images would otherwise fill the megabyte of a lesson.
 
     A picture that has been through here comes back as it is.
     """
@@ -79,19 +77,23 @@ def small_png(picture: str) -> str:
 def without_home(output: dict, home: Path) -> dict:
     """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
 
-    def replace(value):
+    def replace(value, kind: str = "text/plain"):
+        if isinstance(value, dict):
+            return {key: replace(part, key) for key, part in value.items()}
         if isinstance(value, list):
-            return [replace(part) for part in value]
-        return value.replace(str(home), HOME_NAME) if isinstance(value, str) else value
+            return [replace(part, kind) for part in value]
+        return value.replace(str(home), HOME_NAME) if isinstance(value, str) and kind.startswith("text/") else value
 
-    found = dict(output)
-    if "text" in output:
-        found["text"] = replace(output["text"])
-    if "data" in output:
-        found["data"] = {
-            kind: replace(value) if kind.startswith("text/") else value for kind, value in output["data"].items()
-        }
-    return found
+    return {key: replace(value) if key in ("text", "data") else value for key, value in output.items()}
+
+
+def name_cells(cells: list[dict]) -> None:
+    """Give every cell without an id, and every second one of the same id, one that stays: made of place and source."""
+    seen = set()
+    for index, cell in enumerate(cells):
+        if not cell.get("id") or cell["id"] in seen:
+            cell["id"] = f"{index:02d}-{hashlib.sha256(lessons.source(cell).encode()).hexdigest()[:8]}"
+        seen.add(cell["id"])
 
 
 def clean(notebook: dict, home: Path | None = None) -> dict:
@@ -101,15 +103,12 @@ def clean(notebook: dict, home: Path | None = None) -> dict:
     Changes `notebook` in place and returns it. Tags, slide types and everything else that an author set are kept.
     """
     metadata = notebook.setdefault("metadata", {})
-    metadata.pop("widgets", None)  # GitHub answers "Invalid Notebook" where it is there
+    metadata.pop("widgets", None)  # GitHub answers "Invalid Notebook" if it is there
     metadata["kernelspec"], metadata["language_info"] = dict(KERNEL), dict(LANGUAGE)
-    seen = set()
-    for index, cell in enumerate(notebook["cells"]):
+    name_cells(notebook["cells"])
+    for cell in notebook["cells"]:
         for noise in ("execution", "ExecuteTime", "outputId", "id"):
             cell.get("metadata", {}).pop(noise, None)
-        if not cell.get("id") or cell["id"] in seen:
-            cell["id"] = f"{index:02d}-{hashlib.sha256(lessons.source(cell).encode()).hexdigest()[:8]}"
-        seen.add(cell["id"])
         if cell["cell_type"] == "code":
             kept = [] if NOT_COMMITTED in lessons.tags(cell) else clean_outputs(cell.get("outputs", []))
             cell["outputs"] = [without_home(output, home) for output in kept] if home else kept

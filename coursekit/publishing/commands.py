@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from coursekit import arguments as arg
 from coursekit.runtime import CourseError
 
 
@@ -11,35 +12,29 @@ def add_commands(verbs) -> None:
     """Add `publish` and `lessons` to an argparse subparsers object; each sets `run`, a function of its arguments."""
     publish = verbs.add_parser(
         "publish",
-        help="stamp the address of your copy into badges and setup cells",
-        description="Write into every lesson and the README where this copy is published: the Colab badges "
-        "and the address that the setup cell installs from. Nothing is sent anywhere.",
+        description="Write into every lesson and the README where this copy is published: the Colab badges and the "
+        "standard setup cell, which installs from there. Nothing is sent anywhere.",
     )
     publish.add_argument("home", nargs="?", metavar="OWNER/NAME", help="the GitHub repository")
     publish.add_argument("--branch", default="main", help="the branch that readers get (default: main)")
     publish.add_argument("--clear", action="store_true", help="take every address out again")
-    publish.add_argument("--check", action="store_true", help="change nothing; exit status 1 where a file would change")
+    publish.add_argument("--check", action="store_true", help="change nothing; exit status 1 if a file would change")
     publish.set_defaults(run=run_publish)
 
     lessons = verbs.add_parser(
-        "lessons",
-        help="run, check and present the lessons",
-        description="Run lessons and save their outputs, check that they keep the house rules, make slides.",
+        "lessons", description="Run lessons and save their outputs, check that they keep the house rules, make slides."
     )
     actions = lessons.add_subparsers(dest="action", metavar="ACTION", required=True)
-    run = actions.add_parser(
-        "run",
-        help="run lessons on the CPU in quick mode and save their outputs",
-        epilog="example: coursekit lessons run 03 11",
-    )
-    check = actions.add_parser(
-        "check", help="list what lessons break of the house rules", epilog="example: coursekit lessons check"
-    )
-    slides = actions.add_parser("slides", help="make slides of lessons", epilog="example: coursekit lessons slides 03")
-    slides.add_argument("--reveal", metavar="PREFIX", help="address or folder of reveal.js; default: the network's")
-    for action, function in ((run, run_lessons), (check, check_lessons), (slides, make_slides)):
+    for name, function, example, line in (
+        ("run", run_lessons, "run 03 11", "run lessons on the CPU in quick mode and save their outputs"),
+        ("check", check_lessons, "check", "list what lessons break of the house rules"),
+        ("slides", make_slides, "slides 03", "make slides of lessons"),
+    ):
+        action = actions.add_parser(name, help=line, epilog=f"example: coursekit lessons {example}")
         action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
         action.set_defaults(run=function)
+    reveal = "address or folder of reveal.js; default: the network's"
+    actions.choices["slides"].add_argument("--reveal", type=arg.path, metavar="PREFIX", help=reveal)
 
 
 def run_publish(args: argparse.Namespace) -> int:
@@ -48,8 +43,7 @@ def run_publish(args: argparse.Namespace) -> int:
 
     if bool(args.home) == args.clear:
         raise CourseError(
-            "Name the repository (coursekit publish OWNER/NAME), or take the addresses out with --clear: "
-            "one of the two."
+            "Either name the repository, coursekit publish OWNER/NAME, or take the addresses out: --clear."
         )
     home = None if args.clear else stamp.parse(args.home, args.branch)
     root = lessons.checkout()
@@ -65,8 +59,11 @@ def run_lessons(args: argparse.Namespace) -> int:
     """`coursekit lessons run`. Lessons build in a temporary folder, so that every run starts from nothing."""
     from coursekit.publishing import execute, lessons
 
+    paths = lessons.lessons(args.names)
+    for path in paths:
+        lessons.read(path)  # a broken one is told now, not after the minutes that others take
     with tempfile.TemporaryDirectory(prefix="coursekit-") as home:
-        for path in lessons.lessons(args.names):
+        for path in paths:
             execute.show(execute.run(path, Path(home)))
     return 0
 
@@ -78,7 +75,10 @@ def check_lessons(args: argparse.Namespace) -> int:
     paths = lessons.lessons(args.names)
     total = 0
     for path in paths:
-        problems = lint.check_notebook(path)
+        try:
+            problems = lint.check_notebook(path)
+        except CourseError as error:  # the other lessons are checked all the same
+            problems = [str(error)]
         total += len(problems)
         for problem in problems:
             print(f"{path.name}: {problem}")

@@ -28,7 +28,7 @@ CELL_TIMEOUT = 600  # s
 
 
 class LessonRun(NamedTuple):
-    """How a run went: seconds for each code cell by its index in the file, and whether the file changed."""
+    """How a run went: the seconds that it took, also for each code cell by its index, and whether the file changed."""
 
     path: Path
     seconds: float
@@ -49,9 +49,10 @@ def environment(home: Path | None = None) -> dict[str, str]:
 def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> LessonRun:
     """Run one lesson and write its outputs into its file.
 
-    Raises CourseError, with the cell and the error, where a cell fails; the file is then as it was.
+    Raises CourseError, with the cell and the error, if a cell fails; the file is then as it was.
     """
-    notebook = nbformat.reads(json.dumps(lessons.read(path)), as_version=4)
+    notebook = lessons.as_node(lessons.read(path))
+    clean.name_cells(notebook.cells)
     starts, cells = {}, {}
 
     def start(cell, cell_index):
@@ -75,9 +76,8 @@ def run(path: Path, home: Path | None = None, timeout: int = CELL_TIMEOUT) -> Le
         client.execute(env=environment(home))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         index = max(starts, default=0)
-        raise CourseError(
-            f"{path.name} stopped at cell {index}, and its file is as it was.\n{_shorten(str(error))}"
-        ) from error
+        why = _shorten(str(error))
+        raise CourseError(f"{path.name} stopped at cell {index}, and its file is as it was.\n{why}") from error
     seconds = time.perf_counter() - began
     # through JSON, so that the file holds plain lists of lines as Jupyter writes them
     executed = json.loads(nbformat.writes(nbformat.from_dict(clean.clean(notebook, home and home.resolve()))))

@@ -4,14 +4,22 @@ The rules are about the reader: short cells, one idea each, sections in the same
 there on GitHub, slides that need no second set of material.
 """
 
+import ast
 import re
 from pathlib import Path
+from statistics import median
 
+from IPython.core.inputtransformer2 import TransformerManager
+
+from coursekit.lessons import LESSONS
 from coursekit.publishing import clean, lessons, setup_cell, stamp
 
-CODE_LINES = 15
-WORDS = 75  # "about 60": a cell that is a little over is no worse for it
-CELLS = (30, 60)
+CELLS = (40, 80)
+CODE_LINES, CODE_LINES_MEDIAN = 15, 6
+WORDS, WORDS_MEDIAN = 75, 40
+FEW_WORDS, FEW_WORDS_SHARE = 25, 0.2  # so many cells of prose have so few words
+BUILT_HERE = "built-here"  # tag of a cell that defines something because building it is the lesson
+SHOWN = {"coursekit", "torch", "torchvision", "numpy", "matplotlib", "ultralytics", "math", "inspect"}  # to import
 FILE_SIZE = 1_000_000  # bytes
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 IGNORED = "nbval-ignore-output"
@@ -41,18 +49,18 @@ def words(markdown: str) -> int:
 
 
 def check_notebook(path: Path) -> list[str]:
-    """Everything that a lesson breaks, one line each ("cell 7: ..."); empty where all is well.
+    """Everything that a lesson breaks, one line each ("cell 7: ..."); empty if all is well.
 
-    Raises CourseError where the file is no notebook.
+    Raises CourseError if the file is not a notebook.
     """
     notebook = lessons.read(path)
     cells = notebook["cells"]
-    found = _whole(path, notebook)
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    found = [*_whole(path, notebook), *_rhythm(cells, code), *_table(path, cells)]
     for index, cell in enumerate(cells):
         check = _markdown if cell["cell_type"] == "markdown" else _code
         found += [f"cell {index}: {problem}" for problem in [*_any(cell), *check(cell)]]
-    counts = [cell.get("execution_count") for cell in cells if cell["cell_type"] == "code"]
-    if counts != list(range(1, len(counts) + 1)):
+    if [cell.get("execution_count") for cell in code] != list(range(1, len(code) + 1)):
         found.append("it was not run from top to bottom in a fresh kernel: make outputs")
     return found
 
@@ -60,8 +68,6 @@ def check_notebook(path: Path) -> list[str]:
 def _whole(path: Path, notebook: dict) -> list[str]:
     cells = notebook["cells"]
     found = []
-    if not CELLS[0] <= len(cells) <= CELLS[1]:
-        found.append(f"{len(cells)} cells; a lesson has {CELLS[0]} to {CELLS[1]}")
     if path.stat().st_size >= FILE_SIZE:
         found.append(f"{path.stat().st_size / 1e6:.2f} MB; a lesson stays under {FILE_SIZE / 1e6:.0f} MB")
     if "widgets" in notebook.get("metadata", {}):
@@ -74,8 +80,8 @@ def _whole(path: Path, notebook: dict) -> list[str]:
     if not stamp.SPOT.search(title):
         found.append("the title cell has no spot for the Colab badge: <!-- colab --><!-- /colab -->")
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    if not code or not setup_cell.is_standard(lessons.source(code[0])):
-        found.append("the first code cell is not the standard setup cell (coursekit.publishing.setup_cell.SOURCE)")
+    if not code or not setup_cell.is_standard(code[0]):
+        found.append("the first code cell is not the standard setup cell, folded away: coursekit publish writes it")
     text = "\n".join(lessons.source(cell) for cell in cells if cell["cell_type"] == "markdown")
     found += [
         f"{section} missing"
@@ -87,6 +93,34 @@ def _whole(path: Path, notebook: dict) -> list[str]:
     return found
 
 
+def _rhythm(cells: list[dict], code: list[dict]) -> list[str]:
+    """One idea a cell, in short breaths: how many cells, and how long they are in the median."""
+    found = []
+    if not CELLS[0] <= len(cells) <= CELLS[1]:
+        found.append(f"{len(cells)} cells; a lesson has {CELLS[0]} to {CELLS[1]}")
+    lines = [len(lessons.source(cell).rstrip().splitlines()) for cell in code[1:]]  # without the setup cell
+    if lines and median(lines) > CODE_LINES_MEDIAN:
+        found.append(f"code cells of {median(lines):g} lines in the median; {CODE_LINES_MEDIAN} or fewer: split some")
+    prose = [words(lessons.source(cell)) for cell in cells if cell["cell_type"] == "markdown"]
+    prose = [n for n in prose if n]  # a cell with nothing but a formula or a folded solution is not prose
+    if prose and median(prose) > WORDS_MEDIAN:
+        found.append(f"cells of {median(prose):g} words in the median; {WORDS_MEDIAN} or fewer: split or shorten some")
+    few = sum(n <= FEW_WORDS for n in prose)
+    if few < FEW_WORDS_SHARE * len(prose):
+        found.append(f"{few} of {len(prose)} cells have {FEW_WORDS} words or fewer; at least a fifth: shorten some")
+    return found
+
+
+def _table(path: Path, cells: list[dict]) -> list[str]:
+    """What the table of lessons (coursekit.lessons) says of this one, and its text does not."""
+    lesson = LESSONS.get(path.stem[:2])
+    if lesson is None or lesson.name != path.stem:
+        return []
+    text = "\n".join(map(lessons.source, cells))
+    found = [] if re.search(rf"\b{lesson.minutes}\s*min", text) else [f"it does not say {lesson.minutes} minutes"]
+    return found + [f"exercise {name} missing" for name in lesson.exercises if f'check("{name}"' not in text]
+
+
 def _any(cell: dict) -> list[str]:
     slide = cell.get("metadata", {}).get("slideshow", {}).get("slide_type")
     return [] if slide in SLIDE_TYPES else [f"its slide type (metadata.slideshow.slide_type) is {slide}"]
@@ -96,7 +130,7 @@ def _markdown(cell: dict) -> list[str]:
     text = lessons.source(cell)
     found = []
     if words(text) > WORDS:
-        found.append(f"{words(text)} words; about 60 or fewer: split it")
+        found.append(f"{words(text)} words; {WORDS} or fewer: split it")
     if RELATIVE_IMAGE.search(text):
         found.append("a picture by relative path shows nothing in Colab: draw it with coursekit.figures in a code cell")
     if cell.get("attachments"):
@@ -114,6 +148,8 @@ def _code(cell: dict) -> list[str]:
         found.append("an empty code cell")
     if text.endswith(";"):
         found.append("ends with ';': end a plot with plt.show()")
+    if setup_cell.address_in(text) is None:
+        found += _imports_and_definitions(text, lessons.tags(cell))
     ignored = IGNORED in lessons.tags(cell)
     if clean.NOT_COMMITTED in lessons.tags(cell):
         if cell.get("outputs"):
@@ -124,6 +160,27 @@ def _code(cell: dict) -> list[str]:
         found += _output(output, ignored)
         if output["output_type"] == "error" and "raises-exception" not in lessons.tags(cell):
             found.append(f"its output is an error: {output.get('ename')}: {output.get('evalue')}")
+    return found
+
+
+def _imports_and_definitions(text: str, tags: set[str]) -> list[str]:
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(text))  # %magics, !commands and help? become Python
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return [] if "raises-exception" in tags else [f"it is not Python: {error}"]
+    found = []
+    for node in ast.walk(tree):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+        found += [
+            f"imports {module}: what teaches nothing belongs into coursekit"
+            for module in modules
+            if module.split(".")[0] not in SHOWN
+        ]
+    exercises = {f"my_{name}" for lesson in LESSONS.values() for name in lesson.exercises}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and BUILT_HERE not in tags and node.name not in exercises:
+            found.append(f"defines {node.name}: import it from coursekit, or tag the cell {BUILT_HERE}")
     return found
 
 

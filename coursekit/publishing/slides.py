@@ -1,13 +1,12 @@
 """`coursekit lessons slides NAME`: a lecture from a lesson, by nbconvert and the slide types of its cells."""
 
-import os
 from pathlib import Path
 
-import nbformat
 from nbconvert import SlidesExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 from traitlets.config import Config
 
+from coursekit.publishing import clean, lessons
 from coursekit.runtime import CourseError
 
 
@@ -17,9 +16,11 @@ def slides(lesson: Path, out: Path | None = None, reveal: str | None = None) -> 
     out: the file; default NAME.slides.html beside the lesson's folder, in outputs/slides.
     reveal: address or folder of reveal.js. By default the page loads it from the network when it is shown, as it does
     with jQuery, RequireJS and MathJax, whatever `reveal` is: nbconvert's page needs them to start and to set formulas.
-    Raises CourseError where the lesson was never run: slides show the outputs that its file holds.
+    Raises CourseError if the lesson was never run: slides show the outputs that its file holds.
     """
-    notebook = nbformat.read(str(lesson), as_version=4)
+    notebook = lessons.as_node(lessons.read(lesson))
+    clean.name_cells(notebook.cells)
+    notebook.metadata.pop("widgets", None)  # the state of live widgets, which slides do not show
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if not any(cell.outputs for cell in code):
         raise CourseError(f"{lesson.name} has no outputs to show. Run it: coursekit lessons run {lesson.stem[:2]}")
@@ -32,8 +33,5 @@ def slides(lesson: Path, out: Path | None = None, reveal: str | None = None) -> 
     exporter.register_preprocessor(TagRemovePreprocessor(config=config), enabled=True)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": lesson.stem}})
     out = out or lesson.parent.parent / "outputs" / "slides" / f"{lesson.stem}.slides.html"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    part.write_text(page, encoding="utf-8")
-    os.replace(part, out)
+    lessons.write_text(out, page)
     return out

@@ -28,11 +28,10 @@ PATIENCE = 0.1  # seconds without another move before the picture is drawn
 
 
 class Explorer:
-    """A picture that depends on a few values, with a control for each.
+    """A picture that depends on a few values, with a control for each. It is shown as the last line of a cell.
 
-    draw: called with the values by name, returns the Figure. controls: made by `slider` and its like, by the same
-    names; {} where ipywidgets is missing. what: a few words for a reader who sees no sliders. Shown as the last line of
-    a cell.
+    draw: called with the values by name, returns the Figure. first: the values at first. controls: made by `slider` and
+    its like, by the same names; {} if ipywidgets is missing. what: a few words for a reader who sees no sliders.
 
     values: dict, what the controls say. png: bytes of the current picture. picture, caption, widget: the ipywidgets.
     """
@@ -57,14 +56,12 @@ class Explorer:
                 control.on_click(lambda _, name=name: self._changed(name, self.values[name] + 1))
             else:
                 control.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
-        grid = ipywidgets.GridBox(
-            list(self.controls.values()),
-            layout={
-                "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))",
-                "width": "100%",
-                "max_width": "760px",
-            },
-        )
+        layout = {
+            "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))",
+            "width": "100%",
+            "max_width": "760px",
+        }
+        grid = ipywidgets.GridBox(list(self.controls.values()), layout=layout)
         return ipywidgets.VBox([grid, self.picture, self.caption])
 
     def _changed(self, name: str, value) -> None:
@@ -104,7 +101,7 @@ def slider(
     """A labelled slider that reports when it is let go of. kind: an ipywidgets class; for FloatLogSlider low and high
     are exponents.
 
-    None where ipywidgets is missing.
+    None if ipywidgets is missing.
     """
     if ipywidgets is None:
         return None
@@ -122,10 +119,10 @@ def slider(
 
 
 def button(label: str):
-    """A button that counts its value up by one. None where ipywidgets is missing."""
+    """A button that counts its value up by one. None if ipywidgets is missing."""
     return ipywidgets.Button(description=label, layout={"width": "160px"}) if ipywidgets else None
 
 
 def only_made(controls: Mapping) -> dict:
-    """The controls, or {} where ipywidgets is missing."""
+    """The controls, or {} if ipywidgets is missing."""
     return {name: control for name, control in controls.items() if control is not None}

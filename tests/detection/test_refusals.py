@@ -175,8 +175,6 @@ def test_an_opencv_error_is_explained_and_a_callbacks_own_error_is_not_touched(d
         (["--predict", "nowhere.jpg"], "Cannot detect in nowhere.jpg: No such file"),
         (["--predict", "EMPTY"], "is empty"),
         (["--predict", "TEXT"], "it is no picture"),
-        (["--predict", "IMAGES", "--conf", "25"], "conf (--conf) is 25"),
-        (["--predict", "IMAGES", "--conf", "nan"], "conf (--conf) is nan"),
         (["--conf", "0.5"], "there is no --predict"),
     ],
 )

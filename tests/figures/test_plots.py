@@ -90,6 +90,13 @@ def every_plot() -> dict[str, Figure]:
     }
 
 
+def test_every_name_of_the_room_leads_to_its_function_and_no_other_name_does():
+    for name in figures.__all__:
+        assert getattr(figures, name).__name__ == name and name in dir(figures)
+    with pytest.raises(AttributeError, match="nothing"):
+        figures.nothing  # noqa: B018
+
+
 def test_every_plot_describes_itself_names_its_axes_and_leaves_settings_alone():
     before = dict(plt.rcParams)
     for name, fig in every_plot().items():

@@ -18,6 +18,13 @@ def code(text: str, outputs: list | None = None, tags: tuple[str, ...] = ()) -> 
     return {"cell_type": "code", "source": text, "outputs": outputs or [], "metadata": {"tags": list(tags)}}
 
 
+def setup() -> dict:
+    """The setup cell of an unpublished lesson."""
+    cell = code(setup_cell.SOURCE, [{"output_type": "stream", "name": "stdout", "text": "coursekit is ready\n"}])
+    cell["metadata"].update(setup_cell.FOLDED)
+    return cell
+
+
 def notebook(cells: list[dict]) -> dict:
     """A notebook that was run from top to bottom."""
     count = 0
@@ -35,9 +42,9 @@ def good_cells() -> list[dict]:
     head = [
         markdown("# Lesson\n\n<!-- colab --><!-- /colab -->\n\nYou will learn a thing."),
         markdown("**Prerequisites**: none. **Time**: 20 minutes."),
-        code(setup_cell.SOURCE, [{"output_type": "stream", "name": "stdout", "text": "coursekit is ready\n"}]),
+        setup(),
     ]
-    body = [code(f"print({i})", [{"output_type": "stream", "name": "stdout", "text": f"{i}\n"}]) for i in range(25)]
+    body = [code(f"print({i})", [{"output_type": "stream", "name": "stdout", "text": f"{i}\n"}]) for i in range(35)]
     tail = [markdown("## Quiz"), markdown("## Remember"), markdown("## References"), markdown("**Next:** more")]
     return head + body + tail
 

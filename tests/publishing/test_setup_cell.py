@@ -57,10 +57,17 @@ def test_elsewhere_it_says_how_to_go_on(shell, not_installed, monkeypatch, addre
     assert "make lab" in str(error) and "%pip install" in str(error)
 
 
-def test_the_standard_cell_is_recognized_with_any_address_and_short_enough():
+def cell(source: str, **metadata) -> dict:
+    """A code cell with the folded cell's metadata, or others."""
+    return {"source": source, "metadata": {**setup_cell.FOLDED, **metadata}}
+
+
+def test_the_standard_cell_is_folded_short_and_recognized_with_any_address():
     for source in (setup_cell.SOURCE, setup_cell.setup_cell("git+https://example.org/x")):
-        assert setup_cell.is_standard(source)
+        assert setup_cell.is_standard(cell(source, slideshow={"slide_type": "skip"}))
+        assert not setup_cell.is_standard(cell(source, cellView="code"))
+        assert not setup_cell.is_standard(cell(source, jupyter={}))
     for source in (setup_cell.SOURCE + "\nprint(1)", "import coursekit"):
-        assert not setup_cell.is_standard(source)
-    assert len(setup_cell.SOURCE.splitlines()) <= 15
+        assert not setup_cell.is_standard(cell(source))
+    assert setup_cell.SOURCE.startswith("#@title ") and len(setup_cell.SOURCE.splitlines()) <= 15
     assert setup_cell.address_in(setup_cell.SOURCE) == "" and setup_cell.address_in("x = 1") is None

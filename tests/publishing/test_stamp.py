@@ -1,19 +1,22 @@
 """Stamping: the two spots of a lesson and nothing else, as often as one likes, for whichever owner."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from coursekit.publishing import setup_cell, stamp
 from coursekit.runtime import CourseError
 
-README = "# Course\n\n| <!-- colab 03_a_lesson --><!-- /colab --> | lesson |\n"
+README = f"# Course\n\n<!-- lessons -->\n{stamp.readme_table()}<!-- /lessons -->\n\nAnd more.\n"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def root(lesson, cells, tmp_path):
     """A checkout with two lessons and a README."""
-    lesson(cells)
+    lesson(cells, name="03_instance_discrimination")
     lesson(cells, name="04_another")
     (tmp_path / "README.md").write_text(README, encoding="utf-8")
     return tmp_path
@@ -25,17 +28,19 @@ def texts(root):
 
 
 def test_stamped_lessons_name_the_address_in_two_cells_only(root):
-    before = json.loads(texts(root)["03_a_lesson.ipynb"])
+    before = json.loads(texts(root)["03_instance_discrimination.ipynb"])
     changed = stamp.publish(root, stamp.parse("ada/seeing"))
-    assert [path.name for path in changed] == ["03_a_lesson.ipynb", "04_another.ipynb", "README.md"]
-    after = json.loads(texts(root)["03_a_lesson.ipynb"])
+    assert [path.name for path in changed] == ["03_instance_discrimination.ipynb", "04_another.ipynb", "README.md"]
+    after = json.loads(texts(root)["03_instance_discrimination.ipynb"])
     title, setup = after["cells"][0]["source"], after["cells"][2]["source"]
-    address = "https://colab.research.google.com/github/ada/seeing/blob/main/notebooks/03_a_lesson.ipynb"
+    address = "https://colab.research.google.com/github/ada/seeing/blob/main/notebooks/03_instance_discrimination.ipynb"
     assert f"<!-- colab -->[![Open in Colab]({stamp.BADGE})]({address})<!-- /colab -->" in title
-    assert 'ADDRESS = "git+https://github.com/ada/seeing@main"' in setup and setup_cell.is_standard(setup)
+    assert 'ADDRESS = "git+https://github.com/ada/seeing@main"' in setup and setup_cell.is_standard(after["cells"][2])
     after["cells"][0], after["cells"][2] = before["cells"][0], before["cells"][2]
     assert after == before
-    assert f"<!-- colab 03_a_lesson -->[![Open in Colab]({stamp.BADGE})]({address})" in texts(root)["README.md"]
+    readme = texts(root)["README.md"]
+    assert f"| [![Open in Colab]({stamp.BADGE})]({address}) | [03_instance_discrimination](notebooks/" in readme
+    assert readme.startswith("# Course\n") and readme.endswith("And more.\n") and "/01_pretext" not in readme
 
 
 def test_stamping_again_changes_nothing_and_another_owner_replaces_the_first(root):
@@ -50,6 +55,22 @@ def test_stamping_again_changes_nothing_and_another_owner_replaces_the_first(roo
     assert texts(root) == first
     stamp.publish(root, None)
     assert texts(root) == unpublished and all("github" not in text for text in unpublished.values())
+
+
+def test_an_older_setup_cell_becomes_the_standard_one(lesson, cells):
+    cells[2].update(
+        source='ADDRESS = ""  # an older release\nprint("ready")', metadata={"slideshow": {"slide_type": "-"}}
+    )
+    path = lesson(cells)
+    assert stamp.stamp_lesson(path, None) and not stamp.stamp_lesson(path, None)
+    cell = json.loads(path.read_text(encoding="utf-8"))["cells"][2]
+    assert setup_cell.is_standard(cell) and "slideshow" in cell["metadata"]
+
+
+def test_the_table_of_the_readme_is_the_table_of_lessons():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (table,) = stamp.TABLE.findall(readme)
+    assert re.sub(r" \[!\[Open in Colab\].*?\)\]\(.*?\)", "", table) == stamp.readme_table()
 
 
 def test_check_changes_nothing(root):
@@ -109,7 +130,14 @@ def test_what_is_no_repository_is_refused(text):
         stamp.parse(text)
 
 
-@pytest.mark.parametrize("branch", ["", "a b", 'x"', "/main", "a//b"])
+@pytest.mark.parametrize("branch", ["main", "spring/2027", "v1.2-rc_3", "feature/a-b"])
+def test_what_is_a_branch_is_taken(branch):
+    assert f"/blob/{branch}/notebooks/" in stamp.parse("ada/seeing", branch).colab("03")
+
+
+@pytest.mark.parametrize(
+    "branch", ["", "a b", 'x"', "/main", "a//b", "../x", "a/../b", "a..b", ".x", "-x", "x.lock", "x.", "a/"]
+)
 def test_what_is_no_branch_is_refused(branch):
     with pytest.raises(CourseError, match="branch"):
         stamp.parse("ada/seeing", branch)

@@ -1,0 +1,75 @@
+"""The one table of lessons. The README, the study map, the quizzes and the checks of notebooks read it."""
+
+from typing import NamedTuple
+
+
+class Lesson(NamedTuple):
+    """One row of the table.
+
+    name: of the notebook, without .ipynb. minutes: to read and do. title: on the study map. teaches: in the README.
+    exercises: their names. there: False while the lesson is still to be written.
+    """
+
+    name: str
+    minutes: int
+    title: str
+    teaches: str
+    exercises: tuple[str, ...] = ()
+    there: bool = False
+
+    @property
+    def number(self) -> str:
+        """The two digits that its name begins with, such as "03"."""
+        return self.name[:2]
+
+
+_TABLE = (
+    Lesson(
+        "00_start_here",
+        20,
+        "Start here",
+        "the pipeline, the three key ideas, the study map, is this machine ready",
+        there=True,
+    ),
+    Lesson(
+        "01_pretext_tasks", 60, "Pretext tasks", "rotation, colorization, jigsaw order, masked patches: labels for free"
+    ),
+    Lesson(
+        "02_judging_representations",
+        60,
+        "Judging representations",
+        "k-NN, linear probe, fine-tuning, and what a random encoder already scores",
+    ),
+    Lesson(
+        "03_instance_discrimination",
+        90,
+        "Instance discrimination",
+        "SimCLR and InfoNCE: augmentations, temperature, projection head",
+        exercises=("info_nce", "alignment_and_uniformity"),
+        there=True,
+    ),
+    Lesson("04_queues_and_clusters", 75, "Queues and clusters", "MoCo's queue and momentum encoder; SwAV's clusters"),
+    Lesson("05_without_negatives", 75, "Without negatives", "BYOL and SimSiam; collapse, made to happen and measured"),
+    Lesson("06_patch_level_contrast", 75, "Patch-level contrast", "contrast between patches instead of images"),
+    Lesson(
+        "07_dinov2_teacher_student",
+        90,
+        "DINOv2: teacher and student",
+        "teacher and student, centring, iBOT, KoLeo, attention maps",
+    ),
+    Lesson("08_masked_image_modeling", 75, "Masked image modelling", "MAE's pixels, BEiT's visual tokens"),
+    Lesson("09_choosing_a_method", 60, "Choosing a method", "all methods at one budget"),
+    Lesson(
+        "10_backbone_to_detector", 90, "From backbone to detector", "adapters, neck and head; freeze, then unfreeze"
+    ),
+    Lesson(
+        "11_yolo12_road_objects",
+        90,
+        "YOLO12 on road objects",
+        "YOLO12 on road objects: dataset, sizes, training, prediction",
+        exercises=("iou",),
+        there=True,
+    ),
+    Lesson("12_does_it_pay", 75, "Does it pay?", "SSL against random initialisation at 1, 10 and 100 % of the labels"),
+)
+LESSONS = {lesson.number: lesson for lesson in _TABLE}  # by number, in their order
