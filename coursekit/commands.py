@@ -5,6 +5,7 @@ import os
 import shlex
 from pathlib import Path
 
+from coursekit import arguments
 from coursekit.runtime import CourseError
 
 
@@ -33,22 +34,36 @@ def add_commands(verbs) -> None:
         "resnet18, vit_micro, vit_small, vit_b_16 and others; a wrong name lists all",
     )
     _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
-    pretrain.add_argument("--limit", type=_count, metavar="N", help="take at most N images of the folder")
+    pretrain.add_argument("--limit", type=arguments.count, metavar="N", help="take at most N images of the folder")
     pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
-    pretrain.add_argument("--image-size", type=_count, default=96, metavar="PX", help="side of the views (default: 96)")
+    pretrain.add_argument(
+        "--image-size", type=arguments.image_size, default=96, metavar="PX", help="side of the views (default: 96)"
+    )
     length = pretrain.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_count, metavar="N", help="optimizer steps")
-    length.add_argument("--epochs", type=_count, default=20, metavar="N", help="rounds over the images (default: 20)")
-    pretrain.add_argument(
-        "--batch-size", type=_count, metavar="N", help="images in a step (default: 256, or all); fewer need less memory"
+    length.add_argument("--steps", type=arguments.count, metavar="N", help="optimizer steps")
+    length.add_argument(
+        "--epochs", type=arguments.count, default=20, metavar="N", help="rounds over the images (default: 20)"
     )
     pretrain.add_argument(
-        "--lr", type=float, metavar="RATE", help="peak learning rate (default: the method's, times batch size / 256)"
+        "--batch-size",
+        type=arguments.count,
+        metavar="N",
+        help="images in a step (default: 256, or all); fewer need less memory",
     )
-    pretrain.add_argument("--weight-decay", type=float, metavar="W", help="of AdamW (default: the method's)")
-    pretrain.add_argument("--warmup", type=_count, metavar="STEPS", help="of the learning rate (default: a tenth)")
-    pretrain.add_argument("--seed", type=_seed, default=0, metavar="N", help="decides every random draw (default: 0)")
-    pretrain.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    pretrain.add_argument(
+        "--lr",
+        type=arguments.rate,
+        metavar="RATE",
+        help="peak learning rate (default: the method's, times batch size / 256)",
+    )
+    pretrain.add_argument("--weight-decay", type=arguments.decay, metavar="W", help="of AdamW (default: the method's)")
+    pretrain.add_argument(
+        "--warmup", type=arguments.whole, metavar="STEPS", help="of the learning rate (default: a tenth)"
+    )
+    pretrain.add_argument(
+        "--seed", type=arguments.seed, default=0, metavar="N", help="decides every random draw (default: 0)"
+    )
+    pretrain.add_argument("--out", required=True, type=arguments.path, metavar="RUN", help="folder of the run")
     pretrain.set_defaults(run=run_pretrain)
 
     evaluate = verbs.add_parser(
@@ -57,12 +72,20 @@ def add_commands(verbs) -> None:
         description="Freeze the encoder of a run and ask how well its features tell classes apart, beside what raw "
         "pixels and the same network with random weights score on the same images.",
     )
-    evaluate.add_argument("encoder", metavar="RUN", help="folder of a run, or an exported .safetensors encoder")
+    evaluate.add_argument(
+        "encoder", type=arguments.path, metavar="RUN", help="folder of a run, or an exported .safetensors encoder"
+    )
     _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
     evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
-    evaluate.add_argument("--crops", type=_count, default=2500, metavar="N", help="number of crops (default: 2500)")
-    evaluate.add_argument("--k", type=_count, default=20, metavar="K", help="neighbours that vote (default: 20)")
-    evaluate.add_argument("--seed", type=_seed, default=0, metavar="N", help="of crops, split and random weights")
+    evaluate.add_argument(
+        "--crops", type=arguments.count, default=2500, metavar="N", help="number of crops (default: 2500)"
+    )
+    evaluate.add_argument(
+        "--k", type=arguments.count, default=20, metavar="K", help="neighbours that vote (default: 20)"
+    )
+    evaluate.add_argument(
+        "--seed", type=arguments.seed, default=0, metavar="N", help="of crops, split and random weights"
+    )
     evaluate.set_defaults(run=run_evaluate)
 
     recipes = verbs.add_parser(
@@ -72,7 +95,9 @@ def add_commands(verbs) -> None:
         "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.",
     )
     recipes.add_argument("name", nargs="?", metavar="NAME", help="the recipe to make")
-    recipes.add_argument("--out", metavar="DIR", help="where to write (default: data/ of the checkout)")
+    recipes.add_argument(
+        "--out", type=arguments.path, metavar="DIR", help="where to write (default: data/ of the checkout)"
+    )
     recipes.set_defaults(run=run_recipes)
 
     doctor = verbs.add_parser(
@@ -86,31 +111,9 @@ def add_commands(verbs) -> None:
 
 def _add_images(parser, what: str, required: bool = False) -> None:
     parser = parser.add_mutually_exclusive_group(required=True) if required else parser
-    parser.add_argument("--images", metavar="DIR", help=what)
+    parser.add_argument("--images", type=arguments.path, metavar="DIR", help=what)
     if required:
-        parser.add_argument("--scenes", type=_count, metavar="N", help="or N drawn road scenes")
-
-
-def _count(text: str) -> int:
-    """argparse's type for a whole number of at least 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
-
-
-def _seed(text: str) -> int:
-    """argparse's type for a seed: a whole number from 0 to 2^31 - 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {2**31 - 1}")
-    return number
+        parser.add_argument("--scenes", type=arguments.count, metavar="N", help="or N drawn road scenes")
 
 
 def run_doctor(args: argparse.Namespace) -> int:
@@ -241,7 +244,7 @@ def labeled_images(folder: str | None, crops: int, size: int, seed: int, skip_un
             "crops of drawn road scenes",
         )
     root = Path(folder).expanduser()
-    if not folder.strip() or not root.is_dir():
+    if not root.is_dir():
         raise CourseError(f"There is no folder {folder!r}. Name a folder with one subfolder of images for each class.")
     classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
