@@ -14,8 +14,8 @@ def add_commands(verbs) -> None:
     pretrain = verbs.add_parser(
         "pretrain",
         help="train an encoder without labels",
-        description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history; where "
-        "it holds an unfinished run of the same settings, training goes on from there.",
+        description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history. If "
+        "it already holds an unfinished run of the same settings, that run goes on.",
     )
     pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr; a wrong name lists all")
     pretrain.add_argument(
@@ -104,7 +104,7 @@ def add_commands(verbs) -> None:
         "doctor",
         help="is this machine ready, and how to mend what is not",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
-        "1 where something keeps the course from running.",
+        "1 if something keeps the course from running.",
     )
     doctor.set_defaults(run=run_doctor)
 
@@ -178,7 +178,7 @@ def method_from_words(name: str, encoder: str, image_size: int, words: list[str]
 
     name, encoder: of the method and its network. image_size: side of the views, px. words: NAME=VALUE, where NAME is a
     setting of the method, of its views ("views.view.scale") or of its training ("clip"). Raises CourseError for a name
-    that is none of these, with all that there are, and for a value of a wrong type.
+    unknown to all three, with the list of those that there are, and for a value of a wrong type.
     """
     from coursekit import settings
     from coursekit.methods import build_method, method_class
@@ -226,7 +226,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def labeled_images(folder: str | None, crops: int, size: int, seed: int, skip_unreadable: bool = False):
     """(train, test, what they are): four fifths and one fifth of a labelled folder, or of crops of drawn road scenes.
 
-    folder: one subfolder for each class. crops: how many where no folder is named. size: px.
+    folder: one subfolder for each class. crops: how many if no folder is named. size: px.
     Raises CourseError for a folder without at least two classes of two images.
     """
     import torch

@@ -41,7 +41,7 @@ def in_colab() -> bool:
 
 
 def in_notebook() -> bool:
-    """True inside a Jupyter kernel (Colab included), where a live figure can be shown."""
+    """True inside a Jupyter kernel (Colab included), which can show a live figure."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and hasattr(shell, "kernel")
@@ -84,8 +84,7 @@ def native_bfloat16(on: str = "cpu") -> bool:
     """Whether this CPU multiplies matrices in bfloat16 by instructions of its own (AVX-512 BF16, AMX), several times as
     fast as in float32.
 
-    Only on Linux, where the system says so, and for "cpu"; elsewhere False: other CPUs emulate it, and a GPU has
-    `precision`.
+    True only for "cpu" and only on Linux, which says so; other CPUs emulate it, and a GPU has `precision`.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text().split() if on == "cpu" else ()
@@ -132,7 +131,7 @@ def mode() -> str:
 
 
 def budget(quick: Value, full: Value, smoke: Value | None = None) -> Value:
-    """One of the two values, by `mode()`; where the smoke switch is on, a few steps of either.
+    """One of the two values, by `mode()`; under the smoke switch, a few steps of either.
 
     `smoke` is the value under the smoke switch. Without it, a whole number is cut to a fiftieth of `quick`, at least 2;
     anything else stays.
@@ -176,7 +175,7 @@ def restored_random_state():
 
 
 def _repository() -> Path | None:
-    """The checkout that this package runs from, or None where it was installed as a wheel."""
+    """The checkout that this package runs from, or None if it was installed as a wheel."""
     root = Path(__file__).resolve().parent.parent
     return root if (root / "pyproject.toml").is_file() and (root / "data").is_dir() else None
 
@@ -184,7 +183,7 @@ def _repository() -> Path | None:
 def home() -> Path:
     """The folder for everything that the course builds: datasets, runs, downloads. Created when asked for.
 
-    COURSEKIT_HOME where set; /content on Colab; `outputs/` of the checkout (git ignores it); else ~/.coursekit.
+    COURSEKIT_HOME if it is set; /content on Colab; `outputs/` of the checkout (git ignores it); else ~/.coursekit.
     """
     named = os.environ.get("COURSEKIT_HOME", "").strip()
     root = _repository()
@@ -207,7 +206,7 @@ def home() -> Path:
 def shipped(*parts: str) -> Path:
     """A path into the files that ship with the course, `data/` of the checkout: shipped("checkpoints", "NAME").
 
-    Raises CourseError where the file is not there, with what ships instead.
+    Raises CourseError if the file is not there, and says what ships instead.
     """
     root = _repository()
     base = root / "data" if root else Path(__file__).resolve().parent / "_shipped"

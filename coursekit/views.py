@@ -85,7 +85,7 @@ def crop_theta(
     aspect = torch.exp(draws.uniform(n, 10, low=math.log(ratio[0]), high=math.log(ratio[1])))
     w, h = (area * aspect).sqrt() / width, (area / aspect).sqrt() / height  # (n, 10), 1 = the whole side
     fits = (w <= 1) & (h <= 1)
-    first = fits.float().argmax(dim=1, keepdim=True)  # 0 where none fits
+    first = fits.float().argmax(dim=1, keepdim=True)  # 0 if none fits
     none = ~fits.any(dim=1, keepdim=True)
     w, h = (side.gather(1, first).masked_fill(none, 1.0).squeeze(1) for side in (w, h))  # (n,)
     center = draws.uniform(n, 2, low=-1.0, high=1.0)

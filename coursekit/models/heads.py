@@ -6,8 +6,8 @@ from torch import Tensor, nn
 class ProjectionHead(nn.Module):
     """The projector g: a few linear layers with batch-norm and ReLU between them. (B, in_dim) -> (B, out_dim).
 
-    Chen et al., SimCLR, ICML 2020: two layers, hidden as wide as the encoder. batch_norm=False suits several processes,
-    where each would otherwise normalise with its own part of the batch.
+    Chen et al., SimCLR, ICML 2020: two layers, hidden as wide as the encoder. Without batch_norm
+    the result does not depend on how a batch is split over processes.
     """
 
     def __init__(

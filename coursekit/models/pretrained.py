@@ -13,9 +13,9 @@ from coursekit.runtime import CourseError, offline
 class TorchvisionViT(Encoder):
     """torchvision's `vit_b_16` without its head. dim 768, stride 16.
 
-    image_size: side of the square images it takes, px, a multiple of 16; where it is not 224, position embeddings are
-    interpolated to it. weights: None (random), or a name of torchvision's ViT_B_16_Weights such as "IMAGENET1K_V1",
-    downloaded once (330 MB). Raises CourseError where the weights cannot be had.
+    image_size: side of the square images it takes, px, a multiple of 16; position embeddings are
+    interpolated to it from 224. weights: None (random), or a name of torchvision's ViT_B_16_Weights such as "IMAGENET1K_V1",
+    downloaded once (330 MB). Raises CourseError if they cannot be had.
     """
 
     dim, stride = 768, 16

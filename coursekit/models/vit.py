@@ -72,7 +72,7 @@ class ViT(Encoder):
 
     image_size: side of the images it is built for, px. patch_size: side of a patch, px. dim: width. depth: blocks.
     heads: attention heads; must divide dim. registers: extra tokens without a place. layer_scale: first value of
-    LayerScale, None = without. Raises CourseError where sizes do not fit.
+    LayerScale, None = without. Raises CourseError if sizes do not fit.
     """
 
     def __init__(
@@ -114,8 +114,7 @@ class ViT(Encoder):
             nn.init.zeros_(module.bias)
 
     def positions(self, rows: int, columns: int) -> Tensor:
-        """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* where it
-        differs.
+        """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* if needed.
 
         Bicubic, to a target size and not by a factor: a factor is rounded and can miss by one patch.
         """

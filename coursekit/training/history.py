@@ -11,7 +11,7 @@ from coursekit.files import write_atomically
 class History:
     """Rows of numbers, one per logged step: step, loss, chance, lr, images_per_second and the method's diagnostics.
 
-    step counts from 0. loss and chance: nats, or the method's unit; chance is None where there is no such level. lr:
+    step counts from 0. loss and chance: nats, or the method's unit; chance is None if there is no such level. lr:
     the learning rate that this step used. images_per_second: since the row before, all processes together.
     """
 
@@ -25,7 +25,7 @@ class History:
         return row
 
     def column(self, name: str) -> list[float | None]:
-        """One value per row, None where a row has no such value. Raises KeyError, naming the columns, where no row has it."""
+        """One value per row, None for a row without it. Raises KeyError, naming the columns, if no row has it."""
         if self.rows and not any(name in row for row in self.rows):
             raise KeyError(f"History has no column {name!r}; it has {', '.join(self.columns)}.")
         return [row.get(name) for row in self.rows]
