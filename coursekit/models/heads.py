@@ -6,6 +6,11 @@ from torch import Tensor, nn
 class ProjectionHead(nn.Module):
     """The projector g: a few linear layers with batch-norm and ReLU between them. (B, in_dim) -> (B, out_dim).
 
+    in_dim, out_dim: width of the features and of the projection.
+    hidden_dim: width between the layers; default: in_dim.
+    layers: linear layers, 1 or more.
+    batch_norm: between the layers.
+
     Chen et al., SimCLR, ICML 2020: two layers, hidden as wide as the encoder. Without batch_norm
     the result does not depend on how a batch is split over processes.
     """

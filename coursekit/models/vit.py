@@ -70,9 +70,14 @@ class Block(nn.Module):
 class ViT(Encoder):
     """Vision Transformer for images whose sides are multiples of the patch size, square or not.
 
-    image_size: side of the images it is built for, px. patch_size: side of a patch, px. dim: width. depth: blocks.
-    heads: attention heads; must divide dim. registers: extra tokens without a place. layer_scale: first value of
-    LayerScale, None = without. Raises CourseError if sizes do not fit.
+    image_size: side of the images it is built for, px.
+    patch_size: side of a patch, px.
+    dim, depth: width, and number of blocks.
+    heads: attention heads; must divide dim.
+    registers: extra tokens without a place.
+    layer_scale: first value of LayerScale, None = without.
+
+    Raises CourseError if sizes do not fit.
     """
 
     def __init__(
