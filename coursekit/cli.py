@@ -20,52 +20,40 @@ from coursekit.runtime import CourseError
 
 
 class Verb(NamedTuple):
-    """room: the module that adds it. line: what the list of verbs says. example: of its use."""
+    """room: the package whose commands.py adds it. line: what the list of verbs says. example: of its use."""
 
     room: str
     line: str
     example: str
 
 
+DATA, RUN = "--data road_objects/road_objects.yaml", "cv_course_runs/yolo12n_objects"
 VERBS = {
-    "doctor": Verb("coursekit.commands", "is this machine ready, and how to mend what is not", "coursekit doctor"),
-    "data": Verb(
-        "coursekit.data.commands", "make, import and check datasets", "coursekit data road-objects --out road_objects"
-    ),
+    "doctor": Verb("coursekit", "is this machine ready, and how to mend what is not", ""),
+    "data": Verb("coursekit.data", "make, import and check datasets", "road-objects --out road_objects"),
     "pretrain": Verb(
-        "coursekit.commands",
+        "coursekit",
         "train an encoder without labels",
-        "coursekit pretrain simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl",
+        "simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl",
     ),
-    "evaluate": Verb(
-        "coursekit.commands", "judge a trained encoder: k-NN and linear probe", "coursekit evaluate runs/ssl"
-    ),
+    "evaluate": Verb("coursekit", "judge a trained encoder: k-NN and linear probe", "runs/ssl"),
     "detect": Verb(
-        "coursekit.detection.commands",
+        "coursekit.detection",
         "fine-tune YOLO12 from a pretrained backbone",
-        "coursekit detect --data road_objects/road_objects.yaml --size n --backbone runs/ssl --epochs 100",
+        f"{DATA} --size n --backbone runs/ssl --epochs 100",
     ),
     "predict": Verb(
-        "coursekit.detection.commands",
-        "draw what a trained detector finds in pictures",
-        "coursekit predict cv_course_runs/yolo12n_objects photos --out found",
+        "coursekit.detection", "draw what a trained detector finds in pictures", f"{RUN} photos --out found"
     ),
     "label-efficiency": Verb(
-        "coursekit.detection.commands",
+        "coursekit.detection",
         "does pretraining pay at few labels?",
-        "coursekit label-efficiency --data road_objects/road_objects.yaml --backbone runs/ssl "
-        "--labels 32 --out runs/few_labels",
+        f"{DATA} --backbone runs/ssl --labels 32 --out runs/few_labels",
     ),
-    "recipes": Verb(
-        "coursekit.commands",
-        "make the weights and results that ship with the course",
-        "coursekit recipes lesson-encoder",
-    ),
-    "lessons": Verb("coursekit.publishing.commands", "run, check and present the lessons", "coursekit lessons run 03"),
+    "recipes": Verb("coursekit", "make the weights and results that ship with the course", "lesson-encoder"),
+    "lessons": Verb("coursekit.publishing", "run, check and present the lessons", "run 03"),
     "publish": Verb(
-        "coursekit.publishing.commands",
-        "stamp the address of your copy into badges and setup cells",
-        "coursekit publish ada/seeing-without-labels",
+        "coursekit.publishing", "stamp the address of your copy into the lessons", "ada/seeing-without-labels"
     ),
 }
 BUG = "coursekit: this is a bug in coursekit, not a mistake of yours. Please report it with what follows."
@@ -109,8 +97,8 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Strict)
     if verb is not None:
-        importlib.import_module(VERBS[verb].room).add_commands(verbs)
-        verbs.choices[verb].epilog = f"example: {VERBS[verb].example}"
+        importlib.import_module(f"{VERBS[verb].room}.commands").add_commands(verbs)
+        verbs.choices[verb].epilog = f"example: coursekit {verb} {VERBS[verb].example}".strip()
     else:
         for name, known in VERBS.items():
             verbs.add_parser(name, help=known.line)

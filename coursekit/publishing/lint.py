@@ -192,17 +192,9 @@ def _output(output: dict, ignored: bool) -> list[str]:
     for kind in ("image/png", "image/jpeg"):
         if kind in data and not _alt(output, kind):
             found.append("a picture without alt text: coursekit.figures.style.describe(fig, ...)")
-    text = "\n".join(
-        "".join(value)
-        for value in (
-            output.get("text", ""),
-            data.get("text/plain", ""),
-            data.get("text/html", ""),
-            data.get("text/markdown", ""),
-        )
-    )
-    path = MACHINE_PATH.search(text)
-    if path:
+    shown = [output.get("text", ""), *(data.get(f"text/{kind}", "") for kind in ("plain", "html", "markdown"))]
+    text = "\n".join(map("".join, shown))
+    if path := MACHINE_PATH.search(text):
         found.append(f"its output names a path of the machine that ran it: {path[0]}")
     if not ignored and output.get("name") == "stderr":
         found.append(f"writes to stderr, which nbval compares: {text.strip()[:80]!r}")
