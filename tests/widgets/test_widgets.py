@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 
 from coursekit import exercises
+from coursekit.draws import Draws
 from coursekit.figures.images import to_rgb
 from coursekit.methods.simclr import info_nce
 from coursekit.runtime import CourseError
-from coursekit.views import Draws, RandomView
+from coursekit.views import RandomView
 from coursekit.widgets import explorer, quiz_widget, similarity_explorer, views_explorer
 from coursekit.widgets.explorers import STRENGTHS
 
@@ -48,7 +49,7 @@ def unrasterised(monkeypatch):
 
 
 def test_the_picture_is_a_png_and_no_figure_stays_open(image):
-    seen = views_explorer(image, image_size=16, views=1)
+    seen = views_explorer(image, RandomView(16), views=1)
     start = seen.png
     seen.controls["scale"].value = (0.05, 0.1)
     assert seen.png != start and seen.picture.value == seen.png
@@ -57,15 +58,14 @@ def test_the_picture_is_a_png_and_no_figure_stays_open(image):
 
 
 def test_sliders_start_where_the_lesson_says(image):
-    seen = views_explorer(image, image_size=16, views=1, scale=(0.4, 1.0), hue=0.1)
+    seen = views_explorer(image, RandomView(16, scale=(0.4, 1.0), hue=0.1), views=1)
     assert tuple(seen.controls["scale"].value) == (0.4, 1.0) and seen.controls["hue"].value == pytest.approx(0.1)
-    with pytest.raises(CourseError, match="no slider for zoom. There are: scale, flip"):
-        views_explorer(image, zoom=2)
 
 
 def test_every_slider_of_the_views_has_its_effect_and_no_other(image, unrasterised):
-    seen = views_explorer(image, image_size=16, views=2)
-    for name, _, first, high in STRENGTHS:
+    seen = views_explorer(image, RandomView(16), views=2)
+    for name, _, high in STRENGTHS:
+        first = seen.values[name]
         before = seen.png
         seen.controls[name].value = high if first < high else 0.0
         assert seen.values[name] == seen.controls[name].value
@@ -75,17 +75,16 @@ def test_every_slider_of_the_views_has_its_effect_and_no_other(image, unrasteris
 
 
 def test_new_draw_draws_again_and_the_first_state_can_be_made_again(image, unrasterised):
-    seen = views_explorer(image, image_size=16, views=2, seed=3)
+    seen = views_explorer(image, RandomView(16), views=2, seed=3)
     before = seen.png
     seen.controls["seed"].click()
     assert seen.values["seed"] == 4 and seen.png != before
-    assert views_explorer(image, image_size=16, views=2, seed=4).png == seen.png
+    assert views_explorer(image, RandomView(16), views=2, seed=4).png == seen.png
 
 
 def test_the_views_are_those_of_the_tested_transform(image, unrasterised):
-    seen = views_explorer(image, image_size=16, views=1, seed=5)
-    settings = {name: value for name, _, value, _ in STRENGTHS}
-    view = RandomView(16, scale=(0.08, 1.0), jitter=1.0, **settings)(image[None], Draws(5))
+    seen = views_explorer(image, RandomView(16), views=1, seed=5)
+    view = RandomView(16, jitter=1.0)(image[None], Draws(5))
     assert to_rgb(view.pixels[0]).tobytes() in seen.png and to_rgb(image).tobytes() in seen.png
 
 
@@ -116,7 +115,7 @@ def test_the_live_picture_appears_only_when_something_was_moved(embeddings, unra
 
 
 def test_sliders_wait_until_they_are_let_go_of(image, embeddings, unrasterised):
-    for seen in (views_explorer(image, image_size=16, views=1), similarity_explorer(*embeddings)):
+    for seen in (views_explorer(image, RandomView(16), views=1), similarity_explorer(*embeddings)):
         sliders = [control for control in seen.controls.values() if hasattr(control, "continuous_update")]
         assert sliders and not any(control.continuous_update for control in sliders)
 
@@ -155,7 +154,7 @@ def test_a_cell_shows_a_picture_first_and_then_the_widget(monkeypatch, embedding
 
 def test_without_ipywidgets_there_is_a_picture_and_one_friendly_line(monkeypatch, image, embeddings, capsys):
     monkeypatch.setattr(explorer, "ipywidgets", None)
-    for make in (lambda: views_explorer(image, image_size=16, views=1), lambda: similarity_explorer(*embeddings)):
+    for make in (lambda: views_explorer(image, RandomView(16), views=1), lambda: similarity_explorer(*embeddings)):
         (only,) = shown(monkeypatch, make())
         assert "image/png" in only[0]
         line = capsys.readouterr().out
