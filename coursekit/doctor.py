@@ -222,10 +222,18 @@ def shipped() -> Finding:
     return Finding("checkpoints", "ok", f"shipped: {', '.join(names)}" if names else "none ship with this copy")
 
 
-def report() -> list[Finding]:
+class Report(list[Finding]):
+    """Findings; the last line of a notebook's cell shows them as a table."""
+
+    def _repr_markdown_(self) -> str:
+        rows = [f"| {found.state} | {found.name} | {found.text} | {found.remedy} |" for found in self]
+        return "\n".join(["| | looked at | found | what to do |", "|---|---|---|---|", *rows])
+
+
+def report() -> Report:
     """Everything that the doctor looks at, in the order in which it is printed. If Python is too old, only that."""
     if python().state != "ok":
-        return [python()]
+        return Report([python()])
     from coursekit import runtime
 
     try:
@@ -235,7 +243,7 @@ def report() -> list[Finding]:
     else:
         room = disk(home, DISK_FOR_WORK, "Free some space, or have the course build elsewhere: COURSEKIT_HOME=DIR")
     machine = [python(), torch(), cores(), memory(), room, budget()]
-    return [*machine, notebooks(), opencv(), ultralytics(), network(), shipped()]
+    return Report([*machine, notebooks(), opencv(), ultralytics(), network(), shipped()])
 
 
 def as_text(findings: list[Finding]) -> str:

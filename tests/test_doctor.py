@@ -209,3 +209,11 @@ def test_exit_status_and_remedies_follow_the_findings(monkeypatch, capsys):
 def test_the_weights_that_ship_are_named():
     text = doctor.shipped().text
     assert all(path.stem in text for path in runtime.shipped("checkpoints").glob("*.safetensors")) and "simclr" in text
+
+
+def test_a_notebook_shows_the_report_as_a_table():
+    found = doctor.Report(
+        [doctor.Finding("ok", "Python", "3.11", ""), doctor.Finding("warning", "disk", "full", "free some")]
+    )
+    lines = found._repr_markdown_().splitlines()
+    assert len(lines) == 4 and lines[3] == "| warning | disk | full | free some |"
