@@ -213,7 +213,7 @@ def test_the_weights_that_ship_are_named():
 
 def test_a_notebook_shows_the_report_as_a_table():
     found = doctor.Report(
-        [doctor.Finding("ok", "Python", "3.11", ""), doctor.Finding("warning", "disk", "full", "free some")]
+        [doctor.Finding("Python", "ok", "3.11"), doctor.Finding("disk", "warning", "full", "free some")]
     )
     lines = found._repr_markdown_().splitlines()
     assert len(lines) == 4 and lines[3] == "| warning | disk | full | free some |"
