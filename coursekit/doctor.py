@@ -223,7 +223,10 @@ def shipped() -> Finding:
 
 
 class Report(list[Finding]):
-    """Findings; the last line of a notebook's cell shows them as a table."""
+    """Findings, shown as lines of text, and as a table by the last line of a notebook's cell."""
+
+    def __repr__(self) -> str:
+        return as_text(self)
 
     def _repr_markdown_(self) -> str:
         rows = [f"| {found.state} | {found.name} | {found.text} | {found.remedy} |" for found in self]
