@@ -29,6 +29,7 @@ from coursekit.detection.validation import check_dataset, check_image_size, data
 from coursekit.detection.yolo12 import OPTIMIZERS, train
 from coursekit.detection.yolo_backbone import check_size, new_detector
 from coursekit.evaluation.grid import read_json, run_grid, write_json
+from coursekit.files import write_atomically
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 from coursekit.training.shape import checksum
@@ -188,13 +189,13 @@ def _subset(source: Path, images: list[Path], n: int, seed: int, passes: int, ou
     chosen = random.Random(f"labels {seed}").sample(images, len(images))[:n]  # a prefix, so subsets are nested
     listed = (chosen * math.ceil(passes / n))[:passes]
     folder = out / "subsets" / f"{n:06d}_{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.txt").write_text("\n".join(map(str, listed)) + "\n", encoding="utf-8")
+    lines = "\n".join(map(str, listed)) + "\n"
+    write_atomically(folder / "train.txt", lambda file: file.write(lines.encode()))  # a second process may read it now
     data = read_dataset(source)
     splits = {split: data[split] for split in ("val", "test") if data.get(split)}
     names = {int(number): str(name) for number, name in data["names"].items()}
     content = {"path": str(data["path"]), "train": str((folder / "train.txt").resolve()), **splits, "names": names}
-    (folder / "data.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    write_atomically(folder / "data.yaml", lambda file: file.write(yaml.safe_dump(content).encode()))
     return folder / "data.yaml"
 
 
