@@ -5,48 +5,47 @@ labelled images, the head's first weights, the order and augmentation of the bat
 budget is counted in optimizer steps, so 32 labels get as many image passes as 128: an epoch lists every labelled image
 as often as fills the same number of passes, which keeps warm-up, learning rates and the running average in step too.
 
-Every finished run is one JSON file, written whole. Stopped at any moment, the same call goes on with the runs that are
-missing. What the interval covers: subsets, heads and batch orders. Not the pretraining itself, unless there is one
-backbone per seed.
+Stopped at any moment, the same call goes on with the runs that are missing (`evaluation.grid`). The interval covers
+subsets, heads and batch orders; it covers the pretraining only if there is one backbone per seed.
 """
 
 import contextlib
 import dataclasses
 import hashlib
 import io
-import json
 import math
-import os
-import platform
 import random
 import shutil
-import time
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
-import torch
 import yaml
 
-import coursekit
 from coursekit import runtime
-from coursekit.detection.efficiency_summary import ARMS, Summary, finished_rows, read_json, summarise
+from coursekit.detection.efficiency_summary import ARMS, Summary, read_rows, summarize
 from coursekit.detection.settings import check_device, check_numbers, check_seed
 from coursekit.detection.transfer import check_fit, read_backbone
 from coursekit.detection.validation import check_dataset, check_image_size, dataset_images, read_dataset
 from coursekit.detection.yolo12 import OPTIMIZERS, train
 from coursekit.detection.yolo_backbone import check_size, new_detector
+from coursekit.evaluation.grid import read_json, run_grid, write_json
+from coursekit.files import write_atomically
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
+from coursekit.training.shape import checksum
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What all runs share.
 
-    steps: optimizer steps of each run, rounded up to whole epochs: about 20 of them, or fewer where the largest label
-    count makes them longer. warmup: share of the training. freeze: share for which the arm "ssl_frozen_first" keeps its
-    backbone frozen, to go on at lr0 * unfreeze_lr_factor. mosaic: probability of Ultralytics' four-image collage.
+    size, imgsz: of YOLO12, and side of the images, px.
+    steps: optimizer steps of each run, rounded up to whole epochs: about 20 of them, or fewer if the largest label count
+        makes them longer.
+    batch, optimizer, lr0, weight_decay: as in `yolo12.train`.
+    warmup: share of the training.
+    mosaic: probability of Ultralytics' four-image collage.
+    freeze: share for which the arm "ssl_frozen_first" keeps its backbone frozen, to go on at lr0 * unfreeze_lr_factor.
     split: what the detectors are measured on, at the end of training only, so that nothing is selected on it.
     """
 
@@ -75,15 +74,20 @@ def run_experiment(
     device: str | None = None,
     keep_weights: bool = False,
 ) -> Summary:
-    """Train every arm at every label count and seed, and compare them. Resumes where `out` holds finished runs.
+    """Train every arm at every label count and seed, and compare them. Goes on with what `out` lacks.
 
-    data: YAML of a YOLO dataset; its train split is what labels are taken from. backbone: a YOLO12 encoder, a
-    pretraining run, or one run per seed. out: a folder of its own. labels: numbers of labelled images, or shares of the
-    train split (below 1, and 1.0 for all). Smaller subsets are part of larger ones. arms: of `ARMS`. keep_weights: keep
-    what Ultralytics wrote of every run, in out/runs.
+    data: YAML of a YOLO dataset; its train split is what labels are taken from.
+    backbone: a YOLO12 encoder, a pretraining run, or one run per seed.
+    out: a folder of its own.
+    labels: numbers of labelled images, or shares of the train split (below 1, and 1.0 for all). Smaller subsets are part
+        of larger ones.
+    seeds: of the subsets, the heads and the batches.
+    arms: of `ARMS`.
+    settings, device: what all runs share.
+    keep_weights: keep what Ultralytics wrote of every run, in out/runs.
 
-    Writes out/experiment.json (settings and provenance), out/rows/*.json and out/summary.json.
-    Raises CourseError for a folder that holds another experiment and for data or a backbone that does not fit.
+    Writes what `run_grid` writes, and out/summary.json. Raises CourseError for a folder that holds another experiment,
+    and for data or a backbone that does not fit.
     """
     settings, out = settings or Settings(), Path(out).expanduser()
     _check_settings(settings, seeds, device)
@@ -102,78 +106,37 @@ def run_experiment(
             check_fit(new_detector(settings.size), encoder)  # else the random arm would train first, and in vain
     epoch_steps = max(math.ceil(max(counts) / settings.batch), settings.steps // 20, 1)
     epochs = max(2, math.ceil(settings.steps / epoch_steps))
-    _claim(
-        out,
-        {
-            "settings": dataclasses.asdict(settings),
-            "epochs": epochs,
-            "epoch_steps": epoch_steps,
-            "data": {"name": source.parent.name, **_fingerprint(images)},
-            "backbones": [_digest(encoder) for encoder in encoders],
-            "device": device or runtime.device(),
-        },
-    )
-    finished_rows(out)  # a damaged one is told now, not after the missing ones have trained
-    todo = [(n, position, arm) for position in range(len(seeds)) for n in counts for arm in arms]
-    for done, (n, position, arm) in enumerate(todo, 1):
-        seed = seeds[position]
-        row = out / "rows" / f"{arm}_{n:06d}_{seed}.json"
-        if row.exists():
-            continue
-        began, work = time.perf_counter(), out / "runs" / row.stem
-        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+    cells = [{"arm": arm, "labels": n, "seed": seed} for seed in seeds for n in counts for arm in arms]
+    setup = {
+        "settings": dataclasses.asdict(settings),
+        "epochs": epochs,
+        "epoch_steps": epoch_steps,
+        "data": {"name": source.parent.name, **_fingerprint(images)},
+        "backbones": [checksum(encoder.state_dict()) for encoder in encoders],
+        "device": device or runtime.device(),
+    }
+
+    shared = dataclasses.asdict(settings)
+    size, _, warmup, freeze = (shared.pop(name) for name in ("size", "steps", "warmup", "freeze"))
+    shared |= {"epochs": epochs, "warmup_epochs": warmup * epochs, "nbs": settings.batch, "device": device}
+    shared |= {"weights": "yaml", "val": False, "save": False, "plots": False, "verbose": False}
+
+    def run(cell: dict, work: Path) -> dict:
+        arm, n, seed = cell.values()
+        shutil.rmtree(work)  # Ultralytics wants a new folder; what a killed run left is in this one
         subset = _subset(source, images, n, seed, epoch_steps * settings.batch, out)
-        encoder = encoders[position % len(encoders)] if ARMS[arm].pretrained else None
-        freeze = round(settings.freeze * epochs) if ARMS[arm].frozen_first else 0
+        encoder = encoders[list(seeds).index(seed) % len(encoders)] if ARMS[arm].pretrained else None
+        frozen = round(freeze * epochs) if ARMS[arm].frozen_first else 0
+        place = {"project": work.parent, "name": work.name}
         with contextlib.redirect_stdout(io.StringIO()):
-            run = train(
-                subset,
-                settings.size,
-                encoder,
-                epochs=epochs,
-                freeze_epochs=freeze,
-                imgsz=settings.imgsz,
-                batch=settings.batch,
-                nbs=settings.batch,
-                lr0=settings.lr0,
-                weight_decay=settings.weight_decay,
-                unfreeze_lr_factor=settings.unfreeze_lr_factor,
-                optimizer=settings.optimizer,
-                mosaic=settings.mosaic,
-                warmup_epochs=settings.warmup * epochs,
-                split=settings.split,
-                seed=seed,
-                device=device,
-                weights="yaml",
-                project=work.parent,
-                name=work.name,
-                val=False,
-                save=False,
-                plots=False,
-                verbose=False,
-            )
-        _write(
-            row,
-            {
-                "arm": arm,
-                "labels": n,
-                "seed": seed,
-                "steps": epochs * epoch_steps,
-                "epochs": epochs,
-                **dataclasses.asdict(run.metrics),
-                "tensors_matched": run.transfer and run.transfer.matched,
-                "seconds": round(time.perf_counter() - began, 1),
-            },
-        )
-        if not keep_weights:
-            shutil.rmtree(work, ignore_errors=True)
-        print(
-            f"{done} of {len(todo)}: {arm}, {n} labels, seed {seed}: mAP50 {run.metrics.map50:.3f}, "
-            f"mAP50-95 {run.metrics.map50_95:.3f}, {time.perf_counter() - began:.0f} s",
-            flush=True,
-        )
-    summary = summarise(out)
-    _write(out / "summary.json", summary.as_json())
+            done = train(subset, size, encoder, freeze_epochs=frozen, seed=seed, **place, **shared)
+        matched = done.transfer and done.transfer.matched
+        length = {"steps": epochs * epoch_steps, "epochs": epochs}
+        return {**length, **dataclasses.asdict(done.metrics), "tensors_matched": matched}
+
+    run_grid(out, cells, run, setup, keep_runs=keep_weights)
+    summary = summarize(read_rows(out), read_json(out / "experiment.json"))
+    write_json(out / "summary.json", summary.as_json())
     return summary
 
 
@@ -184,18 +147,13 @@ def steps_of(settings: Settings, data: str | Path, labels: Sequence[float], epoc
 
 
 def _check_settings(settings: Settings, seeds: Sequence[int], device: str | None) -> None:
-    """What `train` would refuse in the first run, before there is an experiment. Raises CourseError."""
+    """Refuse what `train` would refuse in the first run, before there is an experiment. Raises CourseError."""
     check_size(settings.size)
     check_image_size(settings.imgsz)
     for seed in seeds:
         check_seed(seed)
-    check_numbers(
-        lr0=settings.lr0,
-        unfreeze_lr_factor=settings.unfreeze_lr_factor,
-        weight_decay=settings.weight_decay,
-        seed=0,
-        batch=settings.batch,
-    )
+    names = ("lr0", "unfreeze_lr_factor", "weight_decay", "batch")
+    check_numbers(**{name: getattr(settings, name) for name in names}, seed=0)
     if settings.optimizer not in OPTIMIZERS:
         raise CourseError(f"optimizer is {settings.optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}.")
     check_device(device)
@@ -204,12 +162,12 @@ def _check_settings(settings: Settings, seeds: Sequence[int], device: str | None
 def _label_counts(labels: Sequence[float], available: int) -> list[int]:
     counts = []
     for wanted in labels:
-        if not math.isfinite(wanted):
-            raise CourseError(f"{wanted} is no number of labels. Give a whole number, or a share from above 0 to 1.0.")
         share = isinstance(wanted, float) and 0 < wanted <= 1
+        if not share and not (math.isfinite(wanted) and wanted >= 1 and wanted == int(wanted)):
+            raise CourseError(
+                f"{wanted} is not a number of labels. Give a whole number, or a share from above 0 to 1.0."
+            )
         n = max(1, round(wanted * available)) if share else int(wanted)
-        if n < 1 or n != wanted and not share:
-            raise CourseError(f"{wanted} is no number of labels. Give a whole number, or a share from above 0 to 1.0.")
         if n > available:
             raise CourseError(f"{n} labels are wanted, the train split has {available} images. Ask for fewer.")
         counts.append(n)
@@ -231,21 +189,13 @@ def _subset(source: Path, images: list[Path], n: int, seed: int, passes: int, ou
     chosen = random.Random(f"labels {seed}").sample(images, len(images))[:n]  # a prefix, so subsets are nested
     listed = (chosen * math.ceil(passes / n))[:passes]
     folder = out / "subsets" / f"{n:06d}_{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.txt").write_text("\n".join(map(str, listed)) + "\n", encoding="utf-8")
+    lines = "\n".join(map(str, listed)) + "\n"
+    write_atomically(folder / "train.txt", lambda file: file.write(lines.encode()))  # a second process may read it now
     data = read_dataset(source)
     splits = {split: data[split] for split in ("val", "test") if data.get(split)}
-    (folder / "data.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "path": str(data["path"]),
-                "train": str((folder / "train.txt").resolve()),
-                **splits,
-                "names": {int(number): str(name) for number, name in data["names"].items()},
-            }
-        ),
-        encoding="utf-8",
-    )
+    names = {int(number): str(name) for number, name in data["names"].items()}
+    content = {"path": str(data["path"]), "train": str((folder / "train.txt").resolve()), **splits, "names": names}
+    write_atomically(folder / "data.yaml", lambda file: file.write(yaml.safe_dump(content).encode()))
     return folder / "data.yaml"
 
 
@@ -257,50 +207,3 @@ def _fingerprint(images: list[Path]) -> dict:
     for image, label in zip(images, img2label_paths([str(image) for image in images]), strict=True):
         digest.update(image.name.encode() + b"\0" + (Path(label).read_bytes() if Path(label).is_file() else b""))
     return {"images": len(images), "sha256": digest.hexdigest()}
-
-
-def _digest(encoder: Encoder) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in encoder.state_dict().items():
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _claim(out: Path, experiment: dict) -> None:
-    """Make `out` the folder of this experiment, or make sure that it is."""
-    file = out / "experiment.json"
-    if file.exists():
-        recorded = read_json(file)
-        changed = [key for key in experiment if recorded.get(key) != json.loads(json.dumps(experiment[key]))]
-        if changed:
-            raise CourseError(
-                f"{out} holds another experiment: {', '.join(changed)} differ from what {file.name} "
-                "records. Its rows would not be comparable: choose another --out."
-            )
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CourseError(f"{out} exists and is no experiment's folder. Choose another --out.")
-    from ultralytics import __version__ as ultralytics_version
-
-    _write(
-        file,
-        {
-            **experiment,
-            "made": {
-                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "coursekit": coursekit.__version__,
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "ultralytics": ultralytics_version,
-                "threads": torch.get_num_threads(),
-                "processor": platform.machine(),
-            },
-        },
-    )
-
-
-def _write(file: Path, content: dict) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".part{os.getpid()}")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, file)

@@ -1,7 +1,19 @@
-"""Judging frozen features: weighted k-NN and the linear probe."""
+"""Judging: frozen features by k-NN and linear probe, whole experiments by a grid of cells, numbers by their intervals."""
 
 from coursekit.evaluation.features import extract_features, raw_pixels
+from coursekit.evaluation.grid import run_grid
+from coursekit.evaluation.judging import compare, judge
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 
-__all__ = ["ProbeResult", "extract_features", "knn_accuracy", "knn_predict", "linear_probe", "raw_pixels"]
+__all__ = [
+    "ProbeResult",
+    "compare",
+    "extract_features",
+    "judge",
+    "knn_accuracy",
+    "knn_predict",
+    "linear_probe",
+    "raw_pixels",
+    "run_grid",
+]

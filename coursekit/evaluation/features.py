@@ -14,8 +14,8 @@ def extract_features(
 ) -> Tensor:
     """Pooled features of every image, without gradient, in eval mode: float32 (N, dim) on the CPU.
 
-    images: uint8 (N, 3, H, W). size: side of the view that the encoder sees, px; default what it was built for, else
-    the image's own. The encoder's train or eval mode is given back as it was.
+    images: uint8 (N, 3, H, W). size: side of the view that the encoder sees, px; default: what it was built for, else
+    the image's own. Afterwards the encoder is in train or eval mode as it was.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
     size = size or (encoder.spec or {}).get("image_size") or pixels.shape[-1]

@@ -16,9 +16,14 @@ def knn_predict(
 ) -> Tensor:
     """The class that the k nearest training images vote for, each with weight exp(cosine / temperature): int64 (M,).
 
-    train_x: (N, D) and test_x: (M, D), any scale. train_y: int64 (N,), any class ids. Where there are fewer than k
-    training images, all of them vote. chunk: queries at a time, which bounds the memory. Raises CourseError where the
-    sizes do not fit.
+    train_x: (N, D), any scale.
+    train_y: int64 (N,), any class ids.
+    test_x: (M, D), any scale.
+    k: neighbours; of fewer training images, all vote.
+    temperature: of the weights, > 0.
+    chunk: queries at a time, which bounds the memory.
+
+    Raises CourseError if the sizes do not fit.
     """
     if len(train_x) != len(train_y) or train_x.ndim != 2 or test_x.ndim != 2 or train_x.shape[1] != test_x.shape[1]:
         raise CourseError(

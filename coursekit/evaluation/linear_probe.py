@@ -20,7 +20,7 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse regularisation, scikit-learn's C
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """accuracy: share of test images named rightly, 0 to 1. predictions: int64 (M,). strength: the C that was chosen."""
+    """accuracy: share of test images classified correctly, 0 to 1. predictions: int64 (M,). strength: the C that was chosen."""
 
     accuracy: float
     predictions: np.ndarray
@@ -30,9 +30,12 @@ class ProbeResult:
 def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, seed: int = 0) -> ProbeResult:
     """Fit logistic regression on frozen features and score it on the test set.
 
-    train_x: (N, D), train_y: int64 (N,), test_x: (M, D), test_y: int64 (M,). Features are standardised with the
-    training set's mean and deviation. The regularisation is chosen on a fifth of the *training* set: the test set is
-    looked at once. Raises CourseError where there are fewer than two classes.
+    train_x, train_y: features (N, D) and classes int64 (N,) to learn from.
+    test_x, test_y: features (M, D) and classes int64 (M,) to be judged by.
+    seed: of the split that the regularisation is chosen on.
+
+    Features are standardised with the training set's mean and deviation. The regularisation is chosen on a fifth of the
+    *training* set: the test set is looked at once. Raises CourseError if there are fewer than two classes.
     """
     x, y = train_x.detach().float().numpy(force=True), train_y.numpy(force=True)
     classes, counts = np.unique(y, return_counts=True)

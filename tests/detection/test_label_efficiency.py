@@ -3,35 +3,15 @@
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 from coursekit.detection import label_efficiency
-from coursekit.detection.efficiency_summary import summarise
+from coursekit.detection.efficiency_summary import read_rows, summarize
 from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
-from coursekit.detection.paired import T_95, paired_difference
 from coursekit.detection.validation import Metrics
 from coursekit.runtime import CourseError
 
 QUICK = Settings(imgsz=64, steps=2, batch=4)
-
-
-def test_paired_difference_by_hand_and_against_scipy():
-    got = paired_difference([0.1, 0.2, 0.4], [0.2, 0.4, 0.5])
-    differences = np.array([0.1, 0.2, 0.1])
-    stats = pytest.importorskip("scipy.stats")
-    low, high = stats.t.interval(0.95, 2, differences.mean(), stats.sem(differences))
-    assert (got.mean, got.n) == (pytest.approx(differences.mean()), 3)
-    assert (got.low, got.high) == (pytest.approx(low, abs=1e-5), pytest.approx(high, abs=1e-5))
-    assert not got.clear and paired_difference([0, 0, 0], [1.0, 1.1, 0.9]).clear
-    assert T_95 == pytest.approx([stats.t.ppf(0.975, df) for df in range(1, 31)], abs=6e-5)
-
-
-def test_one_pair_has_no_interval_and_unequal_lists_are_a_mistake():
-    got = paired_difference([0.1], [0.3])
-    assert (got.low, got.high, got.clear) == (None, None, False) and "one seed" in str(got)
-    with pytest.raises(ValueError, match="2 and 1"):
-        paired_difference([1, 2], [1])
 
 
 @pytest.fixture
@@ -79,10 +59,11 @@ def test_budgets_are_equal_and_small_subsets_lie_in_large_ones(dataset, backbone
 def test_resuming_does_what_is_missing_and_nothing_twice(dataset, backbone, tmp_path, trainings):
     out = tmp_path / "e"
     run_experiment(dataset, backbone, out, (2,), (0, 1), settings=QUICK)
-    first = summarise(out)
-    (out / "rows" / "ssl_000002_1.json").unlink()
-    (out / "rows" / "ssl_000002_1.part99").write_text("{")  # what a kill leaves behind
-    (out / "runs" / "ssl_000002_1").mkdir()
+    first = summarize(read_rows(out))
+    name = "arm=ssl_labels=2_seed=1"
+    (out / "rows" / f"{name}.json").unlink()
+    (out / "rows" / f".{name}.json.99.part").write_text("{")  # what a kill leaves behind
+    (out / "runs" / name / "weights").mkdir(parents=True)
     again = run_experiment(dataset, backbone, out, (2,), (0, 1), settings=QUICK)
     assert len(trainings) == 5 and (trainings[-1]["seed"], bool(trainings[-1]["backbone"])) == (1, True)
     assert again.cells == first.cells
@@ -93,14 +74,14 @@ def test_resuming_does_what_is_missing_and_nothing_twice(dataset, backbone, tmp_
 def test_another_experiment_does_not_mix_in(dataset, backbone, tmp_path, trainings):
     out = tmp_path / "e"
     run_experiment(dataset, backbone, out, (2,), (0,), settings=QUICK)
-    with pytest.raises(CourseError, match="holds another experiment: settings"):
+    with pytest.raises(CourseError, match=r"settings\.lr0: there 0\.001, now 0\.5"):
         run_experiment(dataset, backbone, out, (2,), (0,), settings=dataclasses.replace(QUICK, lr0=0.5))
     with pytest.raises(CourseError, match="epoch_steps"):
         run_experiment(dataset, backbone, out, (8,), (0,), settings=QUICK)
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.txt").write_text("precious")
-    with pytest.raises(CourseError, match="no experiment's folder"):
+    with pytest.raises(CourseError, match="not the folder of an experiment"):
         run_experiment(dataset, backbone, other, (2,), (0,), settings=QUICK)
     assert len(trainings) == 2 and (other / "thesis.txt").read_text() == "precious"
 
@@ -108,8 +89,10 @@ def test_another_experiment_does_not_mix_in(dataset, backbone, tmp_path, trainin
 def test_provenance_names_versions_and_no_path_of_the_machine(dataset, backbone, tmp_path, trainings):
     run_experiment(dataset, backbone, tmp_path / "e", (2,), (0,), settings=QUICK)
     text = (tmp_path / "e" / "experiment.json").read_text()
-    made = json.loads(text)["made"]
-    assert {"coursekit", "torch", "ultralytics", "python", "threads", "date"} <= made.keys()
+    made = json.loads(text)["provenance"]
+    assert {"coursekit", "torch", "ultralytics", "python", "device", "made"} <= made.keys() and "threads" in made[
+        "device"
+    ]
     assert str(tmp_path) not in text and str(dataset.parent) not in text
     assert str(tmp_path) not in (tmp_path / "e" / "summary.json").read_text()
 
@@ -118,9 +101,9 @@ def test_provenance_names_versions_and_no_path_of_the_machine(dataset, backbone,
     ("change", "words"),
     [
         ({"labels": (9,)}, "has 8 images"),
-        ({"labels": (0,)}, "no number of labels"),
+        ({"labels": (0,)}, "not a number of labels"),
         ({"labels": ()}, "at least one"),
-        ({"labels": (1.5,)}, "no number of labels"),
+        ({"labels": (1.5,)}, "not a number of labels"),
         ({"arms": ("magic",)}, "magic"),
         ({"seeds": ()}, "at least one seed"),
         ({"settings": Settings(split="test")}, "test"),
@@ -141,7 +124,8 @@ def test_epochs_become_steps(dataset):
 def test_a_real_pair_of_runs(dataset, backbone, tmp_path, network_attempts, capsys):
     summary = run_experiment(dataset, backbone, tmp_path / "e", (4,), (0,), settings=QUICK, device="cpu")
     random, ssl = (
-        json.loads((tmp_path / "e" / "rows" / f"{arm}_000004_0.json").read_text()) for arm in ("random", "ssl")
+        json.loads((tmp_path / "e" / "rows" / f"arm={arm}_labels=4_seed=0.json").read_text())
+        for arm in ("random", "ssl")
     )
     assert random["steps"] == ssl["steps"] == 2 and (random["tensors_matched"], ssl["tensors_matched"]) == (None, 342)
     assert [cell.arm for cell in summary.cells] == ["random", "ssl"] and 0 <= ssl["map50"] <= 1

@@ -209,8 +209,8 @@ def test_one_unreadable_picture_does_not_lose_the_others(trained, dataset, tmp_p
         ({"settings": Settings(imgsz=100)}, "multiples of 32"),
         ({"settings": Settings(lr0=math.nan)}, "lr0"),
         ({"seeds": (0, -1)}, "seed is -1"),
-        ({"labels": (math.nan,)}, "nan is no number of labels"),
-        ({"labels": (math.inf,)}, "inf is no number"),
+        ({"labels": (math.nan,)}, "nan is not a number of labels"),
+        ({"labels": (math.inf,)}, "inf is not a number"),
         ({"device": "toaster"}, "toaster"),
     ],
 )

@@ -1,0 +1,80 @@
+"""How sure a number is: means over seeds, paired differences and accuracies, each with its 95 % interval."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import binomtest, t
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The mean of n numbers and its 95 % interval; low and high are None for a single number, which shows no spread."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+    sign = ""  # of the format; no field
+
+    def __str__(self) -> str:
+        mean, low, high = (None if x is None else f"{x:{self.sign}.3f}" for x in (self.mean, self.low, self.high))
+        return f"{mean} (one seed: no interval)" if low is None else f"{mean} [{low}, {high}]"
+
+
+class PairedDifference(Interval):
+    """The mean of b - a over n pairs."""
+
+    sign = "+"
+
+    @property
+    def clear(self) -> bool:
+        """True if the interval lies on one side of zero."""
+        return self.low is not None and (self.low > 0 or self.high < 0)
+
+
+def mean_interval(values: Iterable[float]) -> Interval:
+    """Mean with Student's interval (The Probable Error of a Mean, Biometrika 1908). values: one for each seed."""
+    return Interval(*_student(list(values)))
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifference:
+    """b - a with Student's interval; a[i] and b[i] come from the same seed. Raises ValueError for unequal lengths.
+
+    Pairing removes what both share (the same subset of labels, the same order), which is most of the spread.
+    """
+    if len(a) != len(b) or not a:
+        raise ValueError(f"paired_difference wants two equally long lists, not {len(a)} and {len(b)} numbers.")
+    return PairedDifference(*_student([y - x for x, y in zip(a, b, strict=True)]))
+
+
+def _student(values: list[float]) -> tuple[float, float | None, float | None, int]:
+    mean, n = statistics.fmean(values), len(values)
+    if n == 1:
+        return mean, None, None, 1
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * statistics.stdev(values) / n**0.5
+    return mean, mean - half, mean + half, n
+
+
+def accuracy_interval(correct: int, total: int) -> Interval:
+    """Share of right answers with Wilson's interval (JASA 1927), which stays inside [0, 1] and is not empty at its ends.
+
+    It covers the choice of test images, not the training: several seeds have `mean_interval`.
+    """
+    ends = binomtest(correct, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(correct / total, float(ends.low), float(ends.high), total)
+
+
+def mean_by(rows: Iterable[dict], key: str, value: str, **only) -> dict[object, Interval]:
+    """Means over the seeds: {row[key]: interval of row[value]}, in the order in which the keys first come.
+
+    only: which rows count: mean_by(rows, "variant", "knn", group="temperature").
+    """
+    found: dict[object, list[float]] = {}
+    for row in rows:
+        if all(row[name] == wanted for name, wanted in only.items()):
+            found.setdefault(row[key], []).append(row[value])
+    return {name: mean_interval(values) for name, values in found.items()}

@@ -1,0 +1,12 @@
+"""Named, resumable recipes that make what ships in data/: small weights, each with a card, and recorded experiments.
+
+`coursekit recipes` lists them, `coursekit recipes NAME` makes one. On a CPU each uses its quick budget; on a GPU, or
+with COURSEKIT_BUDGET=full, the full one. A recipe that was stopped goes on where it was when the same command is given
+again. A lesson's recipes are one file here, with the settings that the lesson shows, and one name in the next line.
+"""
+
+from coursekit.recipes import lesson_03, lesson_11, lesson_12
+from coursekit.recipes.cards import card, shipped_encoder, shipped_weights
+from coursekit.recipes.registry import RECIPES, make
+
+__all__ = ["RECIPES", "card", "lesson_03", "lesson_11", "lesson_12", "make", "shipped_encoder", "shipped_weights"]

@@ -1,0 +1,54 @@
+"""Recipes by name: a decorator adds one, `make` runs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coursekit import runtime
+from coursekit.evaluation.provenance import budget_name
+from coursekit.runtime import CourseError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """makes: the files below data/ that it writes. about: one line. run: does it, see `recipe`."""
+
+    makes: tuple[str, ...]
+    about: str
+    run: Callable[[Path, Path], None]
+
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def recipe(name: str, about: str, weights: str | None = None, results: str | None = None) -> Callable:
+    """A decorator for run(work, ship), which keeps what it needs to go on in `work` and writes what ships below `ship`.
+
+    name: for `make`. about: one line. weights: name of the weights that it makes, with their card. results: name of the
+    experiment that it records.
+    """
+    makes = [f"checkpoints/{weights}{end}" for end in (".safetensors", ".md") if weights]
+    makes += [f"results/{results}.json"] if results else []
+
+    def add(run: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+        RECIPES[name] = Recipe(tuple(makes), about, run)
+        return run
+
+    return add
+
+
+def work_folder(name: str) -> Path:
+    """Where a recipe keeps its unfinished work: one folder for each budget, because they do not mix."""
+    return runtime.home() / "recipes" / f"{name}_{budget_name()}"
+
+
+def make(name: str, out: str | Path | None = None) -> tuple[Path, ...]:
+    """Run one recipe, or go on with it. out: where to write, default the checkout's data/. Returns what it wrote.
+
+    Raises CourseError for an unknown name.
+    """
+    if name not in RECIPES:
+        raise CourseError(f"There is no recipe {name!r}. Choose one of: {', '.join(RECIPES)}.")
+    ship = Path(out) if out else runtime.shipped("road_objects").parent
+    RECIPES[name].run(work_folder(name), ship)
+    return tuple(ship / made for made in RECIPES[name].makes)

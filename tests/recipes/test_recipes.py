@@ -1,0 +1,143 @@
+"""recipes: each makes the files that it names, with provenance, and goes on where it was stopped."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from coursekit import recipes, runtime
+from coursekit.data.images import ImageSet
+from coursekit.detection.weights import load_detector
+from coursekit.evaluation.intervals import mean_by
+from coursekit.recipes import lesson_03, lesson_11, lesson_12
+from coursekit.recipes.registry import work_folder
+from coursekit.runtime import CourseError
+from coursekit.training import load_encoder
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Smoke budgets, and noise in two brightnesses instead of drawn objects."""
+    monkeypatch.setenv("COURSEKIT_SMOKE", "1")
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
+
+    def some(n):
+        generator = torch.Generator().manual_seed(n)
+        labels = torch.arange(n) % 2
+        noise = torch.randint(0, 120, (n, 3, 64, 64), generator=generator)
+        return ImageSet((noise + labels[:, None, None, None] * 100).to(torch.uint8), labels, ("dark", "bright"))
+
+    monkeypatch.setattr(lesson_03, "road_objects", lambda: (some(96), some(40)))
+    monkeypatch.setattr(ImageSet, "road_scenes", classmethod(lambda cls, n, size, seed: ImageSet(some(40).images)))
+    return tmp_path
+
+
+def test_lesson_encoder_ships_weights_and_a_card(tiny):
+    weights, card = recipes.make("lesson-encoder", tiny / "data")
+    text = card.read_text()
+    assert load_encoder(weights).spec == {"name": lesson_03.ENCODER, "image_size": 32, "options": {}}
+    assert re.search(r"\| trained encoder \| \d+\.\d% \| \d+\.\d% \|", text)
+    assert "drawings" in text and "budget smoke" in text
+
+
+def test_detector_backbone_ships_weights_that_fit_yolo12n(tiny):
+    weights, card = recipes.make("detector-backbone", tiny / "data")
+    assert load_encoder(weights).spec["name"] == "yolo12n" and "without labels" in card.read_text()
+
+
+def test_ablations_share_their_baseline_and_go_on(tiny, capsys):
+    (path,) = recipes.make("ablations", tiny / "data")
+    first, recorded = capsys.readouterr().out, json.loads(path.read_text())
+    variants = lesson_03.VARIANTS
+    groups = {(row["group"], row["variant"]) for row in recorded["rows"]}
+    assert groups == {(group, variant) for group in variants for variant in variants[group]}
+    baselines = [r["knn"] for r in recorded["rows"] if not variants[r["group"]][r["variant"]]]
+    assert len(baselines) == 4 and len(set(baselines)) == 1 and first.count(": seed 0: ") == 1
+    assert {"made", "torch", "device"} <= recorded["provenance"].keys() and recorded["setup"]["drawings"]
+    assert all(row.keys() & {"setup", "provenance", "drawings"} == set() for row in recorded["rows"])
+    next((work_folder("ablations") / "rows").glob("*batch=32*")).unlink()
+    recipes.make("ablations", tiny / "data")
+    assert capsys.readouterr().out.count("knn") == 2  # only the missing run was made again: its k-NN, before and after
+    again = json.loads(path.read_text())
+    assert [{**row, "seconds": 0} for row in again["rows"]] == [{**row, "seconds": 0} for row in recorded["rows"]]
+
+
+def test_scene_detector_ships_weights_that_predict(tiny):
+    from coursekit.detection.predictions import predict
+
+    weights, card = recipes.make("scene-detector", tiny / "data")
+    (found,) = predict(weights, torch.zeros(3, 64, 64, dtype=torch.uint8), conf=0.0, imgsz=64, device="cpu")
+    assert found.names == ("person", "bicycle", "car", "bus") and len(found)
+    assert "| mean |" in card.read_text() and "AGPL-3.0" in card.read_text()
+
+
+def test_label_efficiency_records_one_row_for_each_run(tiny, monkeypatch):
+    from coursekit.detection import label_efficiency
+    from coursekit.detection.validation import Metrics
+
+    trained = []
+
+    def fake(data, size, backbone, **settings):
+        trained.append(backbone)
+        return type("Run", (), {"metrics": Metrics(0.1, 0.2 + bool(backbone), 0.0, 0.0, {}, {}), "transfer": None})
+
+    monkeypatch.setattr(label_efficiency, "train", fake)
+    (path,) = recipes.make("label-efficiency", tiny / "data")
+    recorded = json.loads(path.read_text())
+    rows = [
+        {"arm": arm, "labels": 8, "seed": 0, "map50_95": 0.1, "map50": m} for arm, m in (("random", 0.2), ("ssl", 1.2))
+    ]
+    assert recorded["rows"] == rows and recorded["setup"]["settings"]["imgsz"] == 64
+    assert [b and b.spec["name"] for b in trained] == [None, "yolo12n"], (
+        "the shipped backbone, where none was made here"
+    )
+
+
+def test_an_unknown_recipe_names_those_that_exist():
+    with pytest.raises(CourseError, match="cake.*lesson-encoder"):
+        recipes.make("cake")
+
+
+def test_what_ships_is_what_the_recipes_make():
+    """Every file in data/checkpoints and data/results has a recipe, and the shipped weights are those of their cards."""
+    made = {name for recipe in recipes.RECIPES.values() for name in recipe.makes}
+    base = runtime.shipped("road_objects").parent
+    shipped = [p for folder in ("checkpoints", "results") for p in (base / folder).iterdir()]
+    assert {p.relative_to(base).as_posix() for p in shipped} == made
+    for path in shipped:
+        if path.suffix == ".safetensors":
+            assert path.stat().st_size < 6_000_000 and recipes.shipped_weights(path.stem) == path
+            load = load_detector if path.stem.startswith("yolo12") else load_encoder
+            assert all(p.isfinite().all() for p in load(path).parameters())
+
+
+def test_weights_that_are_not_those_of_the_card_are_refused(tmp_path, monkeypatch):
+    base = runtime.shipped("checkpoints")
+    for end in (".md", ".safetensors"):
+        (tmp_path / f"{lesson_11.DETECTOR}{end}").write_bytes((base / f"{lesson_11.DETECTOR}{end}").read_bytes())
+    monkeypatch.setattr(runtime, "shipped", lambda folder, name: tmp_path / name)
+    weights = recipes.shipped_weights(lesson_11.DETECTOR)
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    with pytest.raises(CourseError, match=rf"{lesson_11.DETECTOR}\.safetensors.*SHA-256"):
+        recipes.shipped_weights(lesson_11.DETECTOR)
+    with pytest.raises(CourseError, match="damaged"):
+        load_detector(weights)  # the header's own checksum tells it, too
+
+
+def test_recorded_results_are_what_lessons_plot():
+    ablations = lesson_03.recorded_ablations()
+    for group, variants in lesson_03.VARIANTS.items():
+        found = mean_by(ablations.rows, "variant", "knn", group=group)
+        assert set(found) == set(variants)
+        assert all(0 <= each.low <= each.mean <= each.high <= 1 and each.n == 3 for each in found.values())
+    assert set(ablations.levels) == {"random encoder", "raw pixels"} and ablations.origin.startswith("made 20")
+    from coursekit.detection.efficiency_summary import summarize
+
+    efficiency = lesson_12.recorded_label_efficiency()
+    summary = summarize(efficiency.rows)
+    assert {(cell.arm, cell.labels, len(cell.seeds)) for cell in summary.cells} == {
+        (arm, labels, 3) for arm in ("random", "ssl") for labels in (32, 128)
+    }
