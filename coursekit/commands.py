@@ -198,28 +198,14 @@ def method_from_words(name: str, encoder: str, image_size: int, words: list[str]
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """`coursekit evaluate`."""
-    from coursekit import runtime
-    from coursekit.evaluation import extract_features, knn_accuracy, linear_probe, raw_pixels
-    from coursekit.models import rebuild_encoder
+    from coursekit import evaluation, runtime
     from coursekit.training import load_encoder
 
     trained = load_encoder(args.encoder).to(runtime.device())
-    spec = trained.spec
-    runtime.seed_everything(args.seed)
-    untrained = rebuild_encoder(spec).to(runtime.device())
-    train, test, what = labeled_images(args.images, args.crops, spec["image_size"], args.seed, args.skip_unreadable)
+    size = trained.spec["image_size"]
+    train, test, what = labeled_images(args.images, args.crops, size, args.seed, args.skip_unreadable)
     print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
-    print(f"{'':<18}{'k-NN':>8}{'linear probe':>15}")
-    rows = {
-        "raw pixels": raw_pixels,
-        "random encoder": lambda images: extract_features(untrained, images),
-        "trained encoder": lambda images: extract_features(trained, images),
-    }
-    for name, features in rows.items():
-        a, b = features(train), features(test)
-        knn = knn_accuracy(a, train.labels, b, test.labels, k=args.k)
-        probe = linear_probe(a, train.labels, b, test.labels, seed=args.seed).accuracy
-        print(f"{name:<18}{knn:>8.1%}{probe:>15.1%}", flush=True)
+    evaluation.compare(trained, train, test, k=args.k, seed=args.seed, show=lambda line: print(line, flush=True))
     return 0
 
 

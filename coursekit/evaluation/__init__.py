@@ -2,9 +2,10 @@
 
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.grid import run_grid
-from coursekit.evaluation.judging import compare, judge
+from coursekit.evaluation.judging import compare, judge, knn_score, nearest
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
+from coursekit.evaluation.partners import partners_found, pick_partners
 
 __all__ = [
     "ProbeResult",
@@ -13,7 +14,11 @@ __all__ = [
     "judge",
     "knn_accuracy",
     "knn_predict",
+    "knn_score",
     "linear_probe",
+    "nearest",
+    "partners_found",
+    "pick_partners",
     "raw_pixels",
     "run_grid",
 ]

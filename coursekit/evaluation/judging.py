@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Collection
 
+import torch.nn.functional as F
+from torch import Tensor
+
 from coursekit import runtime
 from coursekit.data.images import ImageSet
 from coursekit.evaluation.features import extract_features, raw_pixels
@@ -61,3 +64,14 @@ def compare(
         if show:
             show(f"{name:<18}" + "".join(f"{rows[name][column]:>15.1%}" for column in TITLES))
     return rows
+
+
+def knn_score(encoder: Encoder | None, train: ImageSet, test: ImageSet, k: int = 20) -> float:
+    """k-NN accuracy alone, 0 to 1: the quick one of `judge`. Arguments as there."""
+    return judge(encoder, train, test, k, by=("knn",))["knn"]
+
+
+def nearest(encoder: Encoder, bank: ImageSet, queries: ImageSet, k: int = 4) -> Tensor:
+    """The k images of the bank whose features are most similar to each query's: int64 (queries, k), best first."""
+    a, b = (F.normalize(extract_features(encoder, part), dim=1) for part in (bank, queries))
+    return (b @ a.T).topk(k, dim=1).indices

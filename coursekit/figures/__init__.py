@@ -7,6 +7,7 @@ functions is used (PEP 562).
 from importlib import import_module
 
 HOMES = {  # file -> what it hands on
+    "ablations": ("ablation",),
     "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections"),
     "contrast": ("similarity_matrix", "temperature_curves"),
     "curves": ("bars_with_intervals", "training_curves"),

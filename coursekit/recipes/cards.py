@@ -46,9 +46,16 @@ def write_card(
     write_atomically(weights.with_suffix(".md"), lambda file: file.write("\n".join(lines).encode()))
 
 
-def card(name: str) -> str:
-    """The text of a shipped card."""
-    return runtime.shipped("checkpoints", f"{name}.md").read_text(encoding="utf-8")
+class Card(str):
+    """The text of a card; the last line of a notebook's cell shows it with its table."""
+
+    def _repr_markdown_(self) -> str:
+        return self.replace("# ", "#### ", 1)
+
+
+def card(name: str) -> Card:
+    """A shipped card."""
+    return Card(runtime.shipped("checkpoints", f"{name}.md").read_text(encoding="utf-8"))
 
 
 def shipped_weights(name: str) -> Path:

@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from coursekit.data.images import ImageSet
-from coursekit.evaluation import compare, extract_features, judge, knn_accuracy, linear_probe, raw_pixels
+from coursekit.evaluation import (
+    compare,
+    extract_features,
+    judge,
+    knn_accuracy,
+    knn_score,
+    linear_probe,
+    nearest,
+    raw_pixels,
+)
 from coursekit.models import build_encoder
 
 
@@ -42,3 +51,14 @@ def test_compare_makes_the_same_network_with_random_weights(sets, seeded):
     assert rows["random encoder"] == judge(build_encoder("resnet_micro", image_size=32, width=4), *sets, k=3, seed=5)
     assert len(lines) == 4 and lines[0].split("  ")[-1].strip() == "linear probe"
     assert lines[3].startswith("trained encoder") and f"{rows['trained encoder']['knn']:.1%}" in lines[3]
+
+
+def test_the_nearest_images_come_best_first(sets, seeded):
+    train, test = sets
+    encoder = build_encoder("vit_micro", image_size=16, dim=16, depth=1, heads=2)
+    found = nearest(encoder, train, train[:3], k=4)
+    assert found.shape == (3, 4) and found[:, 0].tolist() == [0, 1, 2]  # each is most similar to itself
+    a, b = (torch.nn.functional.normalize(extract_features(encoder, part), dim=1) for part in (train, test[:1]))
+    cosine = (b @ a.T)[0]
+    assert nearest(encoder, train, test[:1], k=4)[0].tolist() == cosine.argsort(descending=True)[:4].tolist()
+    assert knn_score(encoder, train, test, k=3) == judge(encoder, train, test, k=3)["knn"]

@@ -26,7 +26,7 @@ def broken_on_purpose(folder: str | Path) -> BrokenDataset:
     """Draw eight small scenes into `folder`, which is made anew, and break five of them."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    yaml = road_objects.build(folder, train=6, val=2, test=0, size=160, seed=11)
+    yaml = road_objects.build(folder, train=6, val=2, test=0, size=160, seed=11, quiet=True)
     labels, images = folder / "labels", folder / "images"
     (labels / "train" / "000000.txt").write_text("7 0.5 0.5 0.2 0.2\n")
     (labels / "train" / "000001.txt").write_text("2 80 60 40 20\n")

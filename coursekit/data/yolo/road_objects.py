@@ -24,14 +24,24 @@ JPEG_QUALITY = 92
 
 
 def build(
-    out: str | Path | None = None, train: int = 1000, val: int = 200, test: int = 200, size: int = 320, seed: int = 0
+    out: str | Path | None = None,
+    train: int = 1000,
+    val: int = 200,
+    test: int = 200,
+    size: int = 320,
+    seed: int = 0,
+    quiet: bool = False,
 ) -> Path:
     """Draw the dataset from a seed. Returns its YAML.
 
-    out: a new or empty folder; default: datasets/road_objects in the course's folder (/content on Colab). train, val,
-    test: number of scenes; size: px. The splits share no scene, and neither do two seeds. The same request again does
-    nothing. Raises CourseError where `out` holds anything else, and for sizes that make no dataset; nothing is left
-    half-built.
+    out: a new or empty folder; default: datasets/road_objects in the course's folder (/content on Colab).
+    train, val, test: number of scenes. The splits share none, and neither do two seeds.
+    size: side of a scene, px.
+    seed: decides what is drawn.
+    quiet: do not print what was built, and where.
+
+    The same request again does nothing. Raises CourseError if `out` holds anything else, and for sizes that make no
+    dataset; nothing is left half-built.
     """
     counts = {"train": train, "val": val, "test": test}
     if min(train, val) < 1 or test < 0:
@@ -44,7 +54,8 @@ def build(
     out = Path(out).expanduser().absolute() if out is not None else home() / "datasets" / "road_objects"
     request = {"source": "drawn scenes", **counts, "size": size, "seed": seed}
     if (yaml := found(out, request)) is not None:
-        print(f"Already there: {yaml}")
+        if not quiet:
+            print(f"Already there: {yaml}")
         return yaml
     with building(out, request) as (part, facts):
         total = sum(counts.values())
@@ -55,7 +66,8 @@ def build(
             for (split, _), classes in zip(jobs, map_processes(draw, jobs), strict=True):
                 count(facts["counts"], split, classes)
                 bar.update()
-    print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{summary(facts['counts'])}")
+    if not quiet:
+        print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{summary(facts['counts'])}")
     return out / "road_objects.yaml"
 
 

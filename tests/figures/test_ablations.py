@@ -1,0 +1,16 @@
+"""Bars of recorded ablations: the means of the seeds, in %, with their intervals and levels."""
+
+from coursekit import figures
+from coursekit.figures.style import alt_text
+from coursekit.recipes.recorded import Recorded
+
+
+def test_bars_are_the_means_of_the_group_that_was_asked_for():
+    rows = [
+        {"group": "head", "variant": name, "knn": value}
+        for name, value in (("none", 0.2), ("none", 0.3), ("two", 0.5), ("two", 0.5))
+    ]
+    rows.append({"group": "other", "variant": "none", "knn": 0.9})
+    fig = figures.ablation(Recorded("about", {}, {}, rows, {"raw pixels": 0.25}), "head")
+    assert [text.get_text() for text in fig.axes[0].texts][:2] == ["25.0", "50.0"]
+    assert fig.axes[0].get_title() == "head" and "raw pixels" in alt_text(fig)
