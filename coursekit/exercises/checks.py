@@ -15,16 +15,7 @@ from torch import Tensor
 
 from coursekit.exercises import limit
 from coursekit.exercises.diagnose import behavior, equal, example, malformed, meaning, pack, recognize
-from coursekit.exercises.explain import (
-    definition,
-    endless,
-    explain_error,
-    forget,
-    holes,
-    is_untouched,
-    loops,
-    takes,
-)
+from coursekit.exercises.explain import definition, endless, explain_error, forget, holes, is_untouched, loops, takes
 from coursekit.exercises.model import Case, Exercise, Mistake, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
@@ -234,7 +225,8 @@ def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, 
                 lines = [f"On {case.says}: {told[0]}", *told[1:], *meaning(exercise, told)]
                 if got.shape != want.shape:
                     return Verdict(exercise.name, WRONG, lines)
-    lines += behavior(exercise, lambda args: _try(exercise, answer, args), cases, results, expected)
+    does = behavior(exercise, lambda args: _try(exercise, answer, args), cases, results, expected)
+    lines += does if does or lines else ["The value is wrong, and this mistake is not one that the check knows."]
     return Verdict(exercise.name, WRONG, [*lines, *shown, f'Stuck? exercises.hint("{exercise.name}")'])
 
 

@@ -16,7 +16,9 @@ from coursekit.exercises.model import Case, Exercise, Mistake
 Results = list[tuple[Tensor, ...]]  # one tuple of outputs for each case
 
 FACTORS = {  # a constant factor that says what is wrong
-    -1.0: "The sign of {} is wrong: it is minus the right value.",
+    -1.0: "{} has the wrong sign: it is minus the right value.",
+    2.0: "{} is twice the right value: a sum of two where a mean belongs, or one factor too many?",
+    0.5: "{} is half the right value: a mean of two where a sum belongs, or one factor too few?",
     1 / math.log(2): "{} is in base 2, bits, instead of nats: log2 instead of log.",
     1 / math.log(10): "{} is taken with log10 instead of the natural log.",
     100.0: "{} is in percent: 100 times too large.",
@@ -61,16 +63,27 @@ def relation(got: list[Tensor], want: list[Tensor], sizes: list[Mapping[str, flo
         ):
             if size.unique().numel() > 1 and is_(value):
                 return says
+            if size.unique().numel() > 1 and is_(-value) and "log" not in says:
+                return says.replace("{} is", "{} has the wrong sign, and is")
     for factor, says in FACTORS.items():
         if is_(factor * right):
             return says
     if (right > 0).any() and is_(right.abs().sqrt()):
         return "{} is the square root of the right value."
     factor = (mine / right)[right.abs().argmax()]
-    if is_(factor * right) and factor.abs() > 1e-4:
+    if is_(factor * right) and 1e-4 < factor.abs() < 1e4:
         return f"{{}} is {factor:.3f} times the right value on every input."
     gap = (mine - right)[0]
-    return f"{{}} differs from the right value by {gap:+.3f} on every input." if is_(right + gap) else ""
+    if is_(right + gap) and gap.abs() < 1e4:
+        twice = " That is log(2): are pairs counted twice?" if abs(gap.abs() - math.log(2)) < 1e-4 else ""
+        return f"{{}} differs from the right value by {gap:+.3f} on every input.{twice}"
+    slope = ((mine - mine.mean()) * (right - right.mean())).sum() / (right - right.mean()).square().sum().clamp(
+        min=1e-12
+    )
+    start = mine.mean() - slope * right.mean()
+    if len(mine) > 3 and slope.abs() > 1e-3 and is_(slope * right + start):
+        return f"{{}} is {start:.3f} {'plus' if slope > 0 else 'minus'} {abs(slope):.3f} times the right value on every input."
+    return ""
 
 
 def recognize(exercise: Exercise, cases: list[Case], results: Results, expected: Results) -> tuple[list, list[str]]:
@@ -185,11 +198,11 @@ def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Resu
     if right and len(right) < len(wrong):
         lines.append(f"It is right on: {'; '.join(right)}.")
     elif right:
-        lines.append(f"It is right but on: {'; '.join(wrong)}.")
+        lines.append(f"It is wrong only on: {'; '.join(wrong)}.")
     fine = [name for k, name in enumerate(exercise.outputs) if all(
         equal(g[k : k + 1], e[k : k + 1]) for g, e in zip(results, expected))]  # fmt: skip
     lines += [f"The {name} is right." for name in fine]
-    return lines or ["The value is wrong, and this mistake is not one that the check knows."]
+    return lines
 
 
 def example(exercise: Exercise, cases: list[Case], results: Results, expected: Results) -> list[str]:

@@ -26,6 +26,7 @@ USUALLY = (  # (pattern in the error's type and message, what it usually means)
         "Two tensors are combined whose shapes do not fit: print both shapes just before.",
     ),
     ("match target batch_size", "As many rows of logits as targets are needed: print both shapes just before."),
+    ("got Long|[Dd]imension out of range", "F.cross_entropy wants a matrix of logits: a row for each target."),
     ("too many indices", "It wants one dimension more: x[None] makes a batch of one."),
     ("only supports boolean masks", "Make the mask of True and False: torch.eye(..., dtype=torch.bool)."),
     ("NameError", "A name is used before it gets a value, or an import is missing."),
@@ -136,7 +137,10 @@ def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[
             told.append(f"Shapes there: {shapes}")
         if "must match the size of tensor" in message and "/" in source and DROPPED.search(source):
             call = DROPPED.search(source).group()
-            return [*told, f"{call} drops the dimension that it runs over, and its result stands in a row: keepdim=True."]
+            return [
+                *told,
+                f"{call} drops the dimension that it runs over, and its result stands in a row: keepdim=True.",
+            ]
     text = f"{kind} {message}"
     told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
     return told

@@ -66,6 +66,15 @@ class Probe:
             yield self.says.replace("{arg}", names[k]), (*args[:k], self.change(args[k]), *args[k + 1 :])
 
 
+LONGER = Probe(
+    "Making {arg} three times as long changes {result}; its direction is all that counts.", lambda z: 3 * z, each=True
+)
+REVERSED = Probe(
+    "Reversing the images changes {result}; their order should not count.", lambda a, b, *t: (a.flip(0), b.flip(0), *t)
+)
+SWAPPED = Probe("Swapping the first two arguments changes {result}; it should not.", lambda a, b, *rest: (b, a, *rest))
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One exercise; its name is its file's.

@@ -37,7 +37,9 @@ def read_quiz(path: Path) -> "Quiz":
             if set(item) != {"question", "right", "choices"} or any(
                 not isinstance(text, str) for text in (item["question"], *choices, *sum(choices.values(), ()))
             ):
-                raise ValueError("it has `question`, `right` and `choices`, each a letter with `says` and `because`: texts.")
+                raise ValueError(
+                    "it has `question`, `right` and `choices`, each a letter with `says` and `because`: texts."
+                )
             questions.append(Question(item["question"], choices, item["right"]))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CourseError(f"{path.name}, question {number}: {type(error).__name__}: {error}") from error

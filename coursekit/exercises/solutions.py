@@ -91,7 +91,11 @@ def _undefined(notebook: Path, source: str) -> list[str]:
     known = {name.asname or name.name.split(".")[0] for node in imports for name in node.names}
     used = [node.value.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)]  # fmt: skip
-    here = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    here = {
+        node.id
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     here |= {arg.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arguments) for arg in node.args}
     return sorted(set(used) - known - here)
 
@@ -115,7 +119,9 @@ def problems(notebook: Path) -> list[str]:
             told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
         missing = _undefined(notebook, exercise.source)
         if missing:
-            told.append(f"{where}: the solution of {name} uses {', '.join(missing)}, which the notebook does not import.")
+            told.append(
+                f"{where}: the solution of {name} uses {', '.join(missing)}, which the notebook does not import."
+            )
     return told
 
 
