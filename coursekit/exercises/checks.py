@@ -84,7 +84,7 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
     if not all(map(equal, results, expected)):
         return _diagnose(exercise, answer, strict, results, expected)
     for case in strict:
-        _gradient(exercise, answer, case)
+        _check_gradient(exercise, answer, case)
     remarks = _dtypes(exercise, strict, results, expected)
     for case in possible:
         if case.remark and not _fine(exercise, answer, case):
@@ -122,15 +122,16 @@ def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_pr
     outcome = limit.call(answer, args)
     if show_prints:
         print(outcome.printed, end="")
-    if outcome.error is None:
-        return outcome.value
-    if outcome.out_of_time:
+    if outcome.stopped is not None:
         loop = endless(answer, outcome.line)
+        runs = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
         raise Stopped(
-            f"{where} It did not come to an end within {limit.SECONDS:.0f} seconds, and was stopped.",
+            f"{where} It did not come to an end within {limit.SECONDS:.0f} seconds.{runs}",
             *([f"It was in the loop of {loop}"] if loop else []),
             "A loop that never ends? A `while` needs something in it that makes its condition false one day.",
         )
+    if outcome.error is None:
+        return outcome.value
     waiting = holes(answer)
     if isinstance(outcome.error, NotImplementedError) or waiting:
         raise Stopped(_where(waiting), state=UNTOUCHED)
@@ -168,7 +169,7 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
             right = " The value is right." if _close(part, want) else ""
             told.append(f"{called} is of type {_kind(part)}, not a tensor.{right}")
     if any("of type" in line for line in told):
-        inputs = [name for name, arg in zip(exercise.parameters, case.args) if isinstance(arg, Tensor)]
+        inputs = [name for name, arg in zip(exercise.parameters, case.args, strict=False) if isinstance(arg, Tensor)]
         told += [
             f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
             f"could be trained with it.",
@@ -193,7 +194,11 @@ def _close(part, want: Tensor) -> bool:
 def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
     want = pack(exercise.reference(*case.args))
     got = _try(exercise, answer, case.args)
-    return got is not None and equal(got, want) and all(g.dtype.itemsize >= w.dtype.itemsize for g, w in zip(got, want))
+    return got is not None and equal(got, want) and all(map(_keeps_digits, got, want))
+
+
+def _keeps_digits(got: Tensor, want: Tensor) -> bool:
+    return got.dtype.itemsize >= want.dtype.itemsize
 
 
 def _try(exercise: Exercise, answer: Callable, args: tuple) -> tuple[Tensor, ...] | None:
@@ -217,7 +222,8 @@ def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, 
         lines = ["Two things at once."] if len(mistakes) + len(said) > 1 else []
         for mistake in mistakes:
             lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
-        return Verdict(exercise.name, WRONG, [*lines, *said, *shown], tuple(mistakes))
+        stuck = [] if mistakes else [f'Stuck? exercises.hint("{exercise.name}")']
+        return Verdict(exercise.name, WRONG, [*lines, *said, *shown, *stuck], tuple(mistakes))
     lines = []
     for case, result, right in zip(cases, results, expected, strict=True):
         for name, got, want in zip(exercise.outputs, result, right, strict=True):
@@ -233,25 +239,28 @@ def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, 
 # --- gradient and dtype -----------------------------------------------------------------------------------------------
 
 
-def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
+def _gradients(exercise: Exercise, function: Callable, case: Case) -> tuple[dict[str, Tensor], bool]:
+    """(the gradient that reaches each tensor argument, by name; does the result carry one at all?)"""
+    args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
+    inputs = {name: a for name, a in zip(exercise.parameters, args, strict=False) if isinstance(a, Tensor)}
+    value = _call(exercise, function, args, "The value is right, but with inputs that need a gradient:")
+    total = sum(part.sum() for part in pack(value))
+    found = [None] * len(inputs)
+    if total.requires_grad:
+        found = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
+    grads = {name: 0 * a if g is None else g for (name, a), g in zip(inputs.items(), found, strict=True)}
+    return grads, total.requires_grad
+
+
+def _check_gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
     """Raise Stopped if values are right but the gradient is not: such a loss trains something else, or nothing."""
-    want, got = ({}, {})
-    for function, grads in ((exercise.reference, want), (answer, got)):
-        args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
-        inputs = {name: a for name, a in zip(exercise.parameters, args) if isinstance(a, Tensor)}
-        where = "The value is right, but with inputs that need a gradient:"
-        total = sum(part.sum() for part in pack(_call(exercise, function, args, where)))
-        found = [None] * len(inputs)
-        if total.requires_grad:
-            found = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
-        grads.update({name: g if g is not None else 0 * a for (name, a), g in zip(inputs.items(), found)})
-        grads["any"] = total.requires_grad or function is exercise.reference
-    if not got.pop("any") and want.pop("any") and any(right.any() for right in want.values()):
+    want, _ = _gradients(exercise, exercise.reference, case)
+    got, carries = _gradients(exercise, answer, case)
+    if not carries and any(right.any() for right in want.values()):
         raise Stopped(
             "The value is right, but it carries no gradient: nothing could be trained with it.",
             "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
         )
-    want.pop("any", None)
     for name, right in want.items():
         mine = got[name]
         if not mine.isfinite().all():
@@ -262,8 +271,8 @@ def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
                 "is too late: 0 * inf is NaN.",
                 *meaning(exercise, ["NaN"]),
             )
-        size = float(right.abs().max())
-        if case.smooth and not torch.allclose(mine, right, rtol=1e-3, atol=1e-5 + 1e-3 * size):
+        near = torch.allclose(mine, right, rtol=1e-3, atol=1e-5 + 1e-3 * float(right.abs().max()))
+        if case.smooth and not near:
             raise Stopped(
                 f"The value is right, but {'the wrong' if mine.any() else 'no'} gradient reaches {name}.",
                 "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().",
@@ -275,7 +284,7 @@ def _dtypes(exercise: Exercise, cases: list[Case], results, expected) -> list[st
     remarks = []
     for case, got, want in zip(cases, results, expected, strict=True):
         for mine, right in zip(got, want, strict=True):
-            if mine.dtype.itemsize < right.dtype.itemsize:
+            if not _keeps_digits(mine, right):
                 raise Stopped(
                     f"The value is right, but on {case.says} the result is {mine.dtype} instead of {right.dtype}.",
                     f"Make new tensors with dtype={exercise.parameters[0]}.dtype, and do not convert the inputs.",

@@ -6,8 +6,10 @@ behaviour is described instead: a wrong name costs a student more than no name.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +17,12 @@ from coursekit.exercises.model import Case, Exercise, Mistake
 
 Results = list[tuple[Tensor, ...]]  # one tuple of outputs for each case
 
+RELATIONS = {  # with SIZE a number of images or the like, which differs from case to case
+    "{} is SIZE times too large: a sum that should be a mean?": lambda right, n: right * n,
+    "{} is SIZE times too small: a mean over more than it should be?": lambda right, n: right / n,
+    "{} is log(SIZE) too large: a sum and a mean inside the log are confused.": lambda right, n: right + math.log(n),
+    "{} is log(SIZE) too small: a sum and a mean inside the log are confused.": lambda right, n: right - math.log(n),
+}
 FACTORS = {  # a constant factor that says what is wrong
     -1.0: "{} has the wrong sign: it is minus the right value.",
     2.0: "{} is twice the right value: a sum of two where a mean belongs, or one factor too many?",
@@ -39,116 +47,134 @@ def equal(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 
     )
 
 
-def relation(got: list[Tensor], want: list[Tensor], sizes: list[Mapping[str, float]]) -> str:
+def _numbers(result: tuple[Tensor, ...]) -> tuple[float, ...] | None:
+    """A result as plain numbers; None if a part of it is not a single one."""
+    return tuple(float(part) for part in result) if all(part.shape == () for part in result) else None
+
+
+def _near(a: float, b: float) -> bool:
+    return a == b or abs(a - b) <= 1e-4 + 1e-4 * abs(b) or (math.isnan(a) and math.isnan(b))
+
+
+class Known:
+    """The solution with one mistake or two. What it gives is computed once, case by case as far as it is needed."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...], function: Callable, cases: list[Case]):
+        self.mistakes, self.function, self.cases = mistakes, function, cases
+        self.given: list[tuple[float, ...] | None] = []
+
+    def result(self, k: int) -> tuple[float, ...] | None:
+        """What it gives on case k; None if it fails there."""
+        while len(self.given) <= k:
+            try:
+                self.given.append(_numbers(pack(self.function(*self.cases[len(self.given)].args))))
+            except (RuntimeError, IndexError):  # two mistakes whose shapes do not fit
+                self.given.append(None)
+        return self.given[k]
+
+    def fits(self, wanted: list[tuple[float, ...]], outputs: Iterable[int]) -> bool:
+        """Are these outputs its own, on every case?"""
+        for k, want in enumerate(wanted):
+            mine = self.result(k)
+            if mine is None or not all(_near(mine[j], want[j]) for j in outputs):
+                return False
+        return True
+
+
+@cache
+def known(exercise: Exercise) -> tuple[list[Known], list[Known]]:
+    """All wrong answers that are known, with one mistake and with two."""
+    cases = [case for case in exercise.cases() if not case.remark]
+    return tuple([Known(*each, cases) for each in listed] for listed in (exercise.single, exercise.pairs))
+
+
+def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float]]) -> str:
     """How all values of one output differ from those wanted, "{} is N times too large."; "" if in no regular way.
 
     got, want: one number for each case. sizes: for each case, the numbers that results are often off by.
     """
-    if any(g.shape != w.shape or g.numel() != 1 for g, w in zip(got, want, strict=True)):
-        return ""
-    mine, right = (torch.stack(part).detach().double().flatten() for part in (got, want))
-    if not mine.isfinite().all() or (mine - right).abs().max() < 1e-4:
+    if not all(map(math.isfinite, got + want)) or all(map(_near, got, want)):
         return ""
 
-    def is_(value: Tensor) -> bool:
-        return torch.allclose(mine, value, rtol=1e-4, atol=1e-5)
+    def is_(values: Iterable[float]) -> bool:
+        return all(abs(g - v) <= 1e-5 + 1e-4 * abs(v) for g, v in zip(got, values, strict=True))
 
     for name in sizes[0]:
-        size = torch.tensor([float(of[name]) for of in sizes], dtype=torch.float64)
-        for says, value in (
-            (f"{{}} is {name} times too large: a sum that should be a mean?", right * size),
-            (f"{{}} is {name} times too small: a mean over more than it should be?", right / size),
-            (f"{{}} is log({name}) too large: a sum and a mean inside the log are confused.", right + size.log()),
-            (f"{{}} is log({name}) too small: a sum and a mean inside the log are confused.", right - size.log()),
-        ):
-            if size.unique().numel() > 1 and is_(value):
-                return says
-            if size.unique().numel() > 1 and is_(-value) and "log" not in says:
-                return says.replace("{} is", "{} has the wrong sign, and is")
+        size = [of[name] for of in sizes]
+        if len(set(size)) == 1:
+            continue
+        for says, change in RELATIONS.items():
+            right = [change(w, n) for w, n in zip(want, size, strict=True)]
+            if is_(right):
+                return says.replace("SIZE", name)
+            if is_(-value for value in right):
+                return says.replace("SIZE", name).replace("{} is", "{} has the wrong sign, and is")
     for factor, says in FACTORS.items():
-        if is_(factor * right):
+        if is_(factor * w for w in want):
             return says
-    if (right > 0).any() and is_(right.abs().sqrt()):
+    if min(want) >= 0 and is_(map(math.sqrt, want)):
         return "{} is the square root of the right value."
-    factor = (mine / right)[right.abs().argmax()]
-    if is_(factor * right) and 1e-4 < factor.abs() < 1e4:
+    largest = max(range(len(want)), key=lambda k: abs(want[k]))
+    factor, gap = got[largest] / want[largest], got[0] - want[0]
+    if is_(factor * w for w in want) and 1e-4 < abs(factor) < 1e4:
         return f"{{}} is {factor:.3f} times the right value on every input."
-    gap = (mine - right)[0]
-    if is_(right + gap) and gap.abs() < 1e4:
-        twice = " That is log(2): are pairs counted twice?" if abs(gap.abs() - math.log(2)) < 1e-4 else ""
+    if is_(w + gap for w in want) and abs(gap) < 1e4:
+        twice = " That is log(2): are pairs counted twice?" if _near(abs(gap), math.log(2)) else ""
         return f"{{}} differs from the right value by {gap:+.3f} on every input.{twice}"
-    slope = ((mine - mine.mean()) * (right - right.mean())).sum() / (right - right.mean()).square().sum().clamp(
-        min=1e-12
-    )
-    start = mine.mean() - slope * right.mean()
-    if len(mine) > 3 and slope.abs() > 1e-3 and is_(slope * right + start):
-        return f"{{}} is {start:.3f} {'plus' if slope > 0 else 'minus'} {abs(slope):.3f} times the right value on every input."
+    slope, start = np.polyfit(want, got, 1)
+    if len(want) > 3 and abs(slope) > 1e-3 and is_(slope * w + start for w in want):
+        sign = "plus" if slope > 0 else "minus"
+        return f"{{}} is {start:.3f} {sign} {abs(slope):.3f} times the right value on every input."
     return ""
 
 
 def recognize(exercise: Exercise, cases: list[Case], results: Results, expected: Results) -> tuple[list, list[str]]:
     """(the known mistakes behind the results, one or two; sentences on how else the results differ). ([], []) if unknown.
 
-    Of several outputs, each wrong one is looked at by itself, too: two mistakes in different places.
+    cases: the strict ones, the answer's and the right results there. Of several outputs, each wrong one is looked at by
+    itself, too: two mistakes in different places.
     """
+    got, want = [_numbers(result) for result in results], [_numbers(result) for result in expected]
+    if None in got:
+        return [], []
     everything = range(len(exercise.outputs))
-    if len(exercise.outputs) == 1:
-        return _recognize(exercise, cases, results, expected, everything)
-    found = _one(exercise.single, cases, results, everything)
-    if found:
-        return list(found), []
-    known, said = [], []
-    wrong = [k for k in everything if not all(equal(g[k : k + 1], e[k : k + 1]) for g, e in zip(results, expected))]
-    for k in wrong:
-        mistakes, words = _recognize(exercise, cases, results, expected, [k])
-        known += [mistake for mistake in mistakes if mistake not in known]
-        said += words
-        if not mistakes and not words and len(wrong) == 1:
-            return [], []
-    return known, said
+    found = _common(known(exercise)[0], got, everything)
+    wrong = [k for k in everything if not all(_near(g[k], w[k]) for g, w in zip(got, want, strict=True))]
+    parts = [_of_output(exercise, cases, got, want, k) for k in wrong] if not found else []
+    if len(everything) > 1 and not found and not any(mistakes or says for mistakes, says in parts):
+        found = _common(known(exercise)[1], got, everything)
+    mistakes = found or [mistake for mistakes, _ in parts for mistake in mistakes]
+    return list(dict.fromkeys(mistakes)), [says for _, said in parts for says in said]
 
 
-def _recognize(exercise, cases, results, expected, outputs) -> tuple[list[Mistake], list[str]]:
-    finite = [all(r[k].isfinite().all() for k in outputs) for r in results]
-    if not any(finite):
-        return [], []
-    alone = exercise.single
-    if len(outputs) < len(exercise.outputs):  # mistakes that leave the other outputs as they are
-        others = [k for k in range(len(exercise.outputs)) if k not in outputs]
-        alone = [known for known in alone if _fits(known[1], cases[:1], expected, others)]
-    found = _one(alone, cases, results, outputs)
+def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: int) -> tuple[list[Mistake], list[str]]:
+    """As `recognize`, for output k alone."""
+    others = [j for j in range(len(exercise.outputs)) if j != k]
+    single, pairs = ([o for o in listed if not others or o.fits(want[:1], others)] for listed in known(exercise))
+    found = _common(single, got, [k])
     if found:
-        return list(found), []
+        return found, []
     sizes = [exercise.sizes(*case.args) for case in cases]
-    if len(outputs) == 1:
-        k, name = outputs[0], f"The {exercise.outputs[outputs[0]]}"
-        says = relation([r[k] for r in results], [e[k] for e in expected], sizes)
-        if says:
-            return [], [says.format(name)]
-        for keys, wrong in alone:
-            says = relation([r[k] for r in results], [pack(wrong(*case.args))[k] for case in cases], sizes)
-            if says and "on every input" not in says:  # an arbitrary factor would fit by chance
-                return list(keys), [f"And {says.format(name[0].lower() + name[1:])}".replace("the right value", "that")]
-    if sum(finite) * 2 < len(finite):
+    mine, name = [g[k] for g in got], f"The {exercise.outputs[k]}"
+    says = relation(mine, [w[k] for w in want], sizes)
+    if says:
+        return [], [says.format(name)]
+    for other in single:
+        given = [other.result(i) for i in range(len(cases))]
+        says = "" if None in given else relation(mine, [g[k] for g in given], sizes)
+        if says and "on every input" not in says:  # an arbitrary factor would fit by chance
+            return list(other.mistakes), [f"And t{says.format(name)[1:]}".replace("the right value", "that")]
+    if sum(map(math.isfinite, mine)) * 2 < len(mine):
         return [], []
-    return list(_one(exercise.pairs, cases, results, outputs)), []
+    return _common(pairs, got, [k]), []
 
 
-def _fits(wrong: Callable, cases: list[Case], results: Results, outputs) -> bool:
-    for case, got in zip(cases, results):
-        try:
-            other = pack(wrong(*case.args))
-        except (RuntimeError, IndexError):
-            return False
-        if not equal(tuple(got[k] for k in outputs), tuple(other[k] for k in outputs)):
-            return False
-    return True
-
-
-def _one(known: list, cases: list[Case], results: Results, outputs) -> tuple[Mistake, ...]:
-    """The mistakes whose results these are; of several that fit, what they have in common."""
-    fitting = [keys for keys, wrong in known if _fits(wrong, cases, results, outputs)]
-    return tuple(m for m in fitting[0] if all(m in keys for keys in fitting)) if fitting else ()
+def _common(listed: list[Known], got: list[tuple[float, ...]], outputs: Iterable[int]) -> list[Mistake]:
+    """The mistakes of the known answers that fit; of several that do, what they have in common."""
+    if not any(all(math.isfinite(g[k]) for k in outputs) for g in got):
+        return []
+    fitting = [other.mistakes for other in listed if other.fits(got, outputs)]
+    return [m for m in fitting[0] if all(m in mistakes for mistakes in fitting)] if fitting else []
 
 
 def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
@@ -199,8 +225,11 @@ def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Resu
         lines.append(f"It is right on: {'; '.join(right)}.")
     elif right:
         lines.append(f"It is wrong only on: {'; '.join(wrong)}.")
-    fine = [name for k, name in enumerate(exercise.outputs) if all(
-        equal(g[k : k + 1], e[k : k + 1]) for g, e in zip(results, expected))]  # fmt: skip
+    fine = [
+        name
+        for k, name in enumerate(exercise.outputs)
+        if all(equal(g[k : k + 1], e[k : k + 1]) for g, e in zip(results, expected, strict=True))
+    ]
     lines += [f"The {name} is right." for name in fine]
     return lines
 

@@ -9,6 +9,7 @@ usable; only C code that never lets go of the interpreter, sum(itertools.count()
 import contextlib
 import ctypes
 import io
+import queue
 import sys
 import threading
 import time
@@ -27,42 +28,78 @@ class OutOfTime(BaseException):
 
 @dataclass
 class Outcome:
-    """What a call came to: a value, or an error; what was printed; the line it was in if it ran out of time."""
+    """What a call came to: a value, or an error; what was printed.
+
+    stopped: None, or if it ran out of time, whether it could be stopped. line: where it was then.
+    """
 
     value: object = None
     error: BaseException | None = None
     printed: str = ""
+    stopped: bool | None = None
     line: int | None = None
 
-    @property
-    def out_of_time(self) -> bool:
-        return isinstance(self.error, OutOfTime)
 
+class _Worker:
+    """A thread that runs one function after another. One for many calls, because torch gives a thread its own pool."""
 
-def call(function: Callable, args: tuple, seconds: float | None = None) -> Outcome:
-    """function(*args), with whatever it raises, SystemExit too. Only the user's own Ctrl-C is raised here."""
-    outcome, printed = Outcome(), io.StringIO()
+    def __init__(self):
+        self.jobs, self.done = queue.SimpleQueue(), queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
 
-    def work() -> None:
+    def _work(self) -> None:
         with contextlib.suppress(OutOfTime):  # it may arrive when the function has just ended
-            try:
-                with torch.enable_grad():
-                    outcome.value = function(*args)
-            except BaseException as error:
-                outcome.error = error
+            while (job := self.jobs.get()) is not None:
+                self.done.put(self._run(*job))
+                job = None  # keep no tensors of the notebook alive
 
-    thread = threading.Thread(target=work, daemon=True)
-    with contextlib.redirect_stdout(printed):
-        thread.start()
+    @staticmethod
+    def _run(function: Callable, args: tuple) -> Outcome:
         try:
-            end = time.monotonic() + (SECONDS if seconds is None else seconds)
-            while thread.is_alive() and time.monotonic() < end:
-                thread.join(0.1)  # in short waits: on Windows a long one does not notice Ctrl-C
+            with torch.enable_grad():
+                return Outcome(function(*args))
+        except BaseException as error:  # SystemExit, too
+            return Outcome(error=error)
+
+    def wait(self, seconds: float) -> Outcome | None:
+        """The outcome of the job, None if there is none in time. In short waits: a long one hides Ctrl-C on Windows."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                return self.done.get(timeout=0.1)
+        return None
+
+    def stop(self) -> bool:
+        """End the thread, by raising OutOfTime in it; again if a bare `except:` in a loop caught it. Did that help?"""
+        self.jobs.put(None)
+        for _ in range(20):
+            raise_in, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(self.thread.ident)
+            raise_in(thread, ctypes.py_object(OutOfTime))
+            self.thread.join(0.05)
+            if not self.thread.is_alive():
+                return True
+        return False
+
+
+_worker: _Worker | None = None
+
+
+def call(function: Callable, args: tuple) -> Outcome:
+    """function(*args), with whatever it raises, SystemExit too. Only the user's own Ctrl-C is raised here."""
+    global _worker
+    worker, _worker = _worker or _Worker(), None  # back in its place only after a call that ended
+    outcome, printed = None, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        worker.jobs.put((function, args))
+        try:
+            outcome = worker.wait(SECONDS)
         finally:
-            if thread.is_alive():
-                outcome.line = _line(thread, function)
-                _stop(thread)
-                outcome = Outcome(error=OutOfTime(), line=outcome.line)
+            if outcome is None:
+                line = _line(worker.thread, function)
+                outcome = Outcome(stopped=worker.stop(), line=line)
+            else:
+                _worker = worker
     outcome.printed = printed.getvalue()[:SHOWN]
     return outcome
 
@@ -73,12 +110,3 @@ def _line(thread: threading.Thread, function: Callable) -> int | None:
     while frame and frame.f_code is not getattr(function, "__code__", None):
         frame = frame.f_back
     return frame.f_lineno if frame else None
-
-
-def _stop(thread: threading.Thread) -> None:
-    """Raise OutOfTime in the thread, more than once: a bare `except:` inside a loop may catch it."""
-    for _ in range(20):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(OutOfTime))
-        thread.join(0.05)
-        if not thread.is_alive():
-            return

@@ -75,7 +75,7 @@ REVERSED = Probe(
 SWAPPED = Probe("Swapping the first two arguments changes {result}; it should not.", lambda a, b, *rest: (b, a, *rest))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """One exercise; its name is its file's.
 

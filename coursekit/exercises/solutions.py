@@ -85,19 +85,15 @@ def exercises_in(notebook: Path) -> dict[str, str]:
 
 
 def _undefined(notebook: Path, source: str) -> list[str]:
-    """Names of modules that a solution uses and its notebook does not import."""
-    nodes = [node for tree in _trees(notebook) for node in ast.walk(tree)]
-    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
-    known = {name.asname or name.name.split(".")[0] for node in imports for name in node.names}
-    used = [node.value.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)]  # fmt: skip
-    here = {
-        node.id
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    here |= {arg.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arguments) for arg in node.args}
-    return sorted(set(used) - known - here)
+    """Modules that a solution uses, `F` in `F.normalize`, and its notebook does not import."""
+    known = {name for tree in _trees(notebook) for node in ast.walk(tree) for name in _imported(node)}
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    return sorted({name.id for name in names if name.id in ("torch", "F", "math")} - known)
+
+
+def _imported(node: ast.AST) -> list[str]:
+    names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+    return [name.asname or name.name for name in names]
 
 
 def problems(notebook: Path) -> list[str]:

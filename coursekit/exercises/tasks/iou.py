@@ -65,7 +65,7 @@ MISTAKES = (  # in place of what, what is put, what happened, where to look
     ("- intersection", "- 2 * intersection", "The intersection is subtracted twice.", ONCE),
     (UNION, f"({OUTER}).prod()", "The union is taken to be the smallest box around both.", COVER),
     (SHARE, "intersection", "This is the intersection, in px\u00b2.", "IoU is a share of what either box covers."),
-    (UNION, (A, B, *(x % (A, B) for x in ("torch.minimum(%s, %s)", "torch.maximum(%s, %s)", "(%s * %s).sqrt()", "-(%s + %s) - intersection"))),
+    (UNION, (A, B, f"torch.minimum({A}, {B})", f"torch.maximum({A}, {B})", f"({A} * {B}).sqrt()", f"-({UNION}) - 2 * intersection"),
      "The denominator is one area, or another mixture of both than the union.", COVER),
     (f"{A} + {B}", (f"2 * {A}", f"2 * {B}"), "One box's area is taken for both.", COVER),
     (f"{A} + {B}", "a[2:].prod() + b[2:].prod()", "Areas are right times bottom.", FORMAT),
