@@ -1,26 +1,26 @@
-"""Which exercises and quizzes there are, and the calls that a lesson makes: check, hint, quiz, answer."""
+"""Which exercises and quizzes there are, and the calls that a lesson makes: check, hint, quiz, answer.
+
+An exercise is a file in tasks/, found by itself; the quiz of a lesson is quizzes/NN.yaml.
+"""
 
 import difflib
 import importlib
+import pkgutil
 from collections.abc import Callable
 from functools import cache
 
+from coursekit.exercises import tasks
 from coursekit.exercises.checks import examine
 from coursekit.exercises.model import Exercise, wrap
-from coursekit.exercises.quizzes import Quiz
+from coursekit.exercises.quizzes import Quiz, quizzes, read_quiz
 from coursekit.runtime import CourseError
-
-LESSONS = {  # number of the lesson -> where its EXERCISES and its QUIZ are
-    "00": "coursekit.exercises.lesson_00",
-    "03": "coursekit.exercises.lesson_03",
-    "11": "coursekit.exercises.lesson_11",
-}
 
 
 @cache
 def _all() -> dict[str, Exercise]:
-    modules = [importlib.import_module(module) for module in LESSONS.values()]
-    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+    names = sorted(module.name for module in pkgutil.iter_modules(tasks.__path__))
+    found = [importlib.import_module(f"{tasks.__name__}.{name}").EXERCISE for name in names]
+    return {exercise.name: exercise for exercise in sorted(found, key=lambda exercise: exercise.lesson)}
 
 
 def _pick(what: str, name: str, known: dict):
@@ -34,18 +34,18 @@ def _pick(what: str, name: str, known: dict):
     )
 
 
-def exercise_names() -> tuple[str, ...]:
-    """The names that `check` and `hint` know."""
-    return tuple(_all())
+def exercise_names(lesson: str | None = None) -> tuple[str, ...]:
+    """The names that `check` and `hint` know: all of them, or those of one lesson, "03"."""
+    return tuple(name for name, exercise in _all().items() if lesson in (None, exercise.lesson))
 
 
 def find_exercise(name: str) -> Exercise:
-    """The exercise of this name. Raises CourseError where there is none, with the nearest name."""
+    """The exercise of this name. Raises CourseError if there is none, with the nearest name."""
     return _pick("exercise", name, _all())
 
 
 def check(name: str, answer: Callable) -> None:
-    """Print whether an answer is right and, where it is not, which mistake it makes and where to look.
+    """Print whether an answer is right and, if not, which mistake it makes and where to look.
 
     name: of the exercise; answer: the function that was written, without parentheses. Raises nothing for a wrong
     answer, only CourseError for an exercise that does not exist.
@@ -70,8 +70,8 @@ def hint(name: str, n: int | None = None) -> None:
 
 
 def quiz(lesson: str) -> Quiz:
-    """The quiz of a lesson, "03": shown as the last line of a cell. Raises CourseError where the lesson has none."""
-    return importlib.import_module(_pick("quiz for lesson", str(lesson).zfill(2), LESSONS)).QUIZ
+    """The quiz of a lesson, "03": shown as the last line of a cell. Raises CourseError if the lesson has none."""
+    return read_quiz(_pick("quiz for lesson", str(lesson).zfill(2), quizzes()))
 
 
 def answer(lesson: str, question: int, choice) -> None:

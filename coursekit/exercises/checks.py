@@ -1,22 +1,22 @@
-"""check(name, answer): is it right, and where not, which mistake is it?
+"""check(name, answer): is it right, and if not, which mistake is it?
 
-An answer is tried on several seeded inputs and compared with the tested implementation. Where it differs, it is
-compared with the known wrong answers, one mistake or two at once; an unknown one is described by what it does (a
-constant factor, a property that it lacks). What is printed is rounded and the same on every machine, nothing is raised,
-and None is returned, so that a notebook cell shows only the text.
+An answer is tried on several seeded inputs and compared with the tested implementation. If it differs, it is compared
+with the known wrong answers, one mistake or two at once; an unknown one is described by what it does (a constant factor,
+a property that it lacks). What is printed is rounded and the same on every machine, nothing is raised, and None is
+returned, so that a notebook cell shows only the text.
 """
 
-import contextlib
-import io
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from coursekit.exercises.diagnose import behavior, equal, example, malformed, pack, recognize
-from coursekit.exercises.explain import explain_error, forget, holes, is_untouched, loops, wrong_call
-from coursekit.exercises.model import Case, Exercise, wrap
+from coursekit.exercises import limit
+from coursekit.exercises.diagnose import behavior, equal, example, malformed, meaning, pack, recognize
+from coursekit.exercises.explain import definition, endless, explain_error, forget, holes, is_untouched, loops, takes
+from coursekit.exercises.model import Case, Exercise, Mistake, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
 
@@ -25,13 +25,13 @@ RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
 class Verdict:
     """What a check found.
 
-    state: "right", "not yet" or "not started". lines: help. mistakes: keys of the known mistakes that were recognised.
+    state: "right", "not yet" or "not started". lines: help. mistakes: the known mistakes that were recognised.
     """
 
     exercise: str
     state: str
     lines: list[str] = field(default_factory=list)
-    mistakes: tuple[str, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
 
     def __str__(self) -> str:
         sign = {RIGHT: "✔", WRONG: "✘", UNTOUCHED: "○"}[self.state]
@@ -66,53 +66,48 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
             state=UNTOUCHED,
         )
     cases = exercise.cases()
-    strict = [case for case in cases if case.strict]
-    told = wrong_call(answer, exercise.call, cases[0].args)
-    if told:
-        raise Stopped(*told)
+    if not takes(answer, cases[0].args):
+        call = f"{exercise.name}({', '.join(exercise.parameters)})"
+        raise Stopped(
+            f"It is called as {call}, but yours is defined as {definition(answer)}.",
+            "Give it these parameters, in this order.",
+        )
+    possible = [case for case in cases if takes(answer, case.args)]
+    strict = [case for case in possible if not case.remark]
     results = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
     expected = [pack(exercise.reference(*case.args)) for case in strict]
-    _same_twice(exercise, answer, strict[0], results[0])
+    if not equal(_run(exercise, answer, strict[0]), results[0]):
+        raise Stopped(
+            "It gives another result when it is called again with the same inputs.",
+            "Is something random in it, or does it keep numbers from one call to the next?",
+        )
     if not all(map(equal, results, expected)):
         return _diagnose(exercise, answer, strict, results, expected)
-    for case, got, want in zip(strict, results, expected, strict=True):
-        if got[0].dtype != want[0].dtype:
-            raise Stopped(
-                f"The value is right, but on {case.says} the result is {got[0].dtype} instead of {want[0].dtype}.",
-                f"Make new tensors with dtype={_parameters(exercise)[0]}.dtype, and do not convert the inputs.",
-            )
-    _gradient(exercise, answer, strict[0])
-    lines = [f"Equal to {exercise.tested} on {len(strict)} inputs, and so is the gradient."]
-    for case in cases:
-        if not case.strict and not _fine(exercise, answer, case):
-            lines.append(f"Remark: {exercise.remark}")
+    for case in strict:
+        _check_gradient(exercise, answer, case)
+    remarks = _dtypes(exercise, strict, results, expected)
+    for case in possible:
+        if case.remark and not _fine(exercise, answer, case):
+            remarks.append(case.remark)
+    if len(possible) < len(cases):
+        remarks.append(f"Yours lacks a default. In the exercise it is: {inspect.signature(exercise.solution)}")
     if exercise.no_loops and loops(answer):
-        lines.append(f"Remark: {exercise.no_loops}")
-    return Verdict(exercise.name, RIGHT, lines)
+        remarks.append(exercise.no_loops)
+    tested = f"{exercise.reference.__module__}.{exercise.reference.__qualname__}"
+    first = f"Equal to {tested} on {len(strict)} inputs, and so is the gradient."
+    return Verdict(exercise.name, RIGHT, [first, *(f"Remark: {remark}" for remark in remarks)])
 
 
 # --- run it -----------------------------------------------------------------------------------------------------------
 
 
-def _call(answer: Callable, args: tuple, show_prints: bool = False):
-    """The answer's result. Prints of the student show once, not for every case."""
-    silence = contextlib.nullcontext() if show_prints else contextlib.redirect_stdout(io.StringIO())
-    with torch.enable_grad(), silence:
-        return answer(*args)
-
-
 def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = False) -> tuple[Tensor, ...]:
-    """The answer on one case, as tensors. Raises Stopped where it fails, changes its input or returns none."""
+    """The answer on one case, as tensors. Raises Stopped if it fails, changes its input or returns none.
+
+    Prints of the student show once, not for every case.
+    """
     args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
-    try:
-        value = _call(answer, args, show_prints)
-    except Exception as error:
-        waiting = holes(answer)
-        if isinstance(error, NotImplementedError) or waiting:
-            raise Stopped(_where(waiting), state=UNTOUCHED) from None
-        lines = [f"On {case.says}:", *explain_error(error, answer, exercise.errors)]
-        forget(error)
-        raise Stopped(*lines) from None
+    value = _call(exercise, answer, args, f"On {case.says}:", show_prints)
     for given, now in zip(case.args, args, strict=True):
         if isinstance(given, Tensor) and not (given.shape == now.shape and torch.equal(given, now)):
             raise Stopped(
@@ -120,6 +115,29 @@ def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = F
                 "Look for operators like /= or *= and methods that end in _: write z = z / length instead.",
             )
     return _tensors(exercise, answer, value, case)
+
+
+def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_prints: bool = False):
+    """What the answer returns. Raises Stopped if it raises anything, or does not come to an end."""
+    outcome = limit.call(answer, args)
+    if show_prints:
+        print(outcome.printed, end="")
+    if outcome.stopped is not None:
+        loop = endless(answer, outcome.line)
+        runs = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
+        raise Stopped(
+            f"{where} It did not come to an end within {limit.SECONDS:.0f} seconds.{runs}",
+            *([f"It was in the loop of {loop}"] if loop else []),
+            "A loop that never ends? A `while` needs something in it that makes its condition false one day.",
+        )
+    if outcome.error is None:
+        return outcome.value
+    waiting = holes(answer)
+    if isinstance(outcome.error, NotImplementedError) or waiting:
+        raise Stopped(_where(waiting), state=UNTOUCHED)
+    lines = [where, *explain_error(outcome.error, answer, exercise.words)]
+    forget(outcome.error)
+    raise Stopped(*lines)
 
 
 def _where(waiting: list[int]) -> str:
@@ -137,8 +155,8 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
         raise Stopped("It returns None. Is a `return` missing at its end?", f"It should return {exercise.returns}.")
     names = exercise.outputs
     values = pack(value)
-    if len(values) != len(names) or isinstance(value, (tuple, list)) != (len(names) > 1):
-        many = isinstance(value, (tuple, list))
+    many = isinstance(value, (tuple, list))
+    if len(values) != len(names) or many != (len(names) > 1):
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
         end = f" End with: return {', '.join(names)}" if len(names) > 1 else ""
         raise Stopped(f"It returns {what}. It should return {exercise.returns}.{end}")
@@ -151,7 +169,7 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
             right = " The value is right." if _close(part, want) else ""
             told.append(f"{called} is of type {_kind(part)}, not a tensor.{right}")
     if any("of type" in line for line in told):
-        inputs = [name for name, arg in zip(_parameters(exercise), case.args, strict=True) if isinstance(arg, Tensor)]
+        inputs = [name for name, arg in zip(exercise.parameters, case.args, strict=False) if isinstance(arg, Tensor)]
         told += [
             f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
             f"could be trained with it.",
@@ -162,14 +180,8 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
     return values
 
 
-def _parameters(exercise: Exercise) -> list[str]:
-    """The names of an answer's parameters, from how it is called."""
-    return [name.strip() for name in exercise.call.partition("(")[2].rstrip(")").split(",")]
-
-
 def _kind(value) -> str:
-    module = type(value).__module__
-    return f"{'NumPy ' if module == 'numpy' else ''}{type(value).__name__}"
+    return f"{'NumPy ' if type(value).__module__ == 'numpy' else ''}{type(value).__name__}"
 
 
 def _close(part, want: Tensor) -> bool:
@@ -179,83 +191,104 @@ def _close(part, want: Tensor) -> bool:
         return False
 
 
-def _same_twice(exercise: Exercise, answer: Callable, case: Case, before: tuple[Tensor, ...]) -> None:
-    if not equal(_run(exercise, answer, case), before):
-        raise Stopped(
-            "It gives another result when it is called again with the same inputs.",
-            "Is something random in it, or does it keep numbers from one call to the next?",
-        )
-
-
 def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
-    got = _try(exercise, answer, case)
-    return got is not None and equal(got, pack(exercise.reference(*case.args)))
+    want = pack(exercise.reference(*case.args))
+    got = _try(exercise, answer, case.args)
+    return got is not None and equal(got, want) and all(map(_keeps_digits, got, want))
 
 
-def _try(exercise: Exercise, answer: Callable, case: Case) -> tuple[Tensor, ...] | None:
-    """The answer on one case, None where it fails there."""
+def _keeps_digits(got: Tensor, want: Tensor) -> bool:
+    return got.dtype.itemsize >= want.dtype.itemsize
+
+
+def _try(exercise: Exercise, answer: Callable, args: tuple) -> tuple[Tensor, ...] | None:
+    """The answer on further arguments, None if it fails there."""
     try:
-        return _run(exercise, answer, case)
+        return _run(exercise, answer, Case("changed inputs", args))
     except Stopped:
         return None
 
 
 def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> Verdict:
-    keys = recognize(exercise, cases, results)
-    if keys:
-        lines = ["Two things at once." for _ in keys[1:]]
-        for mistake in (exercise.mistakes[key] for key in keys):
+    wrong = [case for case, got, want in zip(cases, results, expected, strict=True) if not equal(got, want)]
+    if all(len(case.args) < len(exercise.parameters) for case in wrong):
+        signature = inspect.signature(exercise.solution)
+        lines = [f"It is right, except if {exercise.parameters[-1]} is not given: the default is another one.",
+                 f"In the exercise it is: {signature}"]  # fmt: skip
+        return Verdict(exercise.name, WRONG, lines)
+    mistakes, said = recognize(exercise, cases, results, expected)
+    shown = example(exercise, cases, results, expected)
+    if mistakes or said:
+        lines = ["Two things at once."] if len(mistakes) + len(said) > 1 else []
+        for mistake in mistakes:
             lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
-        return Verdict(exercise.name, WRONG, [*lines, *example(exercise, cases, results, expected)], keys)
+        stuck = [] if mistakes else [f'Stuck? exercises.hint("{exercise.name}")']
+        return Verdict(exercise.name, WRONG, [*lines, *said, *shown, *stuck], tuple(mistakes))
+    lines = []
     for case, result, right in zip(cases, results, expected, strict=True):
         for name, got, want in zip(exercise.outputs, result, right, strict=True):
-            lines = malformed(exercise, name, got, want)
-            if lines:
-                return Verdict(exercise.name, WRONG, [f"On {case.says}: {lines[0]}", *lines[1:]])
-    lines = behavior(exercise, lambda case: _try(exercise, answer, case), cases, results, expected)
-    lines += example(exercise, cases, results, expected)
-    return Verdict(exercise.name, WRONG, [*lines, f'Stuck? exercises.hint("{exercise.name}")'])
+            if not lines and (told := malformed(exercise, name, got, want)):
+                lines = [f"On {case.says}: {told[0]}", *told[1:], *meaning(exercise, told)]
+                if got.shape != want.shape:
+                    return Verdict(exercise.name, WRONG, lines)
+    does = behavior(exercise, lambda args: _try(exercise, answer, args), cases, results, expected)
+    lines += does if does or lines else ["The value is wrong, and this mistake is not one that the check knows."]
+    return Verdict(exercise.name, WRONG, [*lines, *shown, f'Stuck? exercises.hint("{exercise.name}")'])
 
 
-# --- the gradient -----------------------------------------------------------------------------------------------------
+# --- gradient and dtype -----------------------------------------------------------------------------------------------
 
 
-def _gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
-    """Raise Stopped where values are right but the gradient is not: such a loss trains something else, or nothing."""
-    grads = []
-    for function in (exercise.reference, answer):
-        args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
-        inputs = [a for a in args if isinstance(a, Tensor)]
-        try:
-            total = sum(part.sum() for part in pack(_call(function, args)))
-            if not total.requires_grad:
-                raise Stopped(
-                    "The value is right, but it carries no gradient: nothing could be trained with it.",
-                    "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
-                )
-            grads.append(torch.autograd.grad(total, inputs, allow_unused=True))
-        except Stopped:
-            raise
-        except Exception as error:
-            lines = [
-                "The value is right, but with inputs that need a gradient:",
-                *explain_error(error, answer, exercise.errors),
-            ]
-            forget(error)
-            raise Stopped(*lines) from None
-    want, got = grads
-    for name, right, mine in zip(_parameters(exercise), want, got, strict=False):
-        if mine is not None and not mine.isfinite().all():
-            found = "NaN" if mine.isnan().any() else "infinite"
+def _gradients(exercise: Exercise, function: Callable, case: Case) -> tuple[dict[str, Tensor], bool]:
+    """(the gradient that reaches each tensor argument, by name; does the result carry one at all?)"""
+    args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
+    inputs = {name: a for name, a in zip(exercise.parameters, args, strict=False) if isinstance(a, Tensor)}
+    value = _call(exercise, function, args, "The value is right, but with inputs that need a gradient:")
+    total = sum(part.sum() for part in pack(value))
+    found = [None] * len(inputs)
+    if total.requires_grad:
+        found = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
+    grads = {name: 0 * a if g is None else g for (name, a), g in zip(inputs.items(), found, strict=True)}
+    return grads, total.requires_grad
+
+
+def _check_gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
+    """Raise Stopped if values are right but the gradient is not: such a loss trains something else, or nothing."""
+    want, _ = _gradients(exercise, exercise.reference, case)
+    got, carries = _gradients(exercise, answer, case)
+    if not carries and any(right.any() for right in want.values()):
+        raise Stopped(
+            "The value is right, but it carries no gradient: nothing could be trained with it.",
+            "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
+        )
+    for name, right in want.items():
+        mine = got[name]
+        if not mine.isfinite().all():
             raise Stopped(
-                f"The value is right, but the gradient that reaches {name} is {found}.",
+                f"The value is right, but the gradient that reaches {name} is "
+                f"{'NaN' if mine.isnan().any() else 'infinite'}.",
                 "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
                 "is too late: 0 * inf is NaN.",
-                *filter(None, [exercise.nan]),
+                *meaning(exercise, ["NaN"]),
             )
-        if mine is None or not torch.allclose(mine, right, rtol=1e-3, atol=1e-5):
-            missing = mine is None or not mine.any()
+        near = torch.allclose(mine, right, rtol=1e-3, atol=1e-5 + 1e-3 * float(right.abs().max()))
+        if case.smooth and not near:
             raise Stopped(
-                f"The value is right, but {'no' if missing else 'the wrong'} gradient reaches {name}.",
+                f"The value is right, but {'the wrong' if mine.any() else 'no'} gradient reaches {name}.",
                 "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().",
             )
+
+
+def _dtypes(exercise: Exercise, cases: list[Case], results, expected) -> list[str]:
+    """A remark if results are wider than the inputs; Stopped if digits get lost."""
+    remarks = []
+    for case, got, want in zip(cases, results, expected, strict=True):
+        for mine, right in zip(got, want, strict=True):
+            if not _keeps_digits(mine, right):
+                raise Stopped(
+                    f"The value is right, but on {case.says} the result is {mine.dtype} instead of {right.dtype}.",
+                    f"Make new tensors with dtype={exercise.parameters[0]}.dtype, and do not convert the inputs.",
+                )
+            if mine.dtype != right.dtype and not remarks:
+                remarks = [f"For {right.dtype} the result is {mine.dtype}: right, but slower than it need be."]
+    return remarks

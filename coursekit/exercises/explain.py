@@ -19,11 +19,16 @@ PACKAGE = str(Path(__file__).resolve().parent.parent)
 LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), PACKAGE})
 
 USUALLY = (  # (pattern in the error's type and message, what it usually means)
+    ("SystemExit", "sys.exit() and exit() would end the notebook. `return` ends a function."),
     ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
     (
         "must match the size of tensor",
         "Two tensors are combined whose shapes do not fit: print both shapes just before.",
     ),
+    ("match target batch_size", "As many rows of logits as targets are needed: print both shapes just before."),
+    ("got Long|[Dd]imension out of range", "F.cross_entropy wants a matrix of logits: a row for each target."),
+    ("too many indices", "It wants one dimension more: x[None] makes a batch of one."),
+    ("only supports boolean masks", "Make the mask of True and False: torch.eye(..., dtype=torch.bool)."),
     ("NameError", "A name is used before it gets a value, or an import is missing."),
     ("view size is not compatible", "Use .reshape(...) where .view(...) does not fit."),
     ("out of bounds", "An index is larger than the size it points into."),
@@ -110,7 +115,10 @@ def _did_you_mean(error: Exception, own) -> str:
     return f". Did you mean {near[0]}?" if near else ""
 
 
-def explain_error(error: Exception, candidate: Callable, known: tuple[tuple[str, str], ...] = ()) -> list[str]:
+DROPPED = re.compile(r"\.(norm|sum|mean)\((?![^()]*keepdim)[^()]*\)")
+
+
+def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[str, str], ...] = ()) -> list[str]:
     """Lines for the student: which line stopped, the message, the shapes there, and what it usually means.
 
     known: (pattern, meaning) that an exercise itself knows; they come before what is usually meant.
@@ -127,30 +135,43 @@ def explain_error(error: Exception, candidate: Callable, known: tuple[tuple[str,
         shapes = _shapes(frame)
         if shapes:
             told.append(f"Shapes there: {shapes}")
+        if "must match the size of tensor" in message and "/" in source and DROPPED.search(source):
+            call = DROPPED.search(source).group()
+            return [
+                *told,
+                f"{call} drops the dimension that it runs over, and its result stands in a row: keepdim=True.",
+            ]
     text = f"{kind} {message}"
     told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
     return told
 
 
-def wrong_call(candidate: Callable, call: str, args: tuple) -> list[str]:
-    """Lines for the student where the function cannot take the arguments; [] where it can, or where nobody knows."""
+def takes(candidate: Callable, args: tuple) -> bool:
+    """Can the function be called with these arguments? True if nobody knows."""
     try:
         signature = inspect.signature(candidate)
     except (TypeError, ValueError):
-        return []
+        return True
     try:
         signature.bind(*args)
     except TypeError:
-        return [
-            f"It is called as {call}, but yours is defined as {candidate_name(candidate)}{signature}.",
-            "Give it these parameters, in this order.",
-        ]
-    return []
+        return False
+    return True
 
 
-def candidate_name(candidate: Callable) -> str:
-    """The function's name, or its type's where it has none."""
-    return getattr(candidate, "__name__", type(candidate).__name__)
+def definition(candidate: Callable) -> str:
+    """The function as it is defined: f(z_a, z_b)."""
+    return f"{getattr(candidate, '__name__', type(candidate).__name__)}{inspect.signature(candidate)}"
+
+
+def endless(candidate: Callable, line: int | None) -> str:
+    """The `while` that this line of a file is in, the innermost one; "" if there is none, or nobody knows."""
+    code = getattr(candidate, "__code__", None)
+    if line is None or code is None:
+        return ""
+    here = line - code.co_firstlineno + 1
+    around = [n for n in _nodes(candidate) if isinstance(n, ast.While) and n.lineno <= here <= n.end_lineno]
+    return f"line {around[-1].lineno}: while {ast.unparse(around[-1].test)}" if around else ""
 
 
 def forget(error: BaseException) -> None:

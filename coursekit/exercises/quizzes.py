@@ -1,10 +1,49 @@
-"""Quizzes: a question, its choices, and for every wrong choice the misunderstanding behind it."""
+"""Quizzes: a question, its choices, and for every wrong choice the misunderstanding behind it.
+
+The quiz of a lesson is quizzes/NN.yaml beside this file.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
 
 from coursekit.exercises.model import wrap
 from coursekit.runtime import CourseError
+
+FOLDER = Path(__file__).parent / "quizzes"
+
+
+def quizzes() -> dict[str, Path]:
+    """The quizzes that there are: number of the lesson -> file."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+@cache
+def read_quiz(path: Path) -> "Quiz":
+    """The quiz of a file. Raises CourseError if it is not one, with the file and the question."""
+    try:
+        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(listed, list) or not listed:
+            raise ValueError("it should be a list of questions.")
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise CourseError(f"{path} cannot be read as a quiz: {error}") from error
+    questions = []
+    for number, item in enumerate(listed, start=1):
+        try:
+            choices = {letter: (texts["says"], texts["because"]) for letter, texts in item["choices"].items()}
+            if set(item) != {"question", "right", "choices"} or any(
+                not isinstance(text, str) for text in (item["question"], *choices, *sum(choices.values(), ()))
+            ):
+                raise ValueError(
+                    "it has `question`, `right` and `choices`, each a letter with `says` and `because`: texts."
+                )
+            questions.append(Question(item["question"], choices, item["right"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CourseError(f"{path.name}, question {number}: {type(error).__name__}: {error}") from error
+    return Quiz(path.stem, tuple(questions))
 
 
 @dataclass(frozen=True)
@@ -28,7 +67,7 @@ class Quiz:
     questions: tuple[Question, ...]
 
     def __getitem__(self, number: int) -> Question:
-        """Question `number`, from 1. Raises CourseError where there is no such question."""
+        """Question `number`, from 1. Raises CourseError if there is none."""
         if number not in range(1, len(self.questions) + 1):
             raise CourseError(
                 f"The quiz of lesson {self.lesson} has questions 1 to {len(self.questions)}, not {number!r}."

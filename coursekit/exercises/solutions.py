@@ -1,5 +1,4 @@
-"""Solutions stand folded in the notebooks themselves. This file finds and runs them, so that a test keeps every one of
-them right.
+"""The solutions that stand folded in the notebooks: they are those of the exercises, word for word.
 
 In a notebook, a Markdown cell after the exercise:
 
@@ -11,47 +10,55 @@ In a notebook, a Markdown cell after the exercise:
     ```
     </details>
 
-It is run with the names that the notebook imports, and then checked as the notebook's own `check(...)` would.
+`fold_in` writes the code there, `problems` compares. Whether a solution is right is tested with the exercise.
 """
 
 import ast
-import importlib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from coursekit.exercises.catalog import LESSONS, find_exercise
-from coursekit.exercises.checks import Verdict, examine
+from coursekit.exercises.catalog import exercise_names, find_exercise
+from coursekit.files import write_atomically
 from coursekit.runtime import CourseError
 
-SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>(?P<body>.*?)</details>", re.S)
+SOLUTION = re.compile(
+    r"(<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>\s*)(?P<body>.*?)(\s*</details>)", re.S
+)
 CODE = re.compile(r"```python[ \t]*\n(?P<code>.*?)```", re.S)
 
 
-def _cells(notebook: Path, kind: str) -> list[str]:
+def _read(notebook: Path) -> dict:
+    """A notebook, checked for what is read from it here."""
     try:
-        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        book = json.loads(Path(notebook).read_text(encoding="utf-8"))
+        _ = ["".join(cell["source"]) + cell["cell_type"] for cell in book["cells"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CourseError(f"{notebook} cannot be read as a notebook ({error}).") from error
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+    return book
+
+
+def _cells(notebook: Path, kind: str) -> list[str]:
+    return ["".join(cell["source"]) for cell in _read(notebook)["cells"] if cell["cell_type"] == kind]
+
+
+def _plain(source: str) -> str:
+    """Source without the gap before a comment at a line's end: a notebook may line its comments up."""
+    return re.sub(r" +#", "  #", source).strip()
 
 
 def extract(notebook: Path) -> dict[str, str]:
     """The solutions in a notebook's Markdown: name of the exercise -> Python source.
 
-    Raises CourseError where one holds no ```python block or is given twice, naming it.
+    Raises CourseError if one holds no ```python block or is given twice, naming it.
     """
     found: dict[str, str] = {}
-    for text in _cells(notebook, "markdown"):
-        for match in SOLUTION.finditer(text):
-            name, blocks = match["name"], [block["code"] for block in CODE.finditer(match["body"])]
-            if not blocks or name in found:
-                raise CourseError(
-                    f"{Path(notebook).name}: the solution of {name} "
-                    + ("is given twice." if name in found else "holds no ```python block.")
-                )
-            found[name] = "\n".join(blocks)
+    for match in (match for text in _cells(notebook, "markdown") for match in SOLUTION.finditer(text)):
+        name, blocks = match["name"], [block["code"] for block in CODE.finditer(match["body"])]
+        if not blocks or name in found:
+            told = "is given twice." if name in found else "holds no ```python block."
+            raise CourseError(f"{Path(notebook).name}: the solution of {name} {told}")
+        found[name] = "\n".join(blocks)
     return found
 
 
@@ -70,51 +77,66 @@ def _trees(notebook: Path) -> list[ast.Module]:
 def exercises_in(notebook: Path) -> dict[str, str]:
     """The exercises that a notebook checks: name -> the student's function, from its check("NAME", FUNCTION)."""
     found = {}
-    for tree in _trees(notebook):
-        for node in ast.walk(tree):
-            called = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
-            if called == "check" and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
-                found[node.args[0].value] = ast.unparse(node.args[1])
+    for node in (node for tree in _trees(notebook) for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if called == "check" and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
+            found[node.args[0].value] = ast.unparse(node.args[1])
     return found
 
 
-def _foreign(notebook: Path) -> set[str]:
-    """Exercises of other lessons than this one. A lesson may show one of them, to be solved where it belongs."""
-    number = Path(notebook).stem[:2]
-    modules = [
-        importlib.import_module(module) for lesson, module in LESSONS.items() if number in LESSONS and lesson != number
-    ]
-    return {exercise.name for module in modules for exercise in module.EXERCISES}
+def _undefined(notebook: Path, source: str) -> list[str]:
+    """Modules that a solution uses, `F` in `F.normalize`, and its notebook does not import."""
+    known = {name for tree in _trees(notebook) for node in ast.walk(tree) for name in _imported(node)}
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    return sorted({name.id for name in names if name.id in ("torch", "F", "math")} - known)
 
 
-def _imports(notebook: Path) -> str:
-    nodes = [node for tree in _trees(notebook) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return "\n".join(ast.unparse(node) for node in nodes)
+def _imported(node: ast.AST) -> list[str]:
+    names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+    return [name.asname or name.name for name in names]
 
 
-def run_solutions(notebook: Path) -> dict[str, Verdict]:
-    """Run and examine the solution of every exercise of a notebook: name -> Verdict.
+def problems(notebook: Path) -> list[str]:
+    """What is wrong with the exercises of a notebook: one without its solution, another solution, another function.
 
-    Raises CourseError where an exercise has no solution, a solution has no exercise, or one does not define the
-    function that the notebook checks.
+    A lesson may show an exercise of another lesson, to be solved where it belongs.
     """
-    solutions = extract(notebook)
-    shown_only = _foreign(notebook) - set(solutions)
-    exercises = {name: function for name, function in exercises_in(notebook).items() if name not in shown_only}
-    where = Path(notebook).name
-    for some, others, what in (
-        (exercises, solutions, "has no solution"),
-        (solutions, exercises, "is solved but never checked"),
-    ):
-        alone = sorted(set(some) - set(others))
-        if alone:
-            raise CourseError(f"{where}: {', '.join(alone)} {what}.")
-    verdicts = {}
-    for name, function in exercises.items():
-        space: dict[str, Callable] = {}
-        exec(_imports(notebook), space)
-        exec(compile(solutions[name], f"<solution of {name} in {where}>", "exec"), space)
-        if function not in space:
-            raise CourseError(f"{where}: the solution of {name} does not define {function}.")
-        verdicts[name] = examine(find_exercise(name), space[function])
-    return verdicts
+    solutions, checked, where = extract(notebook), exercises_in(notebook), Path(notebook).name
+    own = set(exercise_names(Path(notebook).stem[:2]))
+    told = [f"{where}: {name} has no solution." for name in sorted(own - set(solutions))]
+    told += [f"{where}: {name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
+    told += [f"{where}: {name} of this lesson is never checked." for name in sorted(own - set(checked))]
+    for name, source in solutions.items():
+        exercise = find_exercise(name)
+        if _plain(source) != _plain(exercise.source):
+            told.append(f"{where}: the solution of {name} is not the one of tasks/{name}.py: fold_in writes it.")
+        function = exercise.solution.__name__
+        if checked.get(name, function) != function:
+            told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
+        missing = _undefined(notebook, exercise.source)
+        if missing:
+            told.append(
+                f"{where}: the solution of {name} uses {', '.join(missing)}, which the notebook does not import."
+            )
+    return told
+
+
+def fold_in(notebook: Path) -> bool:
+    """Write the exercises' solutions into a notebook's folded cells. Returns whether anything changed."""
+    book, names = _read(notebook), exercise_names()
+
+    def folded(match: re.Match) -> str:
+        if match["name"] not in names:
+            return match[0]
+        return f"{match[1]}```python\n{find_exercise(match['name']).source.strip()}\n```{match[4]}"
+
+    changed = False
+    for cell in book["cells"]:
+        old = "".join(cell["source"])
+        new = SOLUTION.sub(folded, old) if cell["cell_type"] == "markdown" else old
+        if new != old:
+            cell["source"], changed = new.splitlines(keepends=True), True
+    if changed:
+        text = json.dumps(book, ensure_ascii=False, indent=1) + "\n"
+        write_atomically(notebook, lambda file: file.write(text.encode()))
+    return changed

@@ -1,0 +1,132 @@
+"""Every exercise: its solution is right, each mistake is wrong and named, two never cancel out, rewritings are right.
+
+answers.txt beside this file holds answers as students write them, right ones and wrong ones with what they are told.
+"""
+
+import linecache
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from coursekit.exercises import exercise_names
+from coursekit.exercises.catalog import find_exercise
+from coursekit.exercises.checks import RIGHT, WRONG, examine
+from coursekit.exercises.diagnose import equal, pack
+
+EXERCISES = [pytest.param(find_exercise(name), id=name) for name in exercise_names()]
+MISTAKES = [
+    pytest.param(find_exercise(name), mistake, function, id=f"{name}-{k}")
+    for name in exercise_names()
+    for k, ((mistake,), function) in enumerate(find_exercise(name).single)
+]
+RIGHT_TOGETHER = {  # one undoes the other
+    ("The similarity is a plain dot product", "The squared length, or a sum, is divided by"),
+    ("The positive of view i is taken to be a neighbour", "The order is a_0, b_0"),
+}
+
+
+def strict(exercise):
+    return [case for case in exercise.cases() if not case.remark]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_solution_and_reference_are_right_and_have_the_probed_properties(exercise):
+    for answer in (exercise.solution, exercise.reference):
+        verdict = examine(exercise, answer)
+        assert verdict.state == RIGHT and "Remark" not in str(verdict), str(verdict)
+    for case in strict(exercise):
+        for probe in exercise.probes:
+            for says, args in probe.changed(exercise.parameters, case.args):
+                assert equal(pack(exercise.reference(*args)), pack(exercise.reference(*case.args))), says
+
+
+@pytest.mark.parametrize("exercise, mistake, wrong", MISTAKES)
+def test_every_mistake_is_wrong_and_diagnosed_as_itself(exercise, mistake, wrong):
+    verdict = examine(exercise, wrong)
+    assert (verdict.state, verdict.mistakes) == (WRONG, (mistake,)), str(verdict)
+    assert f"What happened: {mistake.what}" in verdict.lines and f"Where to look: {mistake.look}" in verdict.lines
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_every_mistake_can_be_made_in_the_solution_and_no_two_are_called_the_same(exercise):
+    assert all(mistake.in_source(exercise.source) for mistake in exercise.mistakes)
+    assert len({mistake.what for mistake in exercise.mistakes}) == len(exercise.mistakes)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_two_mistakes_never_cancel_out_and_most_are_told_apart(exercise):
+    cases, named, seen = strict(exercise), 0, 0
+    expected = [pack(exercise.reference(*case.args)) for case in cases]
+    assert len(exercise.pairs) > 100
+    for k, (pair, wrong) in enumerate(exercise.pairs):
+        try:
+            same = all(equal(pack(wrong(*c.args)), want) for c, want in zip(cases, expected, strict=True))
+        except (RuntimeError, IndexError):
+            continue  # shapes that do not fit: the student sees the error
+        known = any(
+            all(m.what.startswith(start) for m, start in zip(pair, starts, strict=True)) for starts in RIGHT_TOGETHER
+        )
+        assert same <= known, [mistake.what for mistake in pair]
+        if k % (len(exercise.pairs) // 20) == 0 and not same:
+            seen, named = seen + 1, named + bool({*examine(exercise, wrong).mistakes} & {*pair})
+    assert named > 0.8 * seen
+
+
+# --- answers as students write them -----------------------------------------------------------------------------------
+
+
+def answers() -> list:
+    """(exercise, what it is told, source); "right" for a right one. Blocks of answers.txt begin with `# NAME: TOLD`."""
+    found = []
+    text = (Path(__file__).parent / "answers.txt").read_text(encoding="utf-8")
+    for k, (name, told, body) in enumerate(re.findall(r"^# (\w+): (.*)\n((?:(?!# ).*\n?)*)", text, re.M)):
+        found.append(pytest.param(find_exercise(name), told, body, id=f"{name}-{k}"))
+    return found
+
+
+def compiled(exercise, body: str, name: str):
+    """The answer, with a source that can be looked at, as in a notebook."""
+    parameters = {"info_nce": "z_a, z_b, temperature=0.1", "iou": "a, b"}.get(exercise.name, "z_a, z_b")
+    source = f"def f({parameters}):\n" + textwrap.indent(body.strip() + "\n", "    ")
+    source = (
+        "import math\nimport torch\nimport torch.nn.functional as F\nfrom torchvision.ops import box_iou\n" + source
+    )
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    space = {}
+    exec(compile(source, name, "exec"), space)
+    return space["f"]
+
+
+@pytest.mark.parametrize("exercise, told, body", answers())
+def test_answers_as_students_write_them(exercise, told, body, request):
+    verdict = examine(exercise, compiled(exercise, body, request.node.nodeid))
+    text = " ".join(str(verdict).split())
+    assert verdict.state == (RIGHT if told.startswith("right") else WRONG), text
+    assert all(part.strip() in text for part in told.removeprefix("right").split("|")), text
+
+
+@pytest.mark.parametrize("sides", ["left right", "above below", "left above", "right below", "left right above"])
+def test_an_early_return_that_forgets_a_side_is_not_right(sides):
+    def answer(a, b):
+        gaps = {"left": a[2] <= b[0], "right": b[2] <= a[0], "above": a[3] <= b[1], "below": b[3] <= a[1]}
+        shared = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).prod()
+        if any(gaps[side] for side in sides.split()):
+            return 0 * a.sum()
+        return shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared)
+
+    assert examine(find_exercise("iou"), answer).state == WRONG
+
+
+def test_iou_of_the_reference_is_a_count_of_pixels_and_ultralytics_own_passes():
+    from coursekit.detection import yolo_backbone  # noqa: F401  (keeps ultralytics from sending anything)
+
+    metrics = pytest.importorskip("ultralytics.utils.metrics")
+    exercise = find_exercise("iou")
+    assert examine(exercise, lambda a, b: metrics.box_iou(a[None], b[None])[0, 0]).state == RIGHT
+    a, b = torch.tensor([2.0, 1, 9, 6]), torch.tensor([5.0, 3, 12, 8])
+    y, x = torch.meshgrid(torch.arange(15) + 0.5, torch.arange(15) + 0.5, indexing="ij")
+    in_a, in_b = ((x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3]) for box in (a, b))
+    assert exercise.reference(a, b).item() == pytest.approx(((in_a & in_b).sum() / (in_a | in_b).sum()).item())
