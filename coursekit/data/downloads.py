@@ -12,13 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit import __version__
 from coursekit.data.archives import extract
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.files import listed, lock
 from coursekit.runtime import CourseError, offline
 
 __all__ = ["Remote", "checksum", "download", "download_many", "extract"]
@@ -56,7 +56,7 @@ def download(
 ) -> Path:
     """Fetch one file over HTTP(S), resuming an earlier attempt. Returns its path; a file already there is not fetched.
 
-    sha256, md5, size (bytes) are checked where given, for a file already there too. `retries` counts attempts in a row
+    sha256, md5, size (bytes) are checked if given, for a file already there too. `retries` counts attempts in a row
     that bring nothing new. `bar` is a tqdm bar over bytes; by default this call shows one.
 
     Raises CourseError: offline, no such file (HTTP 4xx), the server out of reach or cutting every time (what has
@@ -80,7 +80,7 @@ def download(
     part = remote.to.with_name(remote.to.name + ".part")
     try:
         remote.to.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(part):
+        with lock(part):
             if not remote.to.exists():  # another process may have fetched it while this one waited
                 _fetch(remote, part, retries, bar)
     except OSError as error:
@@ -99,19 +99,18 @@ def download_many(
     first few. A second call goes on where this one stopped.
     """
     missing = [file for file in files if not file.to.exists()]
-    failed, in_a_row, stopped = [], 0, False
+    failed, in_a_row = [], 0
     with progress_bar(description, len(missing), unit="file") as bar:
         stop = threading.Event()
 
         def attempt(file: Remote) -> str | None:
             if stop.is_set():
                 return None
-            no_bar = progress_bar(file.to.name, None, silent=True)
             try:
-                download(file.url, file.to, file.sha256, file.md5, file.size, retries, no_bar)
-                return None
+                download(**vars(file), retries=retries, bar=progress_bar("", None, silent=True))
             except CourseError as error:
                 return str(error)
+            return None
 
         try:
             for problem in map_threads(attempt, missing, workers):
@@ -120,17 +119,14 @@ def download_many(
                 if problem:
                     failed.append(problem)
                 if in_a_row == HOPELESS:
-                    stopped = True
                     break
         finally:
             stop.set()  # after Ctrl-C the files that wait are not begun
     if failed:
-        first = "".join(f"\n  {problem}" for problem in failed[:5])
-        more = f"\n  ... and {len(failed) - 5} more" if len(failed) > 5 else ""
-        more += "\n  The others were not tried." if stopped else ""
         raise CourseError(
-            f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
-            "arrived is kept; run the same command again to fetch the rest."
+            f"{len(failed)} of {len(missing)} files could not be fetched:{listed(failed)}\n"
+            f"{'The others were not tried. ' if in_a_row == HOPELESS else ''}What has arrived is kept; "
+            "run the same command again to fetch the rest."
         )
     return len(missing)
 
@@ -172,7 +168,7 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
 
 
 def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
-    """One request; appends to `part` where the server lets it, else starts from the first byte. Raises _Cut."""
+    """One request; appends to `part` if the server lets it, else starts from the first byte. Raises _Cut."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
     if have:
@@ -241,7 +237,7 @@ def _reason(error: Exception) -> str:
 
 
 def _verify(remote: Remote, path: Path, message: str) -> None:
-    """Raise CourseError(message % what) where size or checksum differ from what is known."""
+    """Raise CourseError(message % what) if size or checksum differ from what is known."""
     if remote.size is not None and path.stat().st_size != remote.size:
         raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {remote.size}")
     for kind in ("sha256", "md5"):
@@ -257,21 +253,3 @@ def checksum(path: str | Path, kind: str = "sha256") -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-@contextmanager
-def _only_one(part: Path):
-    """One process at a time works on a part; another one waits here, and then finds the file."""
-    try:
-        import fcntl
-    # Windows: two downloads of the same file at once would spoil each other's part, and start again
-    except ImportError:
-        yield
-        return
-    with open(part, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            if part.exists() and part.stat().st_size == 0:  # nothing has arrived: leave no trace
-                part.unlink()

@@ -119,7 +119,7 @@ def test_a_folder_name_that_is_no_text_is_refused(tmp_path):
 def test_a_huge_image_is_said_to_be_huge(data, monkeypatch):
     Image.new("RGB", (2000, 1500)).save(data / "val/images/a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
-    wanted = "a.png has 3 megapixels, more than the limit of 2: shrink it"
-    assert problems(data) == ["val/images/" + wanted.replace("a.png", "a.png: the image")]
-    with pytest.raises(CourseError, match=wanted):
+    (problem,) = problems(data)
+    assert problem.startswith("val/images/a.png: ") and "3 megapixels, more than the limit of 2" in problem
+    with pytest.raises(CourseError, match="a.png: it has 3 megapixels"):
         read(data / "data.yaml", "val")

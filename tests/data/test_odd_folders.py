@@ -75,7 +75,7 @@ def test_a_huge_picture_is_said_to_be_huge(tmp_path, monkeypatch):
     Image.new("L", (3000, 1000)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**6)
     for reader in (read_rgb, lambda file: read_square(file, 16)):
-        with pytest.raises(CourseError, match="^.*a.png has 3 megapixels, more than the limit of 2: shrink it.$"):
+        with pytest.raises(CourseError, match="a.png: it has 3 megapixels, more than the limit of 2"):
             reader(tmp_path / "a.png")
 
 

@@ -3,17 +3,29 @@
 import hashlib
 import os
 import shutil
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from coursekit.data.decode import ORIENTATION, SWAPPED, open_image, orientation, read_rgb
-from coursekit.data.disk import shown
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
-from coursekit.data.yolo.folder import SPLITS, YAML_NAME, building, count, empty_counts, found, summary, write_labels
+from coursekit.data.yolo.folder import (
+    SPLITS,
+    YAML_NAME,
+    building,
+    count,
+    empty_counts,
+    found,
+    place,
+    summary,
+    write_labels,
+)
 from coursekit.data.yolo.yaml import IMAGE_FORMATS
-from coursekit.runtime import CourseError, home
+from coursekit.files import listed, named, shown
+from coursekit.runtime import CourseError
 
 SHARES = (0.7, 0.85, 1.0)  # train, val, test end here on the unit interval that ids are hashed to
 
@@ -49,16 +61,15 @@ def from_coco(
     them away from their boxes.
 
     Raises CourseError for files that are missing, damaged or not COCO's, for photographs in a format that YOLO does not
-    read, and where `out` holds anything else.
+    read, and if `out` holds anything else.
     """
-    files = [Path(f).expanduser().absolute() for f in _listed(annotations)]
-    folders = [Path(f).expanduser().absolute() for f in _listed(images)]
+    files, folders = _absolute(annotations), _absolute(images)
     if limit is not None and limit < 1:
         raise CourseError(f"--limit must be at least 1, not {limit}.")
     for folder in folders:
         if not folder.is_dir():
             raise CourseError(f"There is no image folder {folder}.")
-    out = Path(out).expanduser().absolute() if out is not None else home() / "datasets" / "road_photographs"
+    out = place(out, "road_photographs")
     request = {
         "source": "COCO",
         "annotations": [str(f) for f in files] or "COCO 2017 val",
@@ -86,13 +97,8 @@ def from_coco(
         _place_all(chosen, places, part, fetched=not folders)
         for photograph in chosen:
             split, (classes, corners) = split_of(photograph.id), boxes[photograph.id]
-            write_labels(
-                part / "labels" / split / f"{photograph.id:012d}.txt",
-                classes,
-                corners,
-                photograph.width,
-                photograph.height,
-            )
+            label = part / "labels" / split / f"{photograph.id:012d}.txt"
+            write_labels(label, classes, corners, photograph.width, photograph.height)
             count(counts, split, classes)
         if not counts["train"]["images"] or not counts["val"]["images"]:
             raise CourseError(
@@ -110,15 +116,14 @@ def _refuse_what_yolo_cannot_read(chosen: list[Photograph]) -> None:
     """Raises CourseError for photographs that training would not see, by the ending of their names."""
     bad = [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]
     if bad:
-        names = ", ".join(repr(shown(p.name)) for p in bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
         raise CourseError(
-            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images "
-            f"do: {names}. Convert them to .jpg, there and in the folder."
+            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images do:"
+            f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
         )
 
 
-def _listed(value) -> list:
-    return [value] if isinstance(value, (str, Path)) else list(value or ())
+def _absolute(names) -> list[Path]:
+    return [named(name).absolute() for name in ([names] if isinstance(names, (str, Path)) else names or ())]
 
 
 def _clean(photograph: Photograph, left_out: dict[str, int]) -> tuple[list[int], np.ndarray]:
@@ -137,30 +142,31 @@ def _clean(photograph: Photograph, left_out: dict[str, int]) -> tuple[list[int],
 
 def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
     """Where the photographs are: file_name in one of the folders, else the one file of that name below them."""
-    index, places, missing = None, {}, []
+    places, missing = {}, []
+
+    @cache
+    def below() -> dict[str, set[Path]]:
+        index = defaultdict(set)
+        for here, _, names in (step for folder in folders for step in os.walk(folder)):
+            for name in names:
+                index[name].add(Path(here, name))
+        return index
+
     for photograph in chosen:
-        direct = [folder / photograph.name for folder in folders if (folder / photograph.name).is_file()]
-        if not direct:
-            if index is None:
-                index = {}
-                for folder in folders:
-                    for here, _, names in os.walk(folder):
-                        for name in names:
-                            index.setdefault(name, set()).add(Path(here, name))
-            direct = sorted(index.get(Path(photograph.name).name, ()))
-            if len(direct) > 1:
-                raise CourseError(
-                    f"{photograph.name} is there more than once: {', '.join(map(str, direct))}. Name the "
-                    "folder that is meant with --images."
-                )
-        if direct:
-            places[photograph.id] = direct[0]
+        there = [folder / photograph.name for folder in folders if (folder / photograph.name).is_file()][:1]
+        there = there or sorted(below().get(Path(photograph.name).name, ()))
+        if len(there) > 1:
+            raise CourseError(
+                f"{shown(photograph.name)} is there more than once: {', '.join(map(shown, there))}. Name the "
+                "folder that is meant with --images."
+            )
+        if there:
+            places[photograph.id] = there[0]
         else:
-            missing.append(shown(photograph.name))
+            missing.append(photograph.name)
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise CourseError(
-            f"{len(missing)} of {len(chosen)} photographs are missing: {', '.join(missing[:5])}{more}. "
+            f"{len(missing)} of {len(chosen)} photographs are missing:{listed(missing)}\n"
             f"Looked in {', '.join(map(str, folders))}. Add their folder with --images, or leave "
             "--images out and they are downloaded."
         )
@@ -170,7 +176,7 @@ def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
 def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fetched: bool) -> None:
     """Link every photograph into the dataset. Raises CourseError that names those that cannot be read."""
 
-    def place(photograph: Photograph) -> str | None:
+    def attempt(photograph: Photograph) -> str | None:
         source = places[photograph.id]
         target = part / "images" / split_of(photograph.id) / f"{photograph.id:012d}{source.suffix.lower()}"
         try:
@@ -183,14 +189,12 @@ def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fe
 
     with progress_bar(f"checking {len(chosen)} photographs", len(chosen)) as bar:
         problems = []
-        for problem in map_threads(place, chosen):
+        for problem in map_threads(attempt, chosen):
             problems += [problem] if problem else []
             bar.update()
     if problems:
-        first = "".join(f"\n  {problem}" for problem in problems[:5])
-        more = f"\n  ... and {len(problems) - 5} more" if len(problems) > 5 else ""
         way = "They are deleted; run the same command again to fetch them." if fetched else "Mend or replace them."
-        raise CourseError(f"{len(problems)} of {len(chosen)} photographs cannot be used:{first}{more}\n{way}")
+        raise CourseError(f"{len(problems)} of {len(chosen)} photographs cannot be used:{listed(problems)}\n{way}")
 
 
 def _place(photograph: Photograph, source: Path, target: Path) -> None:
@@ -231,5 +235,5 @@ def _copy_unturned(source: Path, target: Path) -> None:
 
 
 def _same_shape(photograph: Photograph, size: tuple[int, int]) -> bool:
-    """True where width : height agree within 2 %: a smaller copy of a photograph is welcome, a turned one is not."""
+    """True if width : height agree within 2 %: a smaller copy of a photograph is welcome, a turned one is not."""
     return abs(photograph.width * size[1] / (photograph.height * size[0]) - 1) < 0.02
