@@ -76,6 +76,11 @@ def test_nothing_is_overwritten_and_nothing_half_built(tmp_path, monkeypatch):
         build(mine, 1, 1, 0, 64)
     with pytest.raises(CourseError, match="is a file"):
         build(mine / "thesis.txt", 1, 1, 0, 64)
+    for record in ("[]", '{"request": [1]}', '{"request": null}', "{", "\xff"):
+        (mine / "road_objects.json").write_text(record, encoding="latin-1")
+        with pytest.raises(CourseError, match="not a dataset of this course"):
+            build(mine, 1, 1, 0, 64)
+    (mine / "road_objects.json").unlink()
     assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
     with pytest.raises(CourseError, match="at least one scene"):
         build(tmp_path / "new", 0, 1, 0)
