@@ -84,7 +84,7 @@ def _writing(path: str | Path) -> Iterator[None]:
 
 
 def named(folder: str | Path) -> Path:
-    """A folder as a user names it, with `~` written out. Raises CourseError for an empty name, an unset variable say."""
+    """A folder as a user names it, with `~` written out. Raises CourseError for an empty name."""
     if not str(folder).strip():
         raise CourseError("The name of the folder is empty: name one, such as --out runs/first.")
     return Path(folder).expanduser()
@@ -162,7 +162,7 @@ def shown(text: str | Path) -> str:
     r"""A path, or a line with paths in it, as one line that any UTF-8 output can print: other bytes become \xNN."""
     try:
         raw = os.fsencode(text)
-    except UnicodeEncodeError:  # half a surrogate pair, from a JSON file say: no file has this name
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON can hold it: no file has this name
         raw = str(text).encode("utf-8", "backslashreplace")
     return re.sub(r"[\0-\x1f\x7f]", lambda c: f"\\x{ord(c[0]):02x}", raw.decode("utf-8", "backslashreplace"))
 

@@ -40,6 +40,14 @@ class Remote:
     md5: str | None = None
     size: int | None = None
 
+    def verify(self, path: Path, message: str) -> None:
+        """Raise CourseError(message % what) if size or checksum of `path` differ from what is known."""
+        if self.size is not None and path.stat().st_size != self.size:
+            raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {self.size}")
+        for kind, wanted in (("sha256", self.sha256), ("md5", self.md5)):
+            if wanted is not None and (found := checksum(path, kind)) != wanted.lower():
+                raise CourseError(message % f"its {kind} is {found} instead of {wanted.lower()}")
+
 
 class _Cut(Exception):
     """The connection ended before the file did; worth another attempt."""
@@ -56,21 +64,19 @@ def download(
 ) -> Path:
     """Fetch one file over HTTP(S), resuming an earlier attempt. Returns its path; a file already there is not fetched.
 
-    sha256, md5, size (bytes) are checked if given, for a file already there too. `retries` counts attempts in a row
-    that bring nothing new. `bar` is a tqdm bar over bytes; by default this call shows one.
+    sha256, md5, size: checked if given, for a file already there too; size in bytes.
+    retries: attempts in a row that may bring nothing new.
+    bar: a tqdm bar over bytes; by default this call shows one.
 
     Raises CourseError: offline, no such file (HTTP 4xx), the server out of reach or cutting every time (what has
     arrived is kept for the next call), the wrong size or checksum (what has arrived is deleted), no room on the disk.
     """
     remote = Remote(url, Path(to).expanduser(), sha256, md5, size)
     if not url.lower().startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is not an http(s) address")
+        raise CourseError(f"{url!r} is not an http(s) address: {remote.to.name} cannot be fetched from it.")
     if remote.to.exists():
-        _verify(
-            remote,
-            remote.to,
-            f"{remote.to} is there, but it is not the file that belongs there: %s. Delete it and start again.",
-        )
+        message = f"{remote.to} is there, but it is not the file that belongs there: %s. Delete it and start again."
+        remote.verify(remote.to, message)
         return remote.to
     if offline():
         raise CourseError(
@@ -133,28 +139,36 @@ def download_many(
 
 def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
-    failures, furthest, known = 0, 0, part.with_name(part.name + ".json")
+    failures, furthest, known = 0, _length(part), part.with_name(part.name + ".json")
     with bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True) as bar:
         while True:
-            resumed = part.stat().st_size if part.exists() else 0
             try:
                 _attempt(remote, part, known, bar)
                 break
             except (_Cut, urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-                _give_up_if_final(remote, error)
-                here = part.stat().st_size if part.exists() else 0
-                failures = 0 if here > max(furthest, resumed) else failures + 1
-                furthest = max(furthest, here)
+                failures = 0 if _length(part) > furthest else failures + 1
+                furthest = max(furthest, _length(part))
+                if isinstance(error, urllib.error.HTTPError):
+                    reason = f"the server answers {error.code} ({error.reason})"
+                    if (
+                        error.code not in PASSING
+                    ):  # the file is not there, or needs a permission: no attempt changes that
+                        raise CourseError(
+                            f"{remote.url} cannot be fetched: {reason}. Is the address right, and still in use? "
+                            f"You can also put the file at {remote.to} yourself."
+                        ) from error
+                elif isinstance(error, urllib.error.URLError):
+                    reason = f"the server cannot be reached ({error.reason})"
+                else:
+                    reason = str(error) or type(error).__name__
                 if failures > retries:
-                    kept = f"{here} bytes have arrived and are kept: check" if here else "Check"
+                    kept = f"{_length(part)} bytes have arrived and are kept: check" if _length(part) else "Check"
                     raise CourseError(
-                        f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run "
-                        "the same command again."
+                        f"{remote.url} cannot be fetched: {reason}. {kept} the network and run the same command again."
                     ) from error
                 time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
     try:
-        _verify(
-            remote,
+        remote.verify(
             part,
             f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
             "file may be damaged on the server or changed on the way.",
@@ -167,9 +181,13 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     known.unlink(missing_ok=True)
 
 
+def _length(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
 def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
     """One request; appends to `part` if the server lets it, else starts from the first byte. Raises _Cut."""
-    have = part.stat().st_size if part.exists() else 0
+    have = _length(part)
     headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -181,7 +199,7 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
         error.close()
         if error.code != 416:
             raise
-        part.unlink(missing_ok=True)  # more bytes than the file has: they belong to another version
+        os.truncate(part, 0)  # more bytes than the file has: they belong to another version
         raise _Cut("the earlier part did not belong to this file") from error
     with answer:
         start = f"bytes {have}-"
@@ -189,7 +207,7 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
         if answer.status == 206 and not append:
             raise _Cut("the server sent another part than the one asked for")
         length = answer.headers.get("Content-Length")
-        whole = None if length is None else int(length) + (have if append else 0)
+        whole = int(length) + (have if append else 0) if length and length.isdigit() else None
         known.write_text(json.dumps(answer.headers.get("ETag") or answer.headers.get("Last-Modified")))
         bar.total = bar.total or whole
         with open(part, "ab" if append else "wb") as file:
@@ -216,34 +234,6 @@ def _version(known: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return version if isinstance(version, str) and not version.startswith("W/") else None
-
-
-def _give_up_if_final(remote: Remote, error: Exception) -> None:
-    """Raise for what no further attempt can change: the file is not there, or needs a permission."""
-    if isinstance(error, urllib.error.HTTPError) and error.code not in PASSING:
-        raise CourseError(
-            f"{remote.url} cannot be fetched: the server answers {error.code} ({error.reason}). Is the "
-            f"address right, and still in use? You can also put the file at "
-            f"{remote.to} yourself."
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} ({error.reason})"
-    if isinstance(error, urllib.error.URLError):
-        return f"the server cannot be reached ({error.reason})"
-    return str(error) or type(error).__name__
-
-
-def _verify(remote: Remote, path: Path, message: str) -> None:
-    """Raise CourseError(message % what) if size or checksum differ from what is known."""
-    if remote.size is not None and path.stat().st_size != remote.size:
-        raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {remote.size}")
-    for kind in ("sha256", "md5"):
-        wanted = getattr(remote, kind)
-        if wanted is not None and (found := checksum(path, kind)) != wanted.lower():
-            raise CourseError(message % f"its {kind} is {found} instead of {wanted.lower()}")
 
 
 def checksum(path: str | Path, kind: str = "sha256") -> str:

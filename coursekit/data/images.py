@@ -84,14 +84,14 @@ class ImageSet:
         workers: int | None = None,
         skip_unreadable: bool = False,
     ) -> "ImageSet":
-        """All images below a folder, unlabelled: uint8 (N, 3, size, size).
+        """All images below a folder, unlabelled: uint8 (N, 3, size, size), sorted by path.
 
-        Resize rule: upright, largest centred square, antialiased bicubic to `size` (px). Gray, palette, alpha, CMYK
-        and 16-bit images become RGB. Sorted by path; `limit` takes that many, evenly spread over the sorted list, so
-        that every subfolder is heard. Large sets are decoded once into a memory-mapped cache.
+        size: px; upright, largest centred square, antialiased bicubic. Gray, alpha, CMYK and 16-bit images become RGB.
+        limit: take that many, evenly spread over the sorted list, so that every subfolder is heard.
+        workers: threads that decode (default: one per core). Large sets are kept in a memory-mapped cache.
+        skip_unreadable: leave out what cannot be read or is below 8 px, and list it.
 
-        Raises CourseError for a missing, empty or imageless folder, for folders in it that cannot be read, and for
-        images that cannot be read or are below 8 px, naming them; with skip_unreadable they are left out, and listed.
+        Raises CourseError for a missing, empty or imageless folder, and for what cannot be read, naming it.
         """
         return cls(torch.from_numpy(image_sources.folder(path, size, limit, workers, skip_unreadable)))
 

@@ -23,7 +23,7 @@ FEW = 24  # below this many jobs a pool of processes costs more than it gains
 
 
 def progress_bar(description: str, total: int | None, unit: str = "image", silent: bool = False, **options) -> tqdm:
-    """A bar on stderr that shows only where someone watches, and only when the work takes more than a moment.
+    """A bar on stderr that shows only if someone watches, and only when the work takes more than a moment.
 
     In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a
     log file or a pipe it stays silent.

@@ -68,10 +68,8 @@ def test_a_named_pipe_is_not_waited_for(data):
 @pytest.mark.parametrize("line", ["0,0.5,0.5,0.2,0.3", "0, 0.5, 0.5, 0.2, 0.3", "0 0,5 0,5 0,2 0,3"])
 def test_commas_are_named(data, line):
     (data / "val/labels/a.txt").write_text(GOOD + line + "\n")
-    assert problems(data) == [
-        f"val/labels/a.txt:2: commas in {line!r}: YOLO's columns are separated by spaces, not "
-        "commas, and decimals by a point"
-    ]
+    (problem,) = problems(data)
+    assert problem.startswith(f"val/labels/a.txt:2: commas in {line!r}")
 
 
 SPLITS = "train: train/images\nval: val/images\n"

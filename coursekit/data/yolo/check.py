@@ -58,13 +58,13 @@ def check(yaml: str | Path) -> list[Problem]:
 
 
 def caches(yaml: str | Path) -> list[Path]:
-    """The label caches in a dataset, labels/train.cache say: Ultralytics loads them as pickles, this course never does."""
+    """The label caches in a dataset, such as labels/train.cache: Ultralytics loads them as pickles, this course never does."""
     root = load_yaml(yaml).root
     return sorted(cache for depth in ("", "*/", "*/*/") for cache in root.glob(f"{depth}*.cache")) if root else []
 
 
 def _orphans(places: list[Path], expected: set[Path]) -> list[Problem]:
-    """Label files without an image, where a split is a whole folder."""
+    """Label files without an image, for splits that are whole folders."""
     found = []
     for place in places:
         folder = label_file(place / "any.jpg").parent

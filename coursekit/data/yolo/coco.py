@@ -3,13 +3,13 @@
 import hashlib
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from coursekit.data.decode import ORIENTATION, SWAPPED, open_image, orientation, read_rgb
+from coursekit.data.decode import ORIENTATION, SWAPPED, decoded, opened, orientation
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
 from coursekit.data.yolo.folder import (
@@ -32,8 +32,8 @@ SHARES = (0.7, 0.85, 1.0)  # train, val, test end here on the unit interval that
 
 def split_of(image_id: int) -> str:
     """The split of a COCO image id, from its SHA-256: about 70 : 15 : 15, the same on every machine."""
-    place = int(hashlib.sha256(f"road_objects {image_id}".encode()).hexdigest()[:12], 16) / 16**12
-    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if place < end)
+    share = int(hashlib.sha256(f"road_objects {image_id}".encode()).hexdigest()[:12], 16) / 16**12
+    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if share < end)
 
 
 def _rank(image_id: int) -> str:
@@ -50,14 +50,15 @@ def from_coco(
 ) -> Path:
     """Make road_objects of COCO's photographs. Returns its YAML.
 
-    annotations: instances_*.json files; without any, COCO 2017 val's are downloaded. images: folders with the
-    photographs; without any, those needed are downloaded, side by side. out: a new or empty folder; default:
-    datasets/road_photographs in the course's folder. limit: at most that many photographs, a fixed selection of which
-    a larger one only adds to. keep_empty: also photographs without any of the four classes.
+    annotations: instances_*.json files; without any, COCO 2017 val's are downloaded.
+    images: folders with the photographs; without any, those needed are downloaded, side by side.
+    out: a new or empty folder; default: datasets/road_photographs in the course's folder.
+    limit: at most that many photographs, a fixed selection of which a larger one only adds to.
+    keep_empty: also photographs without any of the four classes.
 
     COCO's categories 1, 2, 3, 6 become 0 person, 1 bicycle, 2 car, 3 bus. Boxes are cut to the frame; crowd boxes,
     boxes without area and repeated boxes are left out, and counted in what is printed. The split of a photograph
-    depends on its id alone. Photographs are hard-linked or copied unchanged, but for those whose EXIF block would turn
+    depends on its id alone. Photographs are hard-linked or copied unchanged, except for those whose EXIF block would turn
     them away from their boxes.
 
     Raises CourseError for files that are missing, damaged or not COCO's, for photographs in a format that YOLO does not
@@ -90,7 +91,11 @@ def from_coco(
             f"No photograph in {', '.join(map(str, files)) or 'COCO'} shows a person, bicycle, car or "
             "bus. --keep-empty keeps photographs without any."
         )
-    _refuse_what_yolo_cannot_read(chosen)
+    if bad := [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]:
+        raise CourseError(
+            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images do:"
+            f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
+        )
     places = _look_up(chosen, folders) if folders else fetch_photographs(chosen)
     with building(out, request) as (part, facts):
         counts = empty_counts()
@@ -108,33 +113,23 @@ def from_coco(
         facts |= {"counts": counts, "left_out": left_out}
     print(f"Made {out} of {len(chosen)} photographs\n{summary(counts)}")
     if any(left_out.values()):
-        print("Left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items() if n) + ".")
+        print(f"Left out: {', '.join(f'{n} {what}' for what, n in left_out.items() if n)}.")
     return out / YAML_NAME
-
-
-def _refuse_what_yolo_cannot_read(chosen: list[Photograph]) -> None:
-    """Raises CourseError for photographs that training would not see, by the ending of their names."""
-    bad = [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]
-    if bad:
-        raise CourseError(
-            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images do:"
-            f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
-        )
 
 
 def _absolute(names) -> list[Path]:
     return [named(name).absolute() for name in ([names] if isinstance(names, (str, Path)) else names or ())]
 
 
-def _clean(photograph: Photograph, left_out: dict[str, int]) -> tuple[list[int], np.ndarray]:
+def _clean(photograph: Photograph, left_out: Counter) -> tuple[list[int], np.ndarray]:
     """Classes and corners (n, 4) in px, cut to the frame, without those that have no area then or are there twice."""
     kept, size = {}, np.array([photograph.width, photograph.height] * 2)
     for label, (x, y, w, h) in photograph.boxes:
         corners = np.array([x, y, x + w, y + h]).clip(0, size)
         if ((corners[2:] - corners[:2]) / size[:2] < 1e-6).any():
-            left_out["boxes without area"] = left_out.get("boxes without area", 0) + 1
+            left_out["boxes without area"] += 1
         elif (key := (label, *np.round(corners / size, 6))) in kept:
-            left_out["repeated boxes"] = left_out.get("repeated boxes", 0) + 1
+            left_out["repeated boxes"] += 1
         else:
             kept[key] = corners
     return [key[0] for key in kept], np.array(list(kept.values())).reshape(-1, 4)
@@ -198,16 +193,16 @@ def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fe
 
 
 def _place(photograph: Photograph, source: Path, target: Path) -> None:
-    upright = read_rgb(source)  # decodes to the last row: half a photograph is found here, not in training
-    shown = upright.shape[1::-1]
-    with open_image(source) as image:
+    with opened(source) as image:
         stored, turn = image.size, orientation(image)
-    if not any(_same_shape(photograph, size) for size in (stored, shown)):
+        decoded(image)  # to the last row: half a photograph is found here, not in training
+    turned = stored[::-1] if turn in SWAPPED else stored
+    if not any(_same_shape(photograph, size) for size in (stored, turned)):
         raise CourseError(
             f"{source} is {stored[0]} x {stored[1]} px, its annotation says {photograph.width} x "
             f"{photograph.height}: it is another picture."
         )
-    if turn != 1 and not (turn in SWAPPED and _same_shape(photograph, shown) and not _same_shape(photograph, stored)):
+    if turn != 1 and not (turn in SWAPPED and _same_shape(photograph, turned) and not _same_shape(photograph, stored)):
         _copy_unturned(source, target)  # COCO's boxes belong to the pixels as they are stored
         return
     try:
@@ -220,7 +215,7 @@ def _copy_unturned(source: Path, target: Path) -> None:
     """A copy with the same pixels and nothing that tells a viewer to turn them; of a JPEG bit for bit, minus EXIF."""
     data = source.read_bytes()
     if not data.startswith(b"\xff\xd8"):
-        with open_image(source) as image:
+        with opened(source) as image:
             exif = image.getexif()
             exif[ORIENTATION] = 1
             image.save(target, format=image.format, exif=exif)

@@ -6,6 +6,7 @@ their Flickr licences.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -37,12 +38,12 @@ class Photograph:
     boxes: list[tuple[int, tuple[float, float, float, float]]] = field(default_factory=list)
 
 
-def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], dict[str, int]]:
+def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], Counter]:
     """All photographs of COCO annotation files by id, and what was left out: {"crowd boxes": n, ...}.
 
     Raises CourseError naming file and entry for anything that is not COCO's format, and for an id that is there twice.
     """
-    photographs, left_out = {}, {"crowd boxes": 0, "boxes of photographs that the file does not list": 0}
+    photographs, left_out = {}, Counter()
     for file in files:
         data = _load(file)
         here = {}

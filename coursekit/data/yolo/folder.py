@@ -53,7 +53,7 @@ def found(out: Path, request: dict) -> Path | None:
         if os.path.ismount(out):
             raise CourseError(
                 f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
-                f"{nothing} a folder in it with --out, {out / 'road_objects'} say."
+                f"{nothing} a folder in it with --out, such as {out / 'road_objects'}."
             )
         return None
     if not out.is_dir():

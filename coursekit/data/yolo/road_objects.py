@@ -38,10 +38,13 @@ def build(
 ) -> Path:
     """Draw the dataset from a seed. Returns its YAML.
 
-    out: a new or empty folder; default: datasets/road_objects in the course's folder (/content on Colab). train, val,
-    test: number of scenes; size: px. The splits share no scene, and neither do two seeds. The same request again does
-    nothing. Raises CourseError if `out` holds anything else, and for sizes that make no dataset; nothing is left
-    half-built.
+    out: a new or empty folder; default: datasets/road_objects in the course's folder (/content on Colab).
+    train, val, test: number of scenes.
+    size: width and height of a scene, in px.
+    seed: another seed, other scenes; the splits share none either.
+
+    The same request again does nothing. Raises CourseError if `out` holds anything else, and for sizes that make no
+    dataset; nothing is left half-built.
     """
     counts = {"train": train, "val": val, "test": test}
     if min(train, val) < 1 or test < 0:

@@ -62,7 +62,7 @@ def load_yaml(path: str | Path) -> DatasetYaml:
         mark = getattr(error, "problem_mark", None)
         message = f"not valid YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"
         found.problems.append(Problem(found.file, mark.line + 1 if mark else None, message))
-    except (ValueError, RecursionError) as error:  # ValueError: an impossible date or a byte that is not UTF-8, say
+    except (ValueError, RecursionError) as error:  # ValueError: such as an impossible date, or a byte that is not UTF-8
         deep = isinstance(error, RecursionError)
         found.wrong(None, f"not valid YAML: {'brackets within brackets, too deep to be read' if deep else error}")
     else:
@@ -80,7 +80,7 @@ def load_yaml(path: str | Path) -> DatasetYaml:
 
 
 def _parsed(path: Path) -> tuple:
-    """(content, its keys with their lines) of a YAML. Raises ValueError for one that is too large, also with its aliases written out."""
+    """(content, [(key, line), ...]) of a YAML. Raises ValueError if it is too large, also with its aliases written out."""
     if path.stat().st_size > MOST:
         raise ValueError(f"it is larger than {MOST} bytes")
     loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
