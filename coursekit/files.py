@@ -1,50 +1,173 @@
-"""Files that are either whole or not there, whenever the process dies."""
+"""Files and folders that are whole or not there, whenever the process dies; one process at a time; names to print."""
 
+import errno
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 from coursekit.runtime import CourseError
+
+BLOCK = 2**20  # bytes written at a time
+CANNOT_RESERVE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # the answers of file systems without the call
+PART = re.compile(r"\.(.+)\.(\d{1,9})\.part", re.DOTALL)  # .NAME.PID.part
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a name beside `path`; the file or folder that is made there takes the place of `path` at the end.
+
+    A folder can only take the place of an empty one. Nothing happens if nothing is there at the end. After an error, what
+    was made is removed and `path` is as it was. The parts of killed processes are swept first. Raises OSError.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
+    _remove(part)  # of a killed process with the same number, as they come in containers
+    try:
+        yield part
+        if part.is_dir() and path.exists():
+            path.rmdir()
+        if part.exists():
+            os.replace(part, path)
+    finally:
+        _remove(part)
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Call write(file) on a temporary file beside `path`, bring it to the disk, then rename it into place.
 
-    A reader sees the old file or the new one, never a part. Raises CourseError where the folder cannot be written.
+    A reader sees the old file or the new one, never a part. Raises CourseError if the folder cannot be written to.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise CourseError(
-            f"Could not write {path}: {why}. What was there before is untouched. "
-            "Free some space or choose another folder."
-        ) from error
-    finally:
-        with suppress(OSError):  # where a part of the path is no folder, there is nothing to remove
-            temporary.unlink(missing_ok=True)
+    with _writing(path), replacing(Path(path)) as part, open(part, "wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_writable(folder: str | Path) -> None:
-    """Try whether files can be kept in `folder`, so that hours of work do not end where they cannot. Raises CourseError.
+    """Raises CourseError if no file can be kept in `folder`, so that hours of work do not end there.
 
-    Leaves nothing behind: a folder that was not there before is gone again.
+    Leaves nothing behind: a folder that was not there before is removed again.
     """
+    folder = named(folder)
+    new = not folder.is_dir()
+    try:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"x")
+                probe.flush()
+                os.fsync(probe.fileno())
+    finally:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _writing(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise CourseError(
+            f"Could not write {shown(path)}: {why}. What was there before is untouched. "
+            "Free some space or choose another folder."
+        ) from error
+
+
+def named(folder: str | Path) -> Path:
+    """A folder as a user names it, with `~` written out. Raises CourseError for an empty name."""
     if not str(folder).strip():
         raise CourseError("The name of the folder is empty: name one, such as --out runs/first.")
-    folder = Path(folder)
-    new, probe = not folder.is_dir(), folder / f".probe.{os.getpid()}"
-    write_atomically(probe, lambda file: file.write(b"x"))
-    probe.unlink(missing_ok=True)
-    if new:
-        with suppress(OSError):
-            folder.rmdir()
+    return Path(folder).expanduser()
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """One process at a time holds this file, which is made if it is not there; the others wait. Removed if still empty.
+
+    Does nothing on Windows.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    while True:
+        file = open(path, "ab")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                break
+        file.close()  # while this process waited, the file was moved away or removed: it protects nothing any more
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            if path.stat().st_size == 0:
+                path.unlink()
+        file.close()
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove `.NAME.PID.part` files and folders in `folder` whose process no longer lives; name: None for any."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError:  # not there, or closed to this user
+        return
+    for old in entries:
+        match = PART.fullmatch(old.name)
+        if match and name in (None, match[1]) and not psutil.pid_exists(int(match[2])):
+            _remove(old)
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        with suppress(OSError):  # not there, or another user's in a shared folder: it is theirs to remove
+            part.unlink()
+
+
+def reserve(file: Path, start: int, end: int) -> None:
+    """Make the bytes from `start` to `end` (the file's length) the file's own; they may be overwritten with zeros.
+
+    A file that is mapped into memory has holes at first, and a hole that finds the disk full later kills the process
+    with SIGBUS. Here it is an OSError.
+    """
+    with open(file, "r+b") as opened:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(opened.fileno(), start, end - start)
+                return
+            except OSError as error:
+                if error.errno not in CANNOT_RESERVE:
+                    raise
+        opened.seek(start)
+        for at in range(start, end, BLOCK):
+            opened.write(bytes(min(BLOCK, end - at)))
+        opened.flush()
+        os.fsync(opened.fileno())  # some disks say only now that they are full
+
+
+def shown(text: str | Path) -> str:
+    r"""A path, or a line with paths in it, as one line that any UTF-8 output can print: other bytes become \xNN."""
+    try:
+        raw = os.fsencode(text)
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON can hold it: no file has this name
+        raw = str(text).encode("utf-8", "backslashreplace")
+    return re.sub(r"[\0-\x1f\x7f]", lambda c: f"\\x{ord(c[0]):02x}", raw.decode("utf-8", "backslashreplace"))
+
+
+def listed(problems: Sequence, most: int = 5) -> str:
+    """The first problems, each on a line of its own, and how many more there are."""
+    more = f"\n  ... and {len(problems) - most} more" if len(problems) > most else ""
+    return "".join(f"\n  {shown(str(problem))}" for problem in problems[:most]) + more

@@ -83,12 +83,16 @@ def _from_coco(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from coursekit.data.disk import shown
-    from coursekit.data.yolo.road_objects import check
+    from coursekit.data.yolo.check import caches, check
+    from coursekit.files import shown
 
     problems = check(args.yaml)
     for problem in problems:
         print(problem)
+    for cache in caches(args.yaml):
+        print(
+            f"Remark: {shown(cache)} is not read here. Ultralytics itself would run code in it: delete it if it came along."
+        )
     if problems:
         files = len({problem.file for problem in problems})
         print(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}.")

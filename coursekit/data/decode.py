@@ -8,15 +8,18 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from coursekit.data.disk import shown
+from coursekit.files import listed
 from coursekit.runtime import CourseError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")  # as Pillow names them
 SMALLEST = 8  # px: a picture with a shorter side below this shows nothing that could be learned
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -30,15 +33,14 @@ UPRIGHT = {
 }
 SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
-
-# a photograph of 90 megapixels and more is unusual, not suspicious: from twice that on `too_large` says what to do
+# a photograph of 90 megapixels and more is unusual, not suspicious: from twice that on it is an error
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]:
     """All picture files below `folder`, sorted by path; hidden files and folders are left out, links to folders too.
 
-    Raises CourseError where the folder is missing, is a file, is empty, holds no picture or cannot be read, and for
+    Raises CourseError if the folder is missing, is a file, is empty, holds no picture or cannot be read, and for
     folders in it that cannot be read; with skip_unreadable these are left out, and listed.
     """
     folder = Path(folder).expanduser()
@@ -50,15 +52,20 @@ def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]
         # lost+found is the file system's own, and root's alone
         folders[:] = [name for name in folders if not name.startswith(".") and name != "lost+found"]
         links += [Path(here, name) for name in folders if Path(here, name).is_symlink()]
-        for name in files:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(EXTENSIONS):
-                found.append(Path(here, name))
-            else:
-                others += 1
+        files = [name for name in files if not name.startswith(".")]
+        pictures = [Path(here, name) for name in files if name.lower().endswith(EXTENSIONS)]
+        found += pictures
+        others += len(files) - len(pictures)
+    if any(error.filename == str(folder) for error in closed):
+        raise CourseError(f"The folder {folder} cannot be read: {closed[0].strerror}. Ask for the right to read it.")
     if closed:
-        _report_closed(folder, closed, skip_unreadable)
+        what = listed([f"{error.filename}: {error.strerror}" for error in closed], 10)
+        if not skip_unreadable:
+            raise CourseError(
+                f"{len(closed)} folders below {folder} cannot be read:{what}\nAsk for the right to "
+                "read them, or name a folder without them."
+            )
+        print(f"Left out {len(closed)} folders:{what}", flush=True)
     if not found and links:
         raise CourseError(
             f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. Links are "
@@ -70,39 +77,30 @@ def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]
     return sorted(found)
 
 
-def _report_closed(folder: Path, errors: list[OSError], skip: bool) -> None:
-    """Say which folders are left out because they cannot be read, or stop because of them."""
-    if any(error.filename == str(folder) for error in errors):
-        raise CourseError(
-            f"The folder {folder} cannot be read: {errors[0].strerror}. Ask for the right to read it, or "
-            "name another folder."
-        )
-    first = shown("".join(f"\n  {error.filename}: {error.strerror}" for error in errors[:10]))
-    more = f"\n  ... and {len(errors) - 10} more" if len(errors) > 10 else ""
-    if not skip:
-        raise CourseError(
-            f"{len(errors)} folders below {folder} cannot be read:{first}{more}\nAsk for the right to "
-            "read them, or name a folder without them."
-        )
-    print(f"Left out {len(errors)} folders:{first}{more}", flush=True)
-
-
 def open_image(source) -> Image.Image:
-    """Pillow's own Image.open, also after Ultralytics has put another in its place: that one tries to install a package
-    whenever a file is not an image."""
-    return getattr(sys.modules.get("ultralytics.utils.patches"), "_image_open", Image.open)(source)
+    """Pillow's own Image.open for the formats that are named here, whatever the file is called.
+
+    Pillow knows more, EPS among them, which hands the file to Ghostscript. Ultralytics puts a function of its own in the
+    place of Image.open, which tries to install a package whenever a file is not an image: it is passed by.
+    """
+    Image.init()
+    own = getattr(sys.modules.get("ultralytics.utils.patches"), "_image_open", Image.open)
+    return own(source, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
-def too_large(error: Image.DecompressionBombError) -> str:
-    """What to say of a picture that Pillow takes for an attack; only its message tells pixels and limit."""
-    numbers = [f"{int(number) / 1e6:.0f}" for number in re.findall(r"(\d+) pixels", str(error))]
-    if len(numbers) != 2:
-        return f"has too many pixels ({error}): shrink it"
-    return f"has {numbers[0]} megapixels, more than the limit of {numbers[1]}: shrink it"
+def unreadable(error: Exception) -> str:
+    """What to say of a picture after "cannot be read: ", by what Pillow raised for it."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is not an image ({', '.join(FORMATS)}), whatever its name says"
+    if isinstance(error, Image.DecompressionBombError):  # only its message tells pixels and limit
+        numbers = [f"{int(number) / 1e6:.0f}" for number in re.findall(r"(\d+) pixels", str(error))]
+        size = f"{numbers[0]} megapixels, more than the limit of {numbers[1]}" if len(numbers) == 2 else f"{error}"
+        return f"it has {size}: shrink it"
+    return getattr(error, "strerror", None) or f"{error}. The file is damaged or cut off: fetch it again"
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 (upright) where there is none or the EXIF block is damaged."""
+    """The EXIF orientation, 1 to 8; 1 (upright) if there is none or the EXIF block is damaged."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # a damaged EXIF block raises anything from KeyError to SyntaxError; the pixels are still good
@@ -130,19 +128,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def read_rgb(path: str | Path) -> np.ndarray:
-    """One picture file, upright: uint8 (H, W, 3). Raises CourseError naming the file where it cannot be read."""
-    with _opened(path) as image:
+    """One picture file, upright: uint8 (H, W, 3). Raises CourseError naming the file if it cannot be read."""
+    with opened(path) as image:
         turn = orientation(image)
-        rgb = _decoded(path, image)
+        rgb = decoded(image)
     return np.array(rgb.transpose(UPRIGHT[turn]) if turn in UPRIGHT else rgb)
 
 
 def read_square(path: str | Path, size: int) -> np.ndarray:
     """One picture file by the one resize rule: uint8 (size, size, 3).
 
-    Raises CourseError naming the file where it cannot be read or its shorter side is below 8 px.
+    Raises CourseError naming the file if it cannot be read or its shorter side is below 8 px.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         turn = orientation(image)
         if min(image.size) < SMALLEST:
             raise CourseError(
@@ -152,7 +150,7 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             # decodes at 1/2, 1/4, 1/8: several times faster for large photographs
             image.draft(None, (2 * size, 2 * size))
-        rgb = _decoded(path, image)
+        rgb = decoded(image)
     side = min(rgb.size)
     left, top = (rgb.width - side) / 2, (rgb.height - side) / 2
     box = (left, top, left + side, top + side)
@@ -160,29 +158,24 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
     return np.array(square.transpose(UPRIGHT[turn]) if turn in UPRIGHT else square)
 
 
-def _opened(path: str | Path) -> Image.Image:
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """The opened picture, with every error in it as a CourseError that names the file."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a named pipe would be waited for without end
+            raise CourseError(f"{path} is not a regular file.")
         if os.path.getsize(path) == 0:
             raise CourseError(f"{path} is empty (0 bytes). Fetch it again or delete it.")
-        return open_image(path)
-    except OSError as error:  # Pillow's UnidentifiedImageError is an OSError
-        reason = error.strerror or "it is not an image, whatever its name says"
-        raise CourseError(f"Cannot read {path}: {reason}.") from error
+        with open_image(path) as image:
+            yield image
     except CourseError:
         raise
-    except Image.DecompressionBombError as error:
-        raise CourseError(f"{path} {too_large(error)}.") from error
-    except Exception as error:  # damaged headers raise anything; whatever it is, this file is the cause
-        raise CourseError(f"Cannot read {path}: {error}.") from error
+    except Exception as error:  # damaged files raise anything; whatever it is, this file is the cause
+        raise CourseError(f"Cannot read {path}: {unreadable(error)}.") from error
 
 
-def _decoded(path: str | Path, image: Image.Image) -> Image.Image:
-    if ImageFile.LOAD_TRUNCATED_IMAGES:  # another library may have switched it on: half a picture would go unnoticed
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        image.load()
-        return to_rgb(image)
-    except Image.DecompressionBombError as error:  # a frame can be larger than the file's header says
-        raise CourseError(f"{path} {too_large(error)}.") from error
-    except Exception as error:
-        raise CourseError(f"Cannot read {path}: {error}. The file is damaged or cut off: fetch it again.") from error
+def decoded(image: Image.Image) -> Image.Image:
+    """An opened picture as 8-bit RGB, read to its last row; raises what Pillow raises."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # another library may have switched it on: half a picture would pass
+    image.load()
+    return to_rgb(image)

@@ -12,13 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit import __version__
 from coursekit.data.archives import extract
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.files import listed, lock
 from coursekit.runtime import CourseError, offline
 
 __all__ = ["Remote", "checksum", "download", "download_many", "extract"]
@@ -40,6 +40,14 @@ class Remote:
     md5: str | None = None
     size: int | None = None
 
+    def verify(self, path: Path, message: str) -> None:
+        """Raise CourseError(message % what) if size or checksum of `path` differ from what is known."""
+        if self.size is not None and path.stat().st_size != self.size:
+            raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {self.size}")
+        for kind, wanted in (("sha256", self.sha256), ("md5", self.md5)):
+            if wanted is not None and (found := checksum(path, kind)) != wanted.lower():
+                raise CourseError(message % f"its {kind} is {found} instead of {wanted.lower()}")
+
 
 class _Cut(Exception):
     """The connection ended before the file did; worth another attempt."""
@@ -56,21 +64,19 @@ def download(
 ) -> Path:
     """Fetch one file over HTTP(S), resuming an earlier attempt. Returns its path; a file already there is not fetched.
 
-    sha256, md5, size (bytes) are checked where given, for a file already there too. `retries` counts attempts in a row
-    that bring nothing new. `bar` is a tqdm bar over bytes; by default this call shows one.
+    sha256, md5, size: checked if given, for a file already there too; size in bytes.
+    retries: attempts in a row that may bring nothing new.
+    bar: a tqdm bar over bytes; by default this call shows one.
 
     Raises CourseError: offline, no such file (HTTP 4xx), the server out of reach or cutting every time (what has
     arrived is kept for the next call), the wrong size or checksum (what has arrived is deleted), no room on the disk.
     """
     remote = Remote(url, Path(to).expanduser(), sha256, md5, size)
     if not url.lower().startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is not an http(s) address")
+        raise CourseError(f"{url!r} is not an http(s) address: {remote.to.name} cannot be fetched from it.")
     if remote.to.exists():
-        _verify(
-            remote,
-            remote.to,
-            f"{remote.to} is there, but it is not the file that belongs there: %s. Delete it and start again.",
-        )
+        message = f"{remote.to} is there, but it is not the file that belongs there: %s. Delete it and start again."
+        remote.verify(remote.to, message)
         return remote.to
     if offline():
         raise CourseError(
@@ -80,7 +86,7 @@ def download(
     part = remote.to.with_name(remote.to.name + ".part")
     try:
         remote.to.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(part):
+        with lock(part):
             if not remote.to.exists():  # another process may have fetched it while this one waited
                 _fetch(remote, part, retries, bar)
     except OSError as error:
@@ -99,19 +105,18 @@ def download_many(
     first few. A second call goes on where this one stopped.
     """
     missing = [file for file in files if not file.to.exists()]
-    failed, in_a_row, stopped = [], 0, False
+    failed, in_a_row = [], 0
     with progress_bar(description, len(missing), unit="file") as bar:
         stop = threading.Event()
 
         def attempt(file: Remote) -> str | None:
             if stop.is_set():
                 return None
-            no_bar = progress_bar(file.to.name, None, silent=True)
             try:
-                download(file.url, file.to, file.sha256, file.md5, file.size, retries, no_bar)
-                return None
+                download(**vars(file), retries=retries, bar=progress_bar("", None, silent=True))
             except CourseError as error:
                 return str(error)
+            return None
 
         try:
             for problem in map_threads(attempt, missing, workers):
@@ -120,45 +125,50 @@ def download_many(
                 if problem:
                     failed.append(problem)
                 if in_a_row == HOPELESS:
-                    stopped = True
                     break
         finally:
             stop.set()  # after Ctrl-C the files that wait are not begun
     if failed:
-        first = "".join(f"\n  {problem}" for problem in failed[:5])
-        more = f"\n  ... and {len(failed) - 5} more" if len(failed) > 5 else ""
-        more += "\n  The others were not tried." if stopped else ""
         raise CourseError(
-            f"{len(failed)} of {len(missing)} files could not be fetched:{first}{more}\nWhat has "
-            "arrived is kept; run the same command again to fetch the rest."
+            f"{len(failed)} of {len(missing)} files could not be fetched:{listed(failed)}\n"
+            f"{'The others were not tried. ' if in_a_row == HOPELESS else ''}What has arrived is kept; "
+            "run the same command again to fetch the rest."
         )
     return len(missing)
 
 
 def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
-    failures, furthest, known = 0, 0, part.with_name(part.name + ".json")
+    failures, furthest, known = 0, _length(part), part.with_name(part.name + ".json")
     with bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True) as bar:
         while True:
-            resumed = part.stat().st_size if part.exists() else 0
             try:
                 _attempt(remote, part, known, bar)
                 break
             except (_Cut, urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-                _give_up_if_final(remote, error)
-                here = part.stat().st_size if part.exists() else 0
-                failures = 0 if here > max(furthest, resumed) else failures + 1
-                furthest = max(furthest, here)
+                failures = 0 if _length(part) > furthest else failures + 1
+                furthest = max(furthest, _length(part))
+                if isinstance(error, urllib.error.HTTPError):
+                    reason = f"the server answers {error.code} ({error.reason})"
+                    if (
+                        error.code not in PASSING
+                    ):  # the file is not there, or needs a permission: no attempt changes that
+                        raise CourseError(
+                            f"{remote.url} cannot be fetched: {reason}. Is the address right, and still in use? "
+                            f"You can also put the file at {remote.to} yourself."
+                        ) from error
+                elif isinstance(error, urllib.error.URLError):
+                    reason = f"the server cannot be reached ({error.reason})"
+                else:
+                    reason = str(error) or type(error).__name__
                 if failures > retries:
-                    kept = f"{here} bytes have arrived and are kept: check" if here else "Check"
+                    kept = f"{_length(part)} bytes have arrived and are kept: check" if _length(part) else "Check"
                     raise CourseError(
-                        f"{remote.url} cannot be fetched: {_reason(error)}. {kept} the network and run "
-                        "the same command again."
+                        f"{remote.url} cannot be fetched: {reason}. {kept} the network and run the same command again."
                     ) from error
                 time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
     try:
-        _verify(
-            remote,
+        remote.verify(
             part,
             f"{remote.url} did not bring what it should: %s. It is deleted; try again later, the "
             "file may be damaged on the server or changed on the way.",
@@ -171,9 +181,13 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     known.unlink(missing_ok=True)
 
 
+def _length(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
 def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
-    """One request; appends to `part` where the server lets it, else starts from the first byte. Raises _Cut."""
-    have = part.stat().st_size if part.exists() else 0
+    """One request; appends to `part` if the server lets it, else starts from the first byte. Raises _Cut."""
+    have = _length(part)
     headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -185,7 +199,7 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
         error.close()
         if error.code != 416:
             raise
-        part.unlink(missing_ok=True)  # more bytes than the file has: they belong to another version
+        os.truncate(part, 0)  # more bytes than the file has: they belong to another version
         raise _Cut("the earlier part did not belong to this file") from error
     with answer:
         start = f"bytes {have}-"
@@ -193,7 +207,7 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
         if answer.status == 206 and not append:
             raise _Cut("the server sent another part than the one asked for")
         length = answer.headers.get("Content-Length")
-        whole = None if length is None else int(length) + (have if append else 0)
+        whole = int(length) + (have if append else 0) if length and length.isdigit() else None
         known.write_text(json.dumps(answer.headers.get("ETag") or answer.headers.get("Last-Modified")))
         bar.total = bar.total or whole
         with open(part, "ab" if append else "wb") as file:
@@ -222,34 +236,6 @@ def _version(known: Path) -> str | None:
     return version if isinstance(version, str) and not version.startswith("W/") else None
 
 
-def _give_up_if_final(remote: Remote, error: Exception) -> None:
-    """Raise for what no further attempt can change: the file is not there, or needs a permission."""
-    if isinstance(error, urllib.error.HTTPError) and error.code not in PASSING:
-        raise CourseError(
-            f"{remote.url} cannot be fetched: the server answers {error.code} ({error.reason}). Is the "
-            f"address right, and still in use? You can also put the file at "
-            f"{remote.to} yourself."
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} ({error.reason})"
-    if isinstance(error, urllib.error.URLError):
-        return f"the server cannot be reached ({error.reason})"
-    return str(error) or type(error).__name__
-
-
-def _verify(remote: Remote, path: Path, message: str) -> None:
-    """Raise CourseError(message % what) where size or checksum differ from what is known."""
-    if remote.size is not None and path.stat().st_size != remote.size:
-        raise CourseError(message % f"it has {path.stat().st_size} bytes instead of {remote.size}")
-    for kind in ("sha256", "md5"):
-        wanted = getattr(remote, kind)
-        if wanted is not None and (found := checksum(path, kind)) != wanted.lower():
-            raise CourseError(message % f"its {kind} is {found} instead of {wanted.lower()}")
-
-
 def checksum(path: str | Path, kind: str = "sha256") -> str:
     """The hexadecimal checksum of a file, "sha256" or "md5" (some data sets publish nothing better)."""
     digest = hashlib.new(kind, usedforsecurity=False)
@@ -257,21 +243,3 @@ def checksum(path: str | Path, kind: str = "sha256") -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-@contextmanager
-def _only_one(part: Path):
-    """One process at a time works on a part; another one waits here, and then finds the file."""
-    try:
-        import fcntl
-    # Windows: two downloads of the same file at once would spoil each other's part, and start again
-    except ImportError:
-        yield
-        return
-    with open(part, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            if part.exists() and part.stat().st_size == 0:  # nothing has arrived: leave no trace
-                part.unlink()

@@ -30,7 +30,7 @@ def scene_seed(purpose: str, seed: int, index: int) -> int:
 
 @cache
 def drawing_version() -> str:
-    """A hash of what a few seeds draw, so that no cache and no card outlives a change of the pictures.
+    """A hash of what a few seeds draw, so that no cache and no card outlives a change of them.
 
     The pictures count, not the source: moving or renaming code changes nothing. A machine that rounds differently
     draws other last digits, and gets another version.

@@ -1,10 +1,9 @@
-"""Where images come from: folders, drawn scenes, single road objects, CIFAR-10, STL-10.
+"""Where photographs come from: folders, CIFAR-10, STL-10.
 
-All but `folder` return (images uint8 (N, 3, H, W), labels int64 (N,) or None, class names or None, masks or None).
-CIFAR-10 and STL-10 are read from their authors' binary files: no pickle is opened.
+The last two return (images uint8 (N, 3, H, W), labels int64 (N,) or None, class names or None). They are read from their
+authors' binary files: no pickle is opened.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,12 @@ from torch import Tensor
 
 from coursekit.data import image_store
 from coursekit.data.decode import find_images, read_square
-from coursekit.data.disk import shown
 from coursekit.data.downloads import download, extract
-from coursekit.data.drawn import draw_crops, draw_images, drawing_version
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.files import listed
 from coursekit.runtime import CourseError, home
-from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPES
 
-Parts = tuple[Tensor, Tensor | None, tuple[str, ...] | None, Tensor | None]
-CACHE_FROM = 200  # drawn images: fewer are drawn again sooner than they are found
+Parts = tuple[Tensor, Tensor | None, tuple[str, ...] | None]
 
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_KNOWN = {"size": 170_052_171, "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
@@ -40,78 +36,39 @@ def folder(path: str | Path, size: int, limit: int | None, workers: int | None, 
     files = find_images(path, skip_unreadable)
     files = [files[i] for i in _spread(len(files), limit)]
     key = image_store.folder_key(Path(path).expanduser(), files, size)
-    if (cached := image_store.cached(key)) is not None:
+    if (cached := image_store.cached(key, len(files), size)) is not None:
         return cached
-    good, problems = 0, []
-    with image_store.filling(key, len(files), size) as pixels:
+    problems = []
+
+    def attempt(file: Path) -> np.ndarray | CourseError:  # one bad file must not hide the next one
+        try:
+            return read_square(file, size)
+        except CourseError as error:
+            return error
+
+    def fill(pixels: np.ndarray) -> int:
+        good = 0
         with progress_bar(f"reading {len(files)} images", len(files)) as bar:
-            for image, problem in map_threads(lambda file: _attempt(file, size), files, workers):
+            for image in map_threads(attempt, files, workers):
                 bar.update()
-                if problem is None:
+                if isinstance(image, CourseError):
+                    problems.append(image)
+                else:
                     pixels[good] = image.transpose(2, 0, 1)
                     good += 1
-                else:
-                    problems.append(problem)
-        if problems:
-            _report(problems, len(files), skip_unreadable)
-        return image_store.finish(key, pixels, good, keep=not problems)
+        if problems and not skip_unreadable:
+            raise CourseError(
+                f"{len(problems)} of {len(files)} images cannot be used:{listed(problems, 10)}\nMend or delete them, or "
+                "leave them out with --skip-unreadable (skip_unreadable=True in Python)."
+            )
+        if not good:
+            raise CourseError(f"None of the {len(files)} images can be used:{listed(problems, 10)}")
+        return good
 
-
-def _attempt(file: Path, size: int) -> tuple[np.ndarray | None, str | None]:
-    """(image, None), or (None, what is wrong): one bad file must not hide the next one."""
-    try:
-        return read_square(file, size), None
-    except CourseError as error:
-        return None, str(error)
-
-
-def _report(problems: list[str], total: int, skip: bool) -> None:
-    """Say which images are left out, or stop because of them."""
-    first = shown("".join(f"\n  {problem}" for problem in problems[:10]))
-    more = f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else ""
-    if not skip:
-        raise CourseError(
-            f"{len(problems)} of {total} images cannot be used:{first}{more}\nMend or delete them, or "
-            "leave them out with --skip-unreadable (skip_unreadable=True in Python)."
-        )
-    if len(problems) == total:
-        raise CourseError(f"None of the {total} images can be used:{first}{more}")
-    print(f"Left out {len(problems)} of {total} images:{first}{more}", flush=True)
-
-
-def road_scenes(n: int, size: int, seed: int) -> Parts:
-    """Whole drawn scenes, unlabelled, with masks."""
-
-    def draw() -> dict[str, Tensor]:
-        images, masks = draw_images(n, size, seed)
-        return {"images": image_store.as_tensor(images), "masks": torch.from_numpy(masks)}
-
-    drawn = _kept(f"scenes-{n}-{size}-{seed}", n, draw)
-    return drawn["images"], None, CLASS_NAMES, drawn["masks"]
-
-
-def road_crops(n: int, size: int, seed: int, context: float) -> Parts:
-    """Single objects from drawn scenes, labelled by subtype."""
-
-    def draw() -> dict[str, Tensor]:
-        images, labels = draw_crops(n, size, seed, context)
-        return {"images": image_store.as_tensor(images), "labels": torch.from_numpy(labels)}
-
-    drawn = _kept(f"crops-{n}-{size}-{seed}-{context:g}", n, draw)
-    return drawn["images"], drawn["labels"], SUBTYPES, None
-
-
-def _kept(name: str, n: int, draw: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What `draw` returns, found again next time in the course's folder."""
-    if n < CACHE_FROM:
-        return draw()
-    place = home() / "cache" / f"{name}-{drawing_version()}.safetensors"
-    try:
-        return image_store.load(place)[0]
-    except CourseError:  # not there yet, or damaged
-        drawn = draw()
-    image_store.save(place, drawn, None)
-    return drawn
+    images = image_store.filled(key, len(files), size, fill)
+    if problems:
+        print(f"Left out {len(problems)} of {len(files)} images:{listed(problems, 10)}", flush=True)
+    return images
 
 
 def cifar10(split: str, size: int | None, limit: int | None) -> Parts:
@@ -126,7 +83,7 @@ def cifar10(split: str, size: int | None, limit: int | None) -> Parts:
     records = np.concatenate([_records(folder / file, 1 + 3 * 32 * 32) for file in files])
     records = records[_spread(len(records), limit)]
     labels = torch.from_numpy(records[:, 0].astype(np.int64))
-    return _resized(records[:, 1:].reshape(-1, 3, 32, 32), size), labels, CIFAR10_NAMES, None
+    return _resized(records[:, 1:].reshape(-1, 3, 32, 32), size), labels, CIFAR10_NAMES
 
 
 def stl10(split: str, size: int | None, limit: int | None) -> Parts:
@@ -141,13 +98,13 @@ def stl10(split: str, size: int | None, limit: int | None) -> Parts:
     chosen = _spread(len(records), limit)
     images = _resized(records[chosen].reshape(-1, 3, 96, 96).transpose(0, 1, 3, 2), size)
     if split == "unlabeled":
-        return images, None, None, None
+        return images, None, None
     labels = _records(folder / f"{split}_y.bin", 1)[:, 0].astype(np.int64)[chosen] - 1
-    return images, torch.from_numpy(labels), STL10_NAMES, None
+    return images, torch.from_numpy(labels), STL10_NAMES
 
 
 def stl10_is_here() -> bool:
-    """True where STL-10 is downloaded and unpacked."""
+    """True if STL-10 is downloaded and unpacked."""
     return _place("stl10_binary").is_dir()
 
 
@@ -156,7 +113,7 @@ def _place(inner: str) -> Path:
 
 
 def _unpacked(name: str, url: str, inner: str, known: dict) -> Path:
-    """The unpacked folder of a data set, fetched where it is not there yet."""
+    """The unpacked folder of a data set, fetched if it is not there yet."""
     place = _place(inner)
     if place.is_dir():
         return place

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from coursekit.data.disk import reserve, sweep
+from coursekit.files import replacing, reserve, sweep
 from coursekit.runtime import CourseError, home
 
 LARGE = 64 * 2**20  # bytes: from here on decoded images are cached on disk and memory-mapped
@@ -35,97 +34,54 @@ def _place(key: str) -> Path:
     return home() / "cache" / f"images-{key}.npy"
 
 
-def cached(key: str) -> np.ndarray | None:
-    """The cached images uint8 (N, 3, H, W), memory-mapped, or None. A damaged cache counts as none."""
+def cached(key: str, n: int, size: int) -> np.ndarray | None:
+    """The n cached images uint8 (n, 3, size, size), memory-mapped, or None. A damaged cache counts as none."""
     try:
         # copy on write: torch wants it writable, the file stays
-        return np.load(_place(key), mmap_mode="c", allow_pickle=False)
+        pixels = np.lib.format.open_memmap(_place(key), mode="c")
     except (OSError, ValueError, EOFError):
         return None
+    return pixels if pixels.dtype == np.uint8 and pixels.shape == (n, 3, size, size) else None
 
 
-@contextmanager
-def filling(key: str, n: int, size: int) -> Iterator[np.ndarray]:
-    """Yields room for n images, uint8 (n, 3, size, size), to end in `finish`; an error leaves nothing on the disk.
+def filled(key: str, n: int, size: int, fill: Callable[[np.ndarray], int]) -> np.ndarray:
+    """What fill(pixels) puts into `pixels`, uint8 (n, 3, size, size): the first images of it, as many as it returns.
 
-    Raises CourseError before anything is decoded where the disk has no room for all of them.
+    In memory when small, else in a file that is mapped into memory: kept in the cache if it is full, gone with the array
+    if not. An error leaves nothing on the disk. Raises CourseError before `fill` is called if the disk has no room.
     """
-    pixels = _room(key, n, size)
+    shape, place = (n, 3, size, size), _place(key)
+    if math.prod(shape) < LARGE:
+        pixels = np.empty(shape, np.uint8)
+        return pixels[: fill(pixels)]
     try:
-        yield pixels
-    except BaseException:
-        if isinstance(pixels, np.memmap):
-            _discard(_place(key))
-        raise
-
-
-def _room(key: str, n: int, size: int) -> np.ndarray:
-    """In memory when small, else in a temporary file beside its place in the cache, its space reserved."""
-    shape = (n, 3, size, size)
-    if n * 3 * size * size < LARGE:
-        return np.empty(shape, np.uint8)
-    place = _place(key)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
         sweep(place.parent)
-        pixels = np.lib.format.open_memmap(_part(place), mode="w+", dtype=np.uint8, shape=shape)
-        reserve(_part(place), pixels.offset, pixels.offset + pixels.nbytes)
-        return pixels
-    except BaseException as error:
-        _discard(place)
-        if isinstance(error, OSError):
-            raise _no_room(place, n * 3 * size * size, error) from error
-        raise
-
-
-def _no_room(place: Path, needed: int, error: OSError) -> CourseError:
-    """needed: bytes."""
-    return CourseError(
-        f"No room for the decoded images ({needed / 2**30:.1f} GiB) in {place.parent} "
-        f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk."
-    )
-
-
-def _discard(place: Path) -> None:
-    """Remove the temporary file; where it cannot even be looked for there is none."""
-    with suppress(OSError):
-        _part(place).unlink(missing_ok=True)
-
-
-def finish(key: str, pixels: np.ndarray, n: int, keep: bool) -> np.ndarray:
-    """The first n images of `pixels`; with keep, a temporary file moves to its place in the cache."""
-    if not isinstance(pixels, np.memmap):
-        return pixels[:n]
-    place = _place(key)
-    if keep:
-        try:
+        with replacing(place) as part:
+            pixels = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            reserve(part, pixels.offset, pixels.offset + pixels.nbytes)
+            good = fill(pixels)
+            if good < n:
+                part.unlink()  # the map stays valid until it is let go
+                return pixels[:good]
             pixels.flush()
-            os.replace(_part(place), place)
-            return np.load(place, mmap_mode="c", allow_pickle=False)
-        except OSError as error:
-            raise _no_room(place, pixels.nbytes, error) from error
-    os.unlink(_part(place))  # the map stays valid until it is let go
-    return pixels[:n]
-
-
-def _part(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{os.getpid()}.part")
+        return np.lib.format.open_memmap(place, mode="c")
+    except OSError as error:
+        raise CourseError(
+            f"No room for the decoded images ({math.prod(shape) / 2**30:.1f} GiB) in {place.parent} "
+            f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk."
+        ) from error
 
 
 def save(path: str | Path, tensors: dict[str, Tensor], class_names: tuple[str, ...] | None) -> Path:
     """Write tensors and class names to one .safetensors file, atomically. Returns its path, with the extension."""
     path = Path(path).expanduser()
     path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     metadata = {"format": FORMAT, "class_names": json.dumps(class_names)}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=metadata)
-        os.replace(part, path)
+        with replacing(path) as part:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=metadata)
     except (OSError, SafetensorError) as error:
         raise CourseError(f"Cannot write {path}: {error}. Free some space or name another folder.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
@@ -139,12 +95,12 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise CourseError(f"{path} is a safetensors file, but not one that ImageSet.save wrote.")
-            names = json.loads(metadata["class_names"])
+            names = json.loads(metadata.get("class_names", ""))
+            if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+                raise ValueError("its class names are not a list of names")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CourseError(
-            f"{path} is damaged, or no file that ImageSet.save wrote ({error}). Save it again."
-        ) from error
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise CourseError(f"{path} is damaged or was not written by ImageSet.save ({error}). Save it again.") from error
     return tensors, None if names is None else tuple(names)
 
 

@@ -1,5 +1,6 @@
 """ImageSet: images as one uint8 tensor, decoded once, so that no epoch pays for JPEG again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,11 @@ import torch
 from torch import Tensor
 
 from coursekit.data import image_sources, image_store
-from coursekit.runtime import CourseError, mode, offline
+from coursekit.data.drawn import draw_crops, draw_images, drawing_version
+from coursekit.runtime import CourseError, home
+from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPES
+
+KEPT_FROM = 200  # drawn images: fewer are drawn again sooner than they are found
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +21,12 @@ class ImageSet:
     """Images, with or without labels.
 
     images: uint8 (N, 3, H, W), RGB. May be memory-mapped: index it, do not write to it.
-    labels: int64 (N,), index into class_names; None where nothing is labelled.
+    labels: int64 (N,), index into class_names; None if nothing is labelled.
     class_names: names of the labels, and of the values of `masks` minus one.
-    masks: uint8 (N, H, W), 0 for background, 1 + class elsewhere; None where there are none.
+    masks: uint8 (N, H, W), 0 for background, 1 + class elsewhere; None if there are none.
 
     `len(images)` is N; slices, index tensors and boolean masks give an ImageSet of the chosen images (of a slice: a
-    view). Raises ValueError where shapes or types do not fit together.
+    view). Raises ValueError if shapes or types do not fit together.
     """
 
     images: Tensor
@@ -39,15 +44,12 @@ class ImageSet:
             raise ValueError(f"masks must be uint8 {(n, *shape[2:])}, not {self.masks.dtype} {tuple(self.masks.shape)}")
         if self.class_names is not None:
             object.__setattr__(self, "class_names", tuple(self.class_names))
-            if (
-                self.labels is not None
-                and n
-                and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.class_names)
-            ):
-                raise ValueError(
-                    f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, "
-                    f"but there are {len(self.class_names)} class names"
-                )
+            if self.labels is not None and n:
+                low, high = int(self.labels.min()), int(self.labels.max())
+                if not 0 <= low <= high < len(self.class_names):
+                    raise ValueError(
+                        f"labels go from {low} to {high}, but there are {len(self.class_names)} class names"
+                    )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,11 +71,8 @@ class ImageSet:
 
     def __repr__(self) -> str:
         n, _, height, width = self.images.shape
-        labels = (
-            "unlabelled"
-            if self.labels is None
-            else (f"{len(self.class_names)} classes" if self.class_names else "labelled")
-        )
+        classes = f"{len(self.class_names)} classes" if self.class_names else "labelled"
+        labels = classes if self.labels is not None else "unlabelled"
         return f"ImageSet({n} images, {height} x {width}, {labels}{', masks' if self.masks is not None else ''})"
 
     @classmethod
@@ -85,14 +84,14 @@ class ImageSet:
         workers: int | None = None,
         skip_unreadable: bool = False,
     ) -> "ImageSet":
-        """All images below a folder, unlabelled: uint8 (N, 3, size, size).
+        """All images below a folder, unlabelled: uint8 (N, 3, size, size), sorted by path.
 
-        Resize rule: upright, largest centred square, antialiased bicubic to `size` (px). Gray, palette, alpha, CMYK
-        and 16-bit images become RGB. Sorted by path; `limit` takes that many, evenly spread over the sorted list, so
-        that every subfolder is heard. Large sets are decoded once into a memory-mapped cache.
+        size: px; upright, largest centred square, antialiased bicubic. Gray, alpha, CMYK and 16-bit images become RGB.
+        limit: take that many, evenly spread over the sorted list, so that every subfolder is heard.
+        workers: threads that decode (default: one per core). Large sets are kept in a memory-mapped cache.
+        skip_unreadable: leave out what cannot be read or is below 8 px, and list it.
 
-        Raises CourseError for a missing, empty or imageless folder, for folders in it that cannot be read, and for
-        images that cannot be read or are below 8 px, naming them; with skip_unreadable they are left out, and listed.
+        Raises CourseError for a missing, empty or imageless folder, and for what cannot be read, naming it.
         """
         return cls(torch.from_numpy(image_sources.folder(path, size, limit, workers, skip_unreadable)))
 
@@ -103,7 +102,12 @@ class ImageSet:
         Seeds of their own: no scene of the road_objects dataset is among them. From 200 images on they are drawn once
         and kept.
         """
-        return cls(*_checked(n, size, image_sources.road_scenes, n, size, seed))
+
+        def draw() -> ImageSet:
+            images, masks = draw_images(n, size, seed)
+            return cls(image_store.as_tensor(images), None, CLASS_NAMES, torch.from_numpy(masks))
+
+        return _drawn_once(f"road-scenes-{n}-{size}-{seed}", n, size, draw)
 
     @classmethod
     def road_crops(cls, n: int, size: int = 64, seed: int = 0, context: float = 0.1) -> "ImageSet":
@@ -112,13 +116,18 @@ class ImageSet:
         context: margin around the object as a share of its longer side. Subtypes are balanced as far as the scenes
         bring them. Two seeds share no scene: one for training, another for testing.
         """
-        return cls(*_checked(n, size, image_sources.road_crops, n, size, seed, context))
+
+        def draw() -> ImageSet:
+            images, labels = draw_crops(n, size, seed, context)
+            return cls(image_store.as_tensor(images), torch.from_numpy(labels), SUBTYPES)
+
+        return _drawn_once(f"road-crops-{n}-{size}-{seed}-{context:g}", n, size, draw)
 
     @classmethod
     def cifar10(cls, split: str = "train", size: int | None = None, limit: int | None = None) -> "ImageSet":
         """CIFAR-10 (Krizhevsky 2009), "train" or "test", 32 px or resized to `size`; downloaded once (170 MB).
 
-        limit: that many, evenly spread. Raises CourseError where it is not there and cannot be fetched.
+        limit: that many, evenly spread. Raises CourseError if it is not there and cannot be fetched.
         """
         return cls(*image_sources.cifar10(split, size, limit))
 
@@ -126,7 +135,7 @@ class ImageSet:
     def stl10(cls, split: str = "unlabeled", size: int | None = None, limit: int | None = None) -> "ImageSet":
         """STL-10 (Coates et al. 2011), "unlabeled", "train" or "test", 96 px or resized; downloaded once (2.6 GB).
 
-        limit: that many, evenly spread. Raises CourseError where it is not there and cannot be fetched.
+        limit: that many, evenly spread. Raises CourseError if it is not there and cannot be fetched.
         """
         return cls(*image_sources.stl10(split, size, limit))
 
@@ -145,29 +154,16 @@ class ImageSet:
             raise CourseError(f"{path} is not a set of images of this course: {error}.") from error
 
 
-def lesson_images(n: int, size: int, seed: int = 0) -> ImageSet:
-    """n unlabelled images for a lesson, size x size px; prints which they are.
-
-    In full budget photographs, STL-10's unlabelled images, where they are here or can be fetched; drawn road scenes
-    otherwise.
-    """
-    reason = "quick budget"
-    if mode() == "full":
-        if offline() and not image_sources.stl10_is_here():
-            reason = "offline"
-        else:
-            try:
-                photographs = ImageSet.stl10("unlabeled", size=size, limit=n)
-                print(f"Images: {len(photographs)} photographs (STL-10, unlabelled), {size} x {size} px.")
-                return photographs
-            except CourseError as error:
-                reason = "no photographs: " + str(error).split("\n")[0]
-    scenes = ImageSet.road_scenes(n, size, seed)
-    print(f"Images: {len(scenes)} drawn road scenes, {size} x {size} px ({reason}).")
-    return scenes
-
-
-def _checked(n: int, size: int, source, *arguments):
+def _drawn_once(name: str, n: int, size: int, draw: Callable[[], ImageSet]) -> ImageSet:
+    """What `draw` returns; if it is much, it is kept in the course's folder and found there the next time."""
     if n < 1 or size < 8:
         raise ValueError(f"n must be at least 1 and size at least 8 px, not {n} and {size}")
-    return source(*arguments)
+    if n < KEPT_FROM:
+        return draw()
+    place = home() / "cache" / f"{name}-{drawing_version()}.safetensors"
+    try:
+        return ImageSet.load(place)
+    except CourseError:  # not there yet, or damaged
+        drawn = draw()
+    drawn.save(place)
+    return drawn

@@ -20,7 +20,7 @@ def lesson_sets(unlabeled: int, labeled: int, size: int, seed: int = 0) -> Lesso
     """Three disjoint sets of square images of `size` px: `unlabeled` images, and twice `labeled` with labels. Prints
     which.
 
-    Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), where they are here or can be fetched.
+    Full budget: photographs (STL-10; Coates, Lee and Ng, AISTATS 2011), if they are here or can be fetched.
     Otherwise, and in quick budget, single road objects cut from drawn scenes, labelled by subtype. Objects fill the
     frame in both, as in ImageNet: that is what instance discrimination was made for.
     """

@@ -2,11 +2,15 @@
 downloading), processes for what does not (drawing)."""
 
 import multiprocessing
+import os
+import signal
 import sys
+import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -19,7 +23,7 @@ FEW = 24  # below this many jobs a pool of processes costs more than it gains
 
 
 def progress_bar(description: str, total: int | None, unit: str = "image", silent: bool = False, **options) -> tqdm:
-    """A bar on stderr that shows only where someone watches, and only when the work takes more than a moment.
+    """A bar on stderr that shows only if someone watches, and only when the work takes more than a moment.
 
     In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a
     log file or a pipe it stays silent.
@@ -52,45 +56,46 @@ def map_processes(
     """`function` of each item, in order, by processes; `function` must be importable and must not use torch.
 
     A few items, or a single core, are worked off in this process. On Linux the workers are forked, as torch's
-    DataLoader does: they start at once, and a script without `if __name__ == "__main__"` works.
+    DataLoader does: they start at once, and a script without `if __name__ == "__main__"` works. They end with this
+    process, however it ends; joblib's would stay for five minutes after a SIGTERM.
     """
     workers = workers or threads()
     if workers == 1 or len(items) < FEW or multiprocessing.current_process().daemon:
         yield from map(function, items)
         return
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    chunks = [items[i : i + 8] for i in range(0, len(items), 8)]  # fewer, larger messages between processes
-    with _quiet_fork(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for results in _in_order(pool, _Chunk(function), iter(chunks), ahead=4 * workers):
-            yield from results
+    chunks = (items[i : i + 8] for i in range(0, len(items), 8))  # fewer, larger messages between processes
+    with warnings.catch_warnings():
+        # Python 3.12 warns when a process with threads forks; the workers here touch neither torch nor the threads
+        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+            for results in _in_order(pool, partial(_each, function), chunks, ahead=4 * workers):
+                yield from results
 
 
-class _Chunk:
-    """`function` over a list; a class because a worker has to unpickle it."""
+def _each(function: Callable, items: Sequence) -> list:
+    return [function(item) for item in items]
 
-    def __init__(self, function: Callable):
-        self.function = function
 
-    def __call__(self, items: Sequence) -> list:
-        return [self.function(item) for item in items]
+def _end_with_parent() -> None:
+    """In a worker: end when the parent does, by SIGKILL too, and leave Ctrl-C to the parent."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _in_order(pool, function, items: Iterator, ahead: int) -> Iterator:
     """Results in order, never more than `ahead` jobs handed out; closing the generator early stops the rest."""
-    waiting = [pool.submit(function, item) for item in islice(items, ahead)]
+    waiting = deque(pool.submit(function, item) for item in islice(items, ahead))
     try:
         while waiting:
-            result = waiting.pop(0).result()
-            waiting += [pool.submit(function, item) for item in islice(items, 1)]
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(items, 1))
             yield result
     finally:
         for job in waiting:
             job.cancel()
-
-
-@contextmanager
-def _quiet_fork():
-    """Python 3.12 warns when a process with threads forks; the workers here touch neither torch nor the threads."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
-        yield

@@ -89,7 +89,7 @@ def texture_ground(
 @lru_cache(maxsize=64)
 def facade(kind: int, lit: bool) -> np.ndarray:
     """A wall of 6 floors and 6 bays, 288 px square, uint8 RGB, neutral in colour. 24 kinds. lit: at night, everything
-    LIT times darker, but for lit windows. Read only."""
+    LIT times darker, except for lit windows. Read only."""
     rng = np.random.default_rng([77, kind])
     cell, n = 48, 6
     base = np.full((cell * n, cell * n, 3), rng.uniform(150, 225), np.float32)

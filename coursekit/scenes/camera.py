@@ -10,7 +10,7 @@ import numpy as np
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The scalar products (F,) of two (3, F): long rows are several times as quick as long columns of three."""
+    """The scalar products (F,) of two (3, F): long rows are several times as fast as long columns of three."""
     x, y, z = a * b
     return x + y + z
 
@@ -45,7 +45,7 @@ class Camera:
         seen = seen @ self.axes.T.astype(points.dtype)
         scale = self.focal / np.maximum(seen[..., 2], 0.05)
         pixels = np.empty((*scale.shape, 2), np.result_type(seen, scale))
-        for k in (0, 1):  # by columns: NumPy is slow where the last axis is short and broadcast
+        for k in (0, 1):  # by columns: NumPy is slow when the last axis is short and broadcast
             np.multiply(seen[..., k], scale, out=pixels[..., k])
         pixels += self.size / 2
         return pixels, seen[..., 2]

@@ -31,7 +31,7 @@ GRAYS = np.array([0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.93])
 
 
 def pick(rng: np.random.Generator, options: tuple, weights: tuple | None = None):
-    """One of the options, by weights that add up to 1. Fifteen times as quick as rng.choice."""
+    """One of the options, by weights that add up to 1. Fifteen times as fast as rng.choice."""
     if weights is None:
         return options[int(rng.random() * len(options))]
     at = rng.random()

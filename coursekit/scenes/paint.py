@@ -54,7 +54,7 @@ def paint_all(
 
 
 def frame_part(low, high, size: int) -> tuple[int, int, int, int] | None:
-    """The whole pixels of the frame around low..high (x, y), with a small margin; None where there are hardly any."""
+    """The whole pixels of the frame around low..high (x, y), with a small margin; None if there are hardly any."""
     x0, y0 = max(int(low[0]) - 2, 0), max(int(low[1]) - 2, 0)
     x1, y1 = min(int(high[0]) + 4, size), min(int(high[1]) + 4, size)
     return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
@@ -75,7 +75,7 @@ def paint_foliage(thing: Thing, camera: Camera, light: Light, blur: float, depth
 
 
 def paint_model(thing: Thing, faces: Faces, size: int, rng, blur: float, depth: float) -> list[Painted]:
-    """Anything that has a mesh: none or one, or two where there is a rider."""
+    """Anything that has a mesh: none or one, or two if there is a rider."""
     if faces.nearest < 0.25:
         return []
     x, y = faces.pixels.T
@@ -118,7 +118,7 @@ def _inside(pixels: np.ndarray, size: int) -> float:
 
 
 def shadows(image: np.ndarray, things: list[Thing], camera: Camera, light: Light) -> None:
-    """Darken the ground under and beside things: a tight dark contact, and the sun's shadow where there is sun."""
+    """Darken the ground under and beside things: a tight dark contact, and the sun's shadow if the sun shines."""
     size, half = camera.size, camera.size // 2  # soft, so half the resolution will do
     contact, cast = np.zeros((half, half), np.uint8), np.zeros((half, half), np.uint8)
     strength = float(

@@ -59,7 +59,7 @@ def _check(seed: int, size: int) -> None:
 def draw_scene(seed: int, size: int = 320) -> RoadScene:
     """Draw the scene of a seed (0 or more) on a frame of size x size px (at least 64). The same everywhere, every time.
 
-    It never comes out empty: where nothing nameable is left in view, the next draw of the same seed is taken.
+    It never comes out empty: if nothing nameable is left in view, the next draw of the same seed is taken.
     Raises ValueError for a negative seed or a frame under 64 px.
     """
     _check(seed, size)

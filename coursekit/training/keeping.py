@@ -7,7 +7,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 import coursekit
-from coursekit.data.disk import sweep
+from coursekit.files import sweep
 from coursekit.methods.base import SSLMethod
 from coursekit.runtime import CourseError
 from coursekit.training.checkpoints import CHECKPOINT, fit_state, load_run, save_run

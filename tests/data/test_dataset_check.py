@@ -161,8 +161,8 @@ def spoil_image(data, how):
     [
         ("missing", "labels/val/000001.txt: the image is missing"),
         ("empty", "images/val/000001.jpg: the image is empty (0 bytes)"),
-        ("text", "images/val/000001.jpg: not an image, whatever its name says"),
-        ("cut", "images/val/000001.jpg: the image is damaged or cut off"),
+        ("text", "images/val/000001.jpg: the image cannot be read: it is not an image"),
+        ("cut", "images/val/000001.jpg: the image cannot be read: "),
         ("tiny", "images/val/000001.jpg: the image is only 1 x 1 px"),
         ("link", "leaves the dataset folder"),
         ("dangling", "images/val/000001.jpg: the image is missing: the link leads to"),

@@ -184,9 +184,17 @@ LINK = zipfile.ZipInfo("link")
 LINK.external_attr = 0o120777 << 16
 
 
+def lying(path):
+    """A zip of 20 MB of zeros whose headers say: 10 bytes."""
+    data = zipped(path, [("zeros", bytes(20_000_000))]).read_bytes()
+    path.write_bytes(data.replace((20_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    return path
+
+
 @pytest.mark.parametrize(
     "make, words",
     [
+        (lying, "damaged"),
         (lambda p: zipped(p, [("../evil", "x")]), "outside"),
         (lambda p: zipped(p, [("/evil", "x")]), "outside"),
         (lambda p: zipped(p, [("..\\evil", "x")]), "outside"),
@@ -197,6 +205,9 @@ LINK.external_attr = 0o120777 << 16
         (lambda p: tarred(p, (member("a", tarfile.SYMTYPE, "/tmp"), b""), (member("a/evil"), b"x")), "a link"),
         (lambda p: tarred(p, (member("a", tarfile.LNKTYPE, "b"), b"")), "a link"),
         (lambda p: tarred(p, (member("a", tarfile.FIFOTYPE), b"")), "a device"),
+        (lambda p: tarred(p, (member("a", tarfile.CHRTYPE), b"")), "a device"),
+        (lambda p: tarred(p, (member("/evil"), b"x")), "outside"),
+        (lambda p: tarred(p, (member("zeros"), bytes(20_000_000))), "refused: it unpacks to more"),
         (lambda p: zipped(p, [("zeros", bytes(20_000_000))]), "refused: it unpacks to more"),
         (lambda p: p.write_bytes(b"no archive") and p, "damaged"),
         (lambda p: p.write_bytes(zipped(p, [("a", os.urandom(9999))]).read_bytes()[:5000]) and p, "damaged"),

@@ -1,12 +1,16 @@
+import json
 import tarfile
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
-from coursekit.data import drawn, image_sources
-from coursekit.data.images import ImageSet, lesson_images
+from coursekit.data import drawn, image_sources, image_store
+from coursekit.data import images as image_sets
+from coursekit.data.images import ImageSet
 from coursekit.runtime import CourseError
+from coursekit.scenes.road_scenes import SUBTYPES
 
 
 def archive_of(folder, inner, files):
@@ -16,6 +20,12 @@ def archive_of(folder, inner, files):
     with tarfile.open(folder / "archive.tar.gz", "w:gz") as archive:
         archive.add(folder / inner, inner)
     return (folder / "archive.tar.gz").read_bytes()
+
+
+def safetensors(**tensors) -> bytes:
+    """A file that says it is a set of images, whatever is in it."""
+    metadata = {"format": image_store.FORMAT, "class_names": json.dumps(SUBTYPES)}
+    return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
 
 @pytest.fixture
@@ -51,9 +61,8 @@ def test_stl10_columns_become_rows(server, tmp_path, monkeypatch, own_home, caps
     server.files["/stl10_binary.tar.gz"] = body
     monkeypatch.setattr(image_sources, "STL10_URL", f"{server.url}/stl10_binary.tar.gz")
     monkeypatch.setattr(image_sources, "STL10_KNOWN", {"size": len(body)})
-    monkeypatch.setenv("COURSEKIT_BUDGET", "full")
-    images = lesson_images(3, 96)
-    assert "photographs" in capsys.readouterr().out
+    images = ImageSet.stl10("unlabeled", size=96, limit=3)
+    assert images.labels is None
     assert np.array_equal(images.images.numpy(), pixels[[0, 2, 3]])
     train = ImageSet.stl10("train")
     assert train.labels.tolist() == [0, 9] and torch.equal(train.images[1], images.images[0] + 1)
@@ -62,13 +71,7 @@ def test_stl10_columns_become_rows(server, tmp_path, monkeypatch, own_home, caps
         ImageSet.stl10("train")
 
 
-def test_without_a_network_a_lesson_gets_scenes_and_says_so(monkeypatch, own_home, capsys):
-    monkeypatch.setenv("COURSEKIT_BUDGET", "full")
-    assert lesson_images(2, 32).images.shape == (2, 3, 32, 32)
-    assert capsys.readouterr().out == "Images: 2 drawn road scenes, 32 x 32 px (offline).\n"
-    monkeypatch.setenv("COURSEKIT_BUDGET", "quick")
-    lesson_images(2, 32)
-    assert "(quick budget)" in capsys.readouterr().out
+def test_without_a_network_the_way_out_is_named(own_home):
     with pytest.raises(CourseError, match="CIFAR-10 cannot be had.*COURSEKIT_OFFLINE"):
         ImageSet.cifar10()
 
@@ -81,8 +84,8 @@ def test_drawn_images_depend_on_the_seed_alone(own_home):
 
 
 def test_crops_are_balanced_labeled_and_kept(own_home, monkeypatch):
-    monkeypatch.setattr(image_sources, "CACHE_FROM", 1)
-    monkeypatch.setattr(image_sources, "drawing_version", lambda: "one")
+    monkeypatch.setattr(image_sets, "KEPT_FROM", 1)
+    monkeypatch.setattr(image_sets, "drawing_version", lambda: "one")
     monkeypatch.setattr(drawn, "CROP_SCENE", 160)  # smaller is quicker
     monkeypatch.setattr(drawn, "SMALLEST_CROP", 12)
     crops = ImageSet.road_crops(14, 32, seed=3)
@@ -90,9 +93,18 @@ def test_crops_are_balanced_labeled_and_kept(own_home, monkeypatch):
     assert crops.images.shape == (14, 3, 32, 32) and len(crops.class_names) >= 12
     assert (counts > 0).sum() >= 6 and counts.max() <= 5
     assert crops.labels[:10].unique().numel() > 2  # mixed, not sorted
-    monkeypatch.setattr(image_sources, "draw_crops", None)  # would fail if it were drawn again
+    draw = image_sets.draw_crops
+    monkeypatch.setattr(image_sets, "draw_crops", None)  # would fail if it were drawn again
     again = ImageSet.road_crops(14, 32, seed=3)
     assert torch.equal(again.images, crops.images) and torch.equal(again.labels, crops.labels)
+    assert again.class_names == crops.class_names
+    monkeypatch.setattr(image_sets, "draw_crops", draw)
+    (kept,) = (own_home / "cache").iterdir()
+    damaged = kept.read_bytes()[:500]
+    for content in (damaged, safetensors(images=crops.images[:, :1]), safetensors(labels=crops.labels)):
+        kept.write_bytes(content)
+        assert torch.equal(ImageSet.road_crops(14, 32, seed=3).images, crops.images)
+        assert kept.read_bytes() != content
 
 
 def test_no_two_splits_share_a_seed():

@@ -35,12 +35,14 @@ def make(tmp_path, text: str):
     "spoil, words",
     [
         (lambda d: d.update(categories=None), "categories is None instead of a list"),
-        (lambda d: d["categories"].append({"id": [1]}), r"categories\[1\] has the id \[1\] instead of a number"),
+        (lambda d: d["categories"].append({"id": [1]}), r"categories\[1\] has the id \[1\]"),
         (lambda d: d["annotations"][1].update(image_id=[1]), r"annotations\[1\] has the image_id \[1\]"),
-        (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has no image_id or no category_id"),
+        (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has the category_id \[1\]"),
+        (lambda d: d["images"].append(None), r"images\[2\] has no whole number as id"),
+        (lambda d: d["annotations"].append([]), r"annotations\[2\] has the image_id None"),
+        (lambda d: d["images"][1].update(file_name="a\0.jpg"), r"images\[1\] has no file_name"),
         (lambda d: d["annotations"][1].update(bbox=[1, 2, 3, LONG]), r"annotations\[1\] has the bbox \[1, 2, 3, 1000"),
         (lambda d: d["images"][1].update(width=LONG), r"images\[1\] has width 1000"),
-        (lambda d: d["images"][1].update(id=LONG), r"images\[1\] has an id of more than 18 digits"),
     ],
 )
 def test_what_is_not_coco_is_named(data, tmp_path, spoil, words):
@@ -48,20 +50,6 @@ def test_what_is_not_coco_is_named(data, tmp_path, spoil, words):
     with pytest.raises(CourseError, match=f"made.json: {words}") as error:
         make(tmp_path, json.dumps(data))
     assert len(str(error.value)) < 400 and not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "old, words",
-    [
-        ('"bbox": [10', r"annotations\[0\] has the bbox \[inf, 20"),
-        ('"width": 100', r"images\[0\] has width inf"),
-        ('"id": 1', r"images\[0\] has no whole number as id"),
-    ],
-)
-def test_a_number_of_5000_digits_is_named_where_it_stands(data, tmp_path, old, words):
-    data["images"][0]["id"] = 1
-    with pytest.raises(CourseError, match=f"made.json: {words}"):
-        make(tmp_path, json.dumps(data).replace(old, old.split()[0] + (" [" if "[" in old else " ") + "9" * 5000, 1))
 
 
 def test_a_byte_order_mark_is_read_over(data, tmp_path):
@@ -73,7 +61,7 @@ def test_what_yolo_would_not_read_is_refused_by_name(data, tmp_path, name):
     photo = tmp_path / "photos" / data["images"][1]["file_name"]
     photo.rename(tmp_path / "photos" / name)
     data["images"][1]["file_name"] = name
-    with pytest.raises(CourseError, match=f"made.json: .*of 1 photographs.*'{name}'. Convert them to .jpg"):
+    with pytest.raises(CourseError, match=f"made.json: .*of 1 photographs.*\n  {name}\n"):
         make(tmp_path, json.dumps(data))
     assert not (tmp_path / "out").exists()
 

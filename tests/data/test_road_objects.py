@@ -8,6 +8,7 @@ import yaml
 
 from coursekit.data.drawn import scene_seed
 from coursekit.data.yolo import road_objects
+from coursekit.data.yolo.folder import building, found
 from coursekit.data.yolo.road_objects import CLASS_NAMES, build, check, get, read
 from coursekit.runtime import CourseError, shipped
 from coursekit.scenes.road_scenes import draw_scene
@@ -75,6 +76,11 @@ def test_nothing_is_overwritten_and_nothing_half_built(tmp_path, monkeypatch):
         build(mine, 1, 1, 0, 64)
     with pytest.raises(CourseError, match="is a file"):
         build(mine / "thesis.txt", 1, 1, 0, 64)
+    for record in ("[]", '{"request": [1]}', '{"request": null}', "{", "\xff"):
+        (mine / "road_objects.json").write_text(record, encoding="latin-1")
+        with pytest.raises(CourseError, match="not a dataset of this course"):
+            build(mine, 1, 1, 0, 64)
+    (mine / "road_objects.json").unlink()
     assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
     with pytest.raises(CourseError, match="at least one scene"):
         build(tmp_path / "new", 0, 1, 0)
@@ -128,3 +134,21 @@ def test_read_says_what_it_cannot_read(built, tmp_path):
         read(copy / "road_objects.yaml", "val")
     label.unlink()
     assert len(read(copy / "road_objects.yaml", "val")[1].boxes) == 0
+
+
+def test_a_link_or_a_mount_point_is_refused_at_the_start(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    for name, target in (("link", "empty"), ("dangling", "nowhere")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+        with pytest.raises(CourseError, match=f"{name} is a link to {tmp_path / target}.*--out"):
+            found(tmp_path / name, {})
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(tmp_path / "empty"))
+    with pytest.raises(CourseError, match=f"is a mount point.*{tmp_path / 'empty' / 'road_objects'}"):
+        found(tmp_path / "empty", {})
+
+
+def test_a_dataset_behind_a_link_is_still_found(tmp_path):
+    with building(tmp_path / "made", {"seed": 1}):
+        pass
+    (tmp_path / "link").symlink_to(tmp_path / "made")
+    assert found(tmp_path / "link", {"seed": 1}) == tmp_path / "link" / "road_objects.yaml"

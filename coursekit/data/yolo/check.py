@@ -1,14 +1,11 @@
 """Everything that is wrong with a YOLO dataset, listed with file and line."""
 
 import hashlib
-import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
-
-from coursekit.data.decode import open_image, to_rgb, too_large
+from coursekit.data.decode import decoded, open_image, unreadable
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo.labels import parse_labels
 from coursekit.data.yolo.yaml import DatasetYaml, Problem, inside, label_file, listed_images, load_yaml
@@ -24,29 +21,25 @@ class _Listed(NamedTuple):
 
 
 def check(yaml: str | Path) -> list[Problem]:
-    """Everything that is wrong with a dataset, in the order of YAML, splits and files; an empty list where all is well.
+    """Everything that is wrong with a dataset, in the order of YAML, splits and files; an empty list if all is well.
 
     Looked at: the YAML (syntax, names, splits, paths), every image (there, readable to its last row, large enough),
     every label file (there, columns, numbers, classes, coordinates, area, duplicates), paths that leave the dataset's
     folder, and images with the same pixels in two splits. Boxes, polygons and keypoints are known. Raises CourseError
-    where there is no such YAML.
+    if there is no such YAML.
     """
     data = load_yaml(yaml)
     problems, listed = list(data.problems), []
     for split, places in data.splits.items():
         here = []
-        for place in places:
-            if place.exists():
-                try:
-                    here += [_Listed(*entry, split) for entry in listed_images(place)]
-                except (UnicodeDecodeError, OSError):
-                    problems.append(Problem(place, None, "neither a folder of images nor a list of images in UTF-8"))
+        for place in filter(Path.exists, places):
+            try:
+                here += [_Listed(*entry, split) for entry in listed_images(place)]
+            except (UnicodeDecodeError, OSError):
+                problems.append(Problem(place, None, "neither a folder of images nor a list of images in UTF-8"))
         if not here and split != "test" and all(place.exists() for place in places):
-            problems.append(
-                Problem(
-                    data.file, data.lines.get(split), f"{split}: there is no image in " + ", ".join(map(str, places))
-                )
-            )
+            message = f"{split}: there is no image in {', '.join(map(str, places))}"
+            problems.append(Problem(data.file, data.lines.get(split), message))
         listed += here
         problems += _orphans(places, {label_file(entry.image) for entry in here})
     seen = {}
@@ -56,107 +49,84 @@ def check(yaml: str | Path) -> list[Problem]:
             problems += found
             first = seen.setdefault(pixels, entry) if pixels else entry
             if first.split != entry.split:
-                problems.append(
-                    Problem(
-                        entry.named_in,
-                        entry.line,
-                        f"{entry.image.name} in {entry.split} is the same "
-                        f"picture as {first.image} in {first.split}: what is tested on must not be "
-                        "trained on",
-                    )
+                message = (
+                    f"{entry.image.name} in {entry.split} is the same picture as {first.image} in {first.split}: what is "
+                    "tested on must not be trained on"
                 )
+                problems.append(Problem(entry.named_in, entry.line, message))
     return problems
 
 
+def caches(yaml: str | Path) -> list[Path]:
+    """The label caches in a dataset, such as labels/train.cache: Ultralytics loads them as pickles, this course never does."""
+    root = load_yaml(yaml).root
+    return sorted(cache for depth in ("", "*/", "*/*/") for cache in root.glob(f"{depth}*.cache")) if root else []
+
+
 def _orphans(places: list[Path], expected: set[Path]) -> list[Problem]:
-    """Label files without an image, where a split is a whole folder."""
+    """Label files without an image, for splits that are whole folders."""
     found = []
     for place in places:
         folder = label_file(place / "any.jpg").parent
-        if not place.is_dir() or folder == place or not folder.is_dir():
+        if not place.is_dir() or folder == place:
             continue
         for label in sorted(folder.rglob("*.txt")):
             if label not in expected and label.name not in ("classes.txt", "README.txt"):
-                found.append(
-                    Problem(label, None, f"the image is missing: there is no {label.stem}.* that is one in {place}")
-                )
+                message = f"the image is missing: there is no {label.stem}.* that is one in {place}"
+                found.append(Problem(label, None, message))
     return found
 
 
 def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None]:
     """What is wrong with one image and its labels, and a name for its pixels."""
-    image, found = entry.image, []
+    image, label, found, pixels = entry.image, label_file(entry.image), [], None
 
-    def wrong(file: Path, line: int | None, message: str) -> None:
+    def wrong(message: str, file: Path = entry.named_in, line: int | None = entry.line) -> None:
         found.append(Problem(file, line, message))
 
-    pixels = None
-    if not image.exists():
-        wrong(
-            entry.named_in,
-            entry.line,
-            f"the image {image} is missing"
-            if not image.is_symlink()
-            else f"the image is missing: the link leads to {os.readlink(image)}, which is not there",
-        )
+    if image.is_symlink() and not image.exists():
+        wrong(f"the image is missing: the link leads to {os.readlink(image)}, which is not there")
+    elif not image.exists():
+        wrong(f"the image {image} is missing")
     elif not image.is_file():
-        wrong(
-            entry.named_in,
-            entry.line,
-            f"{image} is not a regular file" if image != entry.named_in else "is not a regular file",
-        )
+        wrong("is not a regular file" if image == entry.named_in else f"{image} is not a regular file")
     else:
         if not inside(image, data.root):
-            wrong(
-                entry.named_in, entry.line, f"{image} leaves the dataset folder: it leads to {os.path.realpath(image)}"
-            )
+            wrong(f"{image} leaves the dataset folder: it leads to {os.path.realpath(image)}")
         pixels, message = _look(image)
         if message:
-            wrong(image, None, message)
-    label = label_file(image)
+            wrong(message, image, None)
     if label == image.with_suffix(".txt") and f"{os.sep}images{os.sep}" not in str(image):
-        wrong(
-            entry.named_in,
-            entry.line,
-            f"{image} is not below a folder named images, so that its labels cannot be found",
-        )
-    elif label.exists() and not label.is_file():
-        wrong(label, None, "is not a regular file")
+        wrong(f"{image} is not below a folder named images, so that its labels cannot be found")
+    elif not label.exists():
+        wrong(f"the label file {label} is missing (an empty one says: nothing to find here)", image, None)
     elif not label.is_file():
-        wrong(image, None, f"the label file {label} is missing (an empty one says: nothing to find here)")
+        wrong("is not a regular file", label, None)
     else:
         if not inside(label, data.root):
-            wrong(label, None, f"leaves the dataset folder: it leads to {os.path.realpath(label)}")
+            wrong(f"leaves the dataset folder: it leads to {os.path.realpath(label)}", label, None)
         try:
             text = label.read_text(encoding="utf-8-sig")
         except (UnicodeDecodeError, OSError) as error:
-            wrong(label, None, f"cannot be read as text in UTF-8 ({getattr(error, 'reason', None) or error})")
+            wrong(f"cannot be read as text in UTF-8 ({getattr(error, 'reason', None) or error})", label, None)
         else:
             classes = len(data.names) or 10**6  # without names every class number passes; that they are missing is said
             for line, message in parse_labels(text, classes, data.keypoints)[1]:
-                wrong(label, line, message)
+                wrong(message, label, line)
     return found, pixels
 
 
 def _look(path: Path) -> tuple[str | None, str | None]:
     """(a name for the pixels, None), or (None or a name, what is wrong with the image)."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return None, f"the image cannot be read: {error.strerror}"
-    if not data:
-        return None, "the image is empty (0 bytes)"
-    try:
-        with open_image(io.BytesIO(data)) as image:
+        if path.stat().st_size == 0:
+            return None, "the image is empty (0 bytes)"
+        with open_image(path) as image:
             size = image.size
-            image.load()  # to the last row
-            rgb = to_rgb(image)
-            name = hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
-    except Image.DecompressionBombError as error:
-        return None, f"the image {too_large(error)}"
+            rgb = decoded(image)
     except Exception as error:  # whatever a damaged file raises, the file is the cause
-        unknown = isinstance(error, UnidentifiedImageError)
-        return None, "not an image, whatever its name says" if unknown else f"the image is damaged or cut off: {error}"
+        return None, f"the image cannot be read: {unreadable(error)}"
+    name = hashlib.sha256(f"{rgb.size}".encode() + rgb.tobytes()).hexdigest()
     if min(size) < SMALLEST:
         return name, f"the image is only {size[0]} x {size[1]} px: training leaves out images below {SMALLEST} px"
     return name, None

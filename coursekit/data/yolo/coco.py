@@ -3,25 +3,37 @@
 import hashlib
 import os
 import shutil
+from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from coursekit.data.decode import ORIENTATION, SWAPPED, open_image, orientation, read_rgb
-from coursekit.data.disk import shown
+from coursekit.data.decode import ORIENTATION, SWAPPED, decoded, opened, orientation
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
-from coursekit.data.yolo.folder import SPLITS, YAML_NAME, building, count, empty_counts, found, summary, write_labels
+from coursekit.data.yolo.folder import (
+    SPLITS,
+    YAML_NAME,
+    building,
+    count,
+    empty_counts,
+    found,
+    place,
+    summary,
+    write_labels,
+)
 from coursekit.data.yolo.yaml import IMAGE_FORMATS
-from coursekit.runtime import CourseError, home
+from coursekit.files import listed, named, shown
+from coursekit.runtime import CourseError
 
 SHARES = (0.7, 0.85, 1.0)  # train, val, test end here on the unit interval that ids are hashed to
 
 
 def split_of(image_id: int) -> str:
     """The split of a COCO image id, from its SHA-256: about 70 : 15 : 15, the same on every machine."""
-    place = int(hashlib.sha256(f"road_objects {image_id}".encode()).hexdigest()[:12], 16) / 16**12
-    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if place < end)
+    share = int(hashlib.sha256(f"road_objects {image_id}".encode()).hexdigest()[:12], 16) / 16**12
+    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if share < end)
 
 
 def _rank(image_id: int) -> str:
@@ -38,27 +50,27 @@ def from_coco(
 ) -> Path:
     """Make road_objects of COCO's photographs. Returns its YAML.
 
-    annotations: instances_*.json files; without any, COCO 2017 val's are downloaded. images: folders with the
-    photographs; without any, those needed are downloaded, side by side. out: a new or empty folder; default:
-    datasets/road_photographs in the course's folder. limit: at most that many photographs, a fixed selection of which
-    a larger one only adds to. keep_empty: also photographs without any of the four classes.
+    annotations: instances_*.json files; without any, COCO 2017 val's are downloaded.
+    images: folders with the photographs; without any, those needed are downloaded, side by side.
+    out: a new or empty folder; default: datasets/road_photographs in the course's folder.
+    limit: at most that many photographs, a fixed selection of which a larger one only adds to.
+    keep_empty: also photographs without any of the four classes.
 
     COCO's categories 1, 2, 3, 6 become 0 person, 1 bicycle, 2 car, 3 bus. Boxes are cut to the frame; crowd boxes,
     boxes without area and repeated boxes are left out, and counted in what is printed. The split of a photograph
-    depends on its id alone. Photographs are hard-linked or copied unchanged, but for those whose EXIF block would turn
+    depends on its id alone. Photographs are hard-linked or copied unchanged, except for those whose EXIF block would turn
     them away from their boxes.
 
     Raises CourseError for files that are missing, damaged or not COCO's, for photographs in a format that YOLO does not
-    read, and where `out` holds anything else.
+    read, and if `out` holds anything else.
     """
-    files = [Path(f).expanduser().absolute() for f in _listed(annotations)]
-    folders = [Path(f).expanduser().absolute() for f in _listed(images)]
+    files, folders = _absolute(annotations), _absolute(images)
     if limit is not None and limit < 1:
         raise CourseError(f"--limit must be at least 1, not {limit}.")
     for folder in folders:
         if not folder.is_dir():
             raise CourseError(f"There is no image folder {folder}.")
-    out = Path(out).expanduser().absolute() if out is not None else home() / "datasets" / "road_photographs"
+    out = place(out, "road_photographs")
     request = {
         "source": "COCO",
         "annotations": [str(f) for f in files] or "COCO 2017 val",
@@ -79,20 +91,19 @@ def from_coco(
             f"No photograph in {', '.join(map(str, files)) or 'COCO'} shows a person, bicycle, car or "
             "bus. --keep-empty keeps photographs without any."
         )
-    _refuse_what_yolo_cannot_read(chosen)
+    if bad := [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]:
+        raise CourseError(
+            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images do:"
+            f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
+        )
     places = _look_up(chosen, folders) if folders else fetch_photographs(chosen)
     with building(out, request) as (part, facts):
         counts = empty_counts()
         _place_all(chosen, places, part, fetched=not folders)
         for photograph in chosen:
             split, (classes, corners) = split_of(photograph.id), boxes[photograph.id]
-            write_labels(
-                part / "labels" / split / f"{photograph.id:012d}.txt",
-                classes,
-                corners,
-                photograph.width,
-                photograph.height,
-            )
+            label = part / "labels" / split / f"{photograph.id:012d}.txt"
+            write_labels(label, classes, corners, photograph.width, photograph.height)
             count(counts, split, classes)
         if not counts["train"]["images"] or not counts["val"]["images"]:
             raise CourseError(
@@ -102,34 +113,23 @@ def from_coco(
         facts |= {"counts": counts, "left_out": left_out}
     print(f"Made {out} of {len(chosen)} photographs\n{summary(counts)}")
     if any(left_out.values()):
-        print("Left out: " + ", ".join(f"{n} {what}" for what, n in left_out.items() if n) + ".")
+        print(f"Left out: {', '.join(f'{n} {what}' for what, n in left_out.items() if n)}.")
     return out / YAML_NAME
 
 
-def _refuse_what_yolo_cannot_read(chosen: list[Photograph]) -> None:
-    """Raises CourseError for photographs that training would not see, by the ending of their names."""
-    bad = [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]
-    if bad:
-        names = ", ".join(repr(shown(p.name)) for p in bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
-        raise CourseError(
-            f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images "
-            f"do: {names}. Convert them to .jpg, there and in the folder."
-        )
+def _absolute(names) -> list[Path]:
+    return [named(name).absolute() for name in ([names] if isinstance(names, (str, Path)) else names or ())]
 
 
-def _listed(value) -> list:
-    return [value] if isinstance(value, (str, Path)) else list(value or ())
-
-
-def _clean(photograph: Photograph, left_out: dict[str, int]) -> tuple[list[int], np.ndarray]:
+def _clean(photograph: Photograph, left_out: Counter) -> tuple[list[int], np.ndarray]:
     """Classes and corners (n, 4) in px, cut to the frame, without those that have no area then or are there twice."""
     kept, size = {}, np.array([photograph.width, photograph.height] * 2)
     for label, (x, y, w, h) in photograph.boxes:
         corners = np.array([x, y, x + w, y + h]).clip(0, size)
         if ((corners[2:] - corners[:2]) / size[:2] < 1e-6).any():
-            left_out["boxes without area"] = left_out.get("boxes without area", 0) + 1
+            left_out["boxes without area"] += 1
         elif (key := (label, *np.round(corners / size, 6))) in kept:
-            left_out["repeated boxes"] = left_out.get("repeated boxes", 0) + 1
+            left_out["repeated boxes"] += 1
         else:
             kept[key] = corners
     return [key[0] for key in kept], np.array(list(kept.values())).reshape(-1, 4)
@@ -137,30 +137,31 @@ def _clean(photograph: Photograph, left_out: dict[str, int]) -> tuple[list[int],
 
 def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
     """Where the photographs are: file_name in one of the folders, else the one file of that name below them."""
-    index, places, missing = None, {}, []
+    places, missing = {}, []
+
+    @cache
+    def below() -> dict[str, set[Path]]:
+        index = defaultdict(set)
+        for here, _, names in (step for folder in folders for step in os.walk(folder)):
+            for name in names:
+                index[name].add(Path(here, name))
+        return index
+
     for photograph in chosen:
-        direct = [folder / photograph.name for folder in folders if (folder / photograph.name).is_file()]
-        if not direct:
-            if index is None:
-                index = {}
-                for folder in folders:
-                    for here, _, names in os.walk(folder):
-                        for name in names:
-                            index.setdefault(name, set()).add(Path(here, name))
-            direct = sorted(index.get(Path(photograph.name).name, ()))
-            if len(direct) > 1:
-                raise CourseError(
-                    f"{photograph.name} is there more than once: {', '.join(map(str, direct))}. Name the "
-                    "folder that is meant with --images."
-                )
-        if direct:
-            places[photograph.id] = direct[0]
+        there = [folder / photograph.name for folder in folders if (folder / photograph.name).is_file()][:1]
+        there = there or sorted(below().get(Path(photograph.name).name, ()))
+        if len(there) > 1:
+            raise CourseError(
+                f"{shown(photograph.name)} is there more than once: {', '.join(map(shown, there))}. Name the "
+                "folder that is meant with --images."
+            )
+        if there:
+            places[photograph.id] = there[0]
         else:
-            missing.append(shown(photograph.name))
+            missing.append(photograph.name)
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise CourseError(
-            f"{len(missing)} of {len(chosen)} photographs are missing: {', '.join(missing[:5])}{more}. "
+            f"{len(missing)} of {len(chosen)} photographs are missing:{listed(missing)}\n"
             f"Looked in {', '.join(map(str, folders))}. Add their folder with --images, or leave "
             "--images out and they are downloaded."
         )
@@ -170,7 +171,7 @@ def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
 def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fetched: bool) -> None:
     """Link every photograph into the dataset. Raises CourseError that names those that cannot be read."""
 
-    def place(photograph: Photograph) -> str | None:
+    def attempt(photograph: Photograph) -> str | None:
         source = places[photograph.id]
         target = part / "images" / split_of(photograph.id) / f"{photograph.id:012d}{source.suffix.lower()}"
         try:
@@ -183,27 +184,25 @@ def _place_all(chosen: list[Photograph], places: dict[int, Path], part: Path, fe
 
     with progress_bar(f"checking {len(chosen)} photographs", len(chosen)) as bar:
         problems = []
-        for problem in map_threads(place, chosen):
+        for problem in map_threads(attempt, chosen):
             problems += [problem] if problem else []
             bar.update()
     if problems:
-        first = "".join(f"\n  {problem}" for problem in problems[:5])
-        more = f"\n  ... and {len(problems) - 5} more" if len(problems) > 5 else ""
         way = "They are deleted; run the same command again to fetch them." if fetched else "Mend or replace them."
-        raise CourseError(f"{len(problems)} of {len(chosen)} photographs cannot be used:{first}{more}\n{way}")
+        raise CourseError(f"{len(problems)} of {len(chosen)} photographs cannot be used:{listed(problems)}\n{way}")
 
 
 def _place(photograph: Photograph, source: Path, target: Path) -> None:
-    upright = read_rgb(source)  # decodes to the last row: half a photograph is found here, not in training
-    shown = upright.shape[1::-1]
-    with open_image(source) as image:
+    with opened(source) as image:
         stored, turn = image.size, orientation(image)
-    if not any(_same_shape(photograph, size) for size in (stored, shown)):
+        decoded(image)  # to the last row: half a photograph is found here, not in training
+    turned = stored[::-1] if turn in SWAPPED else stored
+    if not any(_same_shape(photograph, size) for size in (stored, turned)):
         raise CourseError(
             f"{source} is {stored[0]} x {stored[1]} px, its annotation says {photograph.width} x "
             f"{photograph.height}: it is another picture."
         )
-    if turn != 1 and not (turn in SWAPPED and _same_shape(photograph, shown) and not _same_shape(photograph, stored)):
+    if turn != 1 and not (turn in SWAPPED and _same_shape(photograph, turned) and not _same_shape(photograph, stored)):
         _copy_unturned(source, target)  # COCO's boxes belong to the pixels as they are stored
         return
     try:
@@ -216,7 +215,7 @@ def _copy_unturned(source: Path, target: Path) -> None:
     """A copy with the same pixels and nothing that tells a viewer to turn them; of a JPEG bit for bit, minus EXIF."""
     data = source.read_bytes()
     if not data.startswith(b"\xff\xd8"):
-        with open_image(source) as image:
+        with opened(source) as image:
             exif = image.getexif()
             exif[ORIENTATION] = 1
             image.save(target, format=image.format, exif=exif)
@@ -231,5 +230,5 @@ def _copy_unturned(source: Path, target: Path) -> None:
 
 
 def _same_shape(photograph: Photograph, size: tuple[int, int]) -> bool:
-    """True where width : height agree within 2 %: a smaller copy of a photograph is welcome, a turned one is not."""
+    """True if width : height agree within 2 %: a smaller copy of a photograph is welcome, a turned one is not."""
     return abs(photograph.width * size[1] / (photograph.height * size[0]) - 1) < 0.02

@@ -1,12 +1,12 @@
-"""COCO's own annotation files: read and judged, and fetched where there are none.
+"""COCO's own annotation files: read and judged, and fetched if there are none.
 
 Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014. Annotations: CC BY 4.0; the photographs are under
 their Flickr licences.
 """
 
 import json
-import math
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -23,7 +23,6 @@ ZIP_SIZE = 252_907_541  # bytes; COCO publishes no checksum, these are the ones 
 ZIP_SHA256 = "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268"
 
 LARGEST = 1e9  # px: no photograph is as long
-LONGEST = 18  # digits of an id, which becomes a file name
 
 
 @dataclass
@@ -39,12 +38,12 @@ class Photograph:
     boxes: list[tuple[int, tuple[float, float, float, float]]] = field(default_factory=list)
 
 
-def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], dict[str, int]]:
+def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], Counter]:
     """All photographs of COCO annotation files by id, and what was left out: {"crowd boxes": n, ...}.
 
     Raises CourseError naming file and entry for anything that is not COCO's format, and for an id that is there twice.
     """
-    photographs, left_out = {}, {"crowd boxes": 0, "boxes of photographs that the file does not list": 0}
+    photographs, left_out = {}, Counter()
     for file in files:
         data = _load(file)
         here = {}
@@ -71,12 +70,13 @@ def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], dict[str
 
 
 def _load(file: Path) -> dict:
+    """The content of an annotation file, with lists under "images" and "annotations" and COCO's categories."""
     try:
-        data = _parsed(file.read_text(encoding="utf-8-sig"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CourseError(f"There is no annotation file {file}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"Cannot read {file}: {error}.") from error
+    except OSError as error:
+        raise CourseError(f"Cannot read {file}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise CourseError(f"{file}{line}: not valid JSON ({error}). Is the file whole? Fetch it again.") from error
@@ -86,39 +86,23 @@ def _load(file: Path) -> dict:
                 f"{file} is not a COCO annotation file: it has no list {key!r}. The course needs "
                 "instances_*.json, not captions or keypoints."
             )
-    names = _category_names(file, data.get("categories", []))
-    for number, name in CATEGORY_NAMES.items():
-        if names.get(number, name) != name:
+    categories = data.get("categories", [])
+    if not isinstance(categories, list):
+        raise _wrong(file, f"categories is {_brief(categories)} instead of a list")
+    for i, category in enumerate(categories):
+        number, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
+        if not isinstance(number, int):
+            raise _wrong(file, f"categories[{i}] has the id {_brief(number)} instead of a whole number")
+        if CATEGORY_NAMES.get(number, name) != name:
             raise CourseError(
-                f"{file}: category {number} is {_brief(names[number])}, in COCO's numbering it is {name!r}. "
+                f"{file}: category {number} is {_brief(name)}, in COCO's numbering it is {CATEGORY_NAMES[number]!r}. "
                 "Only COCO's own category numbers can be read."
             )
     return data
 
 
-def _parsed(text: str):
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # a number of thousands of digits: as infinity, it is refused where its entry is judged
-        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST else math.inf)
-
-
-def _category_names(file: Path, categories) -> dict:
-    """{id: name}. Raises CourseError for what cannot be a list of categories."""
-    if not isinstance(categories, list):
-        raise CourseError(
-            f"{file}: categories is {_brief(categories)} instead of a list. The file is damaged or not "
-            "in COCO's format."
-        )
-    for i, category in enumerate(categories):
-        if isinstance(category, dict) and isinstance(category.get("id"), (list, dict)):
-            raise CourseError(
-                f"{file}: categories[{i}] has the id {_brief(category['id'])} instead of a number. The "
-                "file is damaged or not in COCO's format."
-            )
-    return {c.get("id"): c.get("name") for c in categories if isinstance(c, dict)}
+def _wrong(file: Path, what: str) -> CourseError:
+    return CourseError(f"{file}: {what}. The file is damaged or not in COCO's format.")
 
 
 def _brief(value) -> str:
@@ -126,47 +110,40 @@ def _brief(value) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _is_number(value) -> bool:
-    """True for a number that can be a length in px; without converting it: a whole number may be too long for that."""
+def _is_length(value) -> bool:
+    """True for a number that can be a length in px; NaN is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
-def _photograph(file: Path, i: int, entry: dict) -> Photograph:
-    def wrong(what: str) -> CourseError:
-        return CourseError(f"{file}: images[{i}] {what}. The file is damaged or not in COCO's format.")
-
-    if not isinstance(entry, dict) or isinstance(entry.get("id"), bool) or not isinstance(entry.get("id"), int):
-        raise wrong("has no whole number as id")
-    if abs(entry["id"]) >= 10**LONGEST:
-        raise wrong(f"has an id of more than {LONGEST} digits")
-    name, width, height = entry.get("file_name"), entry.get("width"), entry.get("height")
-    if not isinstance(name, str) or not name.strip():
-        raise wrong("has no file_name")
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts:
-        raise wrong(f"has the file_name {name!r}, which leads out of the image folder")
-    if not all(_is_number(v) and v > 0 for v in (width, height)):
-        raise wrong(f"has width {_brief(width)} and height {_brief(height)}")
+def _photograph(file: Path, i: int, entry) -> Photograph:
+    """One entry of "images", judged."""
+    where, entry = f"images[{i}]", entry if isinstance(entry, dict) else {}
+    number, name, width, height = (entry.get(key) for key in ("id", "file_name", "width", "height"))
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise _wrong(file, f"{where} has no whole number as id")
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        raise _wrong(file, f"{where} has no file_name")
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts:
+        raise _wrong(file, f"{where} has the file_name {name!r}, which leads out of the image folder")
+    if not all(_is_length(v) and v > 0 for v in (width, height)):
+        raise _wrong(file, f"{where} has width {_brief(width)} and height {_brief(height)}")
     url = entry.get("coco_url")
-    return Photograph(entry["id"], name, width, height, url if isinstance(url, str) else None, file)
+    return Photograph(number, name, width, height, url if isinstance(url, str) else None, file)
 
 
-def _box(file: Path, i: int, entry: dict) -> tuple[int, tuple[float, ...]] | None:
-    """(class, (x, y, w, h)) of one annotation, None for the other categories."""
-
-    def wrong(what: str) -> CourseError:
-        return CourseError(f"{file}: annotations[{i}] {what}. The file is damaged or not in COCO's format.")
-
-    if not isinstance(entry, dict) or "image_id" not in entry or not isinstance(entry.get("category_id"), int):
-        raise wrong("has no image_id or no category_id")
-    if not isinstance(entry["image_id"], (int, float)):
-        raise wrong(f"has the image_id {_brief(entry['image_id'])} instead of a number")
-    if entry["category_id"] not in CLASS_OF_CATEGORY:
+def _box(file: Path, i: int, entry) -> tuple[int, tuple[float, ...]] | None:
+    """(class, (x, y, w, h)) of one entry of "annotations", judged; None for the other categories."""
+    where, entry = f"annotations[{i}]", entry if isinstance(entry, dict) else {}
+    category, box = entry.get("category_id"), entry.get("bbox")
+    for key in ("image_id", "category_id"):
+        if not isinstance(entry.get(key), (int, float)):
+            raise _wrong(file, f"{where} has the {key} {_brief(entry.get(key))} instead of a number")
+    if category not in CLASS_OF_CATEGORY:
         return None
-    box = entry.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) for v in box):
-        raise wrong(f"has the bbox {_brief(box)} instead of four numbers of pixels")
-    return CLASS_OF_CATEGORY[entry["category_id"]], tuple(box)
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_length, box)):
+        raise _wrong(file, f"{where} has the bbox {_brief(box)} instead of four numbers of pixels")
+    return CLASS_OF_CATEGORY[category], tuple(box)
 
 
 def base_url() -> str:
@@ -175,7 +152,7 @@ def base_url() -> str:
 
 
 def _or_say_how_else(fetch: Callable, *arguments, **known):
-    """fetch(...), and where that fails, what can be done without a network."""
+    """fetch(...), and if that fails, what can be done without a network."""
     try:
         return fetch(*arguments, **known)
     except CourseError as error:
@@ -200,7 +177,7 @@ def fetch_annotations() -> Path:
 
 
 def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
-    """The chosen photographs, fetched side by side, each once: {id: file}. CourseError where some cannot be had."""
+    """The chosen photographs, fetched side by side, each once: {id: file}. CourseError if some cannot be had."""
     folder = home() / "downloads" / "coco" / "photographs"
     files = {}
     for photograph in chosen:

@@ -5,7 +5,6 @@ A dataset is built beside its place and moves there whole; a folder that holds s
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from coursekit import __version__
-from coursekit.data.disk import shown, sweep
-from coursekit.runtime import CourseError, shipped
+from coursekit.files import named, replacing, shown
+from coursekit.runtime import CourseError, home, shipped
 from coursekit.scenes.road_scenes import CLASS_NAMES
 
 SPLITS = ("train", "val", "test")
@@ -30,80 +29,71 @@ def yaml_text(folder: Path) -> str:
     return f"path: {path}     {comment}\n{rest}"
 
 
+def place(out: str | Path | None, name: str) -> Path:
+    """Where a dataset goes: `out`, or datasets/NAME in the course's folder. Raises CourseError for an impossible name."""
+    out = home() / "datasets" / name if out is None else named(out).absolute()
+    if shown(out) != str(out):  # neither OpenCV nor a YAML in UTF-8 can name it
+        raise CourseError(
+            f"The folder name {shown(out)} is not valid UTF-8, or not one line. Nothing was written: name another folder "
+            "with --out."
+        )
+    return out
+
+
 def found(out: Path, request: dict) -> Path | None:
     """The YAML of the dataset in `out` if it was made by the same request; None if there is room for a new one.
 
-    Raises CourseError where `out` holds anything else, and where no dataset could move to in the end.
+    Raises CourseError if `out` holds anything else, and if no dataset could move to it in the end.
     """
-    if shown(out) != str(out):  # neither OpenCV nor a YAML in UTF-8 can name it
-        raise CourseError(
-            f"The folder name {shown(out)} is not valid UTF-8. Nothing was written: name another folder with --out."
-        )
+    nothing = "Nothing was written: name"
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        _refuse_what_cannot_be_replaced(out)
+        # a finished dataset takes the place of `out` itself, which neither a link nor a mount point gives up
+        if out.is_symlink():
+            raise CourseError(f"{out} is a link to {os.path.realpath(out)}. {nothing} that folder itself with --out.")
+        if os.path.ismount(out):
+            raise CourseError(
+                f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
+                f"{nothing} a folder in it with --out, such as {out / 'road_objects'}."
+            )
         return None
     if not out.is_dir():
-        raise CourseError(f"{out} is a file. Name a folder for the dataset.")
+        raise CourseError(f"{out} is a file. {nothing} a folder for the dataset with --out.")
     try:
-        record = json.loads((out / RECORD_NAME).read_text(encoding="utf-8"))
-        same = record["request"] == json.loads(json.dumps(request)) and (out / YAML_NAME).is_file()
+        there = dict(json.loads((out / RECORD_NAME).read_text(encoding="utf-8"))["request"])
     except (OSError, ValueError, KeyError, TypeError):
         raise CourseError(
-            f"{out} holds files that are not a dataset of this course. Nothing was written: name a new "
-            "or empty folder with --out."
+            f"{out} holds files that are not a dataset of this course. {nothing} a new or empty folder with --out."
         ) from None
-    if not same:
-        differs = [
-            f"{key} {record['request'].get(key)} there, {value} wanted"
-            for key, value in request.items()
-            if record["request"].get(key) != json.loads(json.dumps(value))
-        ]
+    wanted = json.loads(json.dumps(request))
+    if there != wanted or not (out / YAML_NAME).is_file():
+        differs = [f"{k} {there.get(k)} there, {v} wanted" for k, v in wanted.items() if there.get(k) != v]
         raise CourseError(
-            f"{out} holds another dataset ({'; '.join(differs) or 'not whole'}). Nothing was written: "
-            "name another folder with --out, or delete that one."
+            f"{out} holds another dataset ({'; '.join(differs) or 'not whole'}). {nothing} another folder with --out, "
+            "or delete that one."
         )
     return out / YAML_NAME
-
-
-def _refuse_what_cannot_be_replaced(out: Path) -> None:
-    """A finished dataset takes the place of `out` itself, which neither a link nor a mount point gives up."""
-    if out.is_symlink():
-        raise CourseError(
-            f"{out} is a link to {os.path.realpath(out)}. Nothing was written: name that folder itself with --out."
-        )
-    if os.path.ismount(out):
-        raise CourseError(
-            f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
-            f"Nothing was written: name a folder in it with --out, {out / 'road_objects'} say."
-        )
 
 
 @contextmanager
 def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
     """Yields (a folder with images/ and labels/, a dict for what the record shall say); at the end it becomes `out`.
 
-    On any error nothing is left.
+    After an error nothing is left.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        sweep(out.parent, out.name)  # what builds that were killed have left
-        for kind in ("images", "labels"):
-            for split in SPLITS:
-                (part / kind / split).mkdir(parents=True)
-        facts = {}
-        yield part, facts
-        (part / YAML_NAME).write_text(yaml_text(out), encoding="utf-8")
-        record = {"made_by": f"coursekit {__version__}", "request": request, **facts}
-        (part / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        if out.exists():
-            out.rmdir()
-        os.replace(part, out)
+        with replacing(out) as part:
+            for kind in ("images", "labels"):
+                for split in SPLITS:
+                    (part / kind / split).mkdir(parents=True)
+            facts = {}
+            yield part, facts
+            (part / YAML_NAME).write_text(yaml_text(out), encoding="utf-8")
+            record = {"made_by": f"coursekit {__version__}", "request": request, **facts}
+            (part / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise CourseError(
             f"Cannot build the dataset {out}: {error.strerror or error}. Is there room, and may you write there?"
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: float, height: float) -> None:

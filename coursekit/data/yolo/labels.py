@@ -21,37 +21,32 @@ def parse_labels(text: str, classes: int, keypoints: tuple[int, int] | None = No
         if not words:
             continue
         kind = "box" if len(words) in (5, pose) else "polygon" if len(words) >= 7 and len(words) % 2 else None
+        values = _numbers(words)
         if "," in line:
-            problems.append(
-                (
-                    number,
-                    f"commas in {line.strip()[:60]!r}: YOLO's columns are separated by spaces, not "
-                    "commas, and decimals by a point",
-                )
-            )
-            continue
-        if kind is None:
-            problems.append(
-                (number, f"{len(words)} columns: a line is `class x y w h`, or `class` and at least 3 points")
-            )
-            continue
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            problems.append((number, f"not numbers: {line.strip()[:60]!r}"))
-            continue
-        said = _judge_values(values, kind, classes)
-        first_kind = first_kind or kind
-        if kind != first_kind:
-            said.append(f"a {kind} in a file that begins with a {first_kind}: training refuses the mixture")
-        row = values if kind == "box" else [values[0], *_around(values[1:])]
-        same = seen.setdefault(tuple(round(v, 6) if math.isfinite(v) else str(v) for v in values), number)
-        if same != number:
-            said.append(f"the same {kind} as line {same}")
+            said = [f"commas in {line.strip()[:60]!r}: columns are separated by spaces, and decimals by a point"]
+        elif kind is None:
+            said = [f"{len(words)} columns: a line is `class x y w h`, or `class` and at least 3 points"]
+        elif values is None:
+            said = [f"not numbers: {line.strip()[:60]!r}"]
+        else:
+            said = _judge_values(values, kind, classes)
+            first_kind = first_kind or kind
+            if kind != first_kind:
+                said.append(f"a {kind} in a file that begins with a {first_kind}: training refuses the mixture")
+            same = seen.setdefault(tuple(round(v, 6) if math.isfinite(v) else str(v) for v in values), number)
+            if same != number:
+                said.append(f"the same {kind} as line {same}")
         problems += [(number, message) for message in said]
         if not said:
-            rows.append(row[:5])
+            rows.append(values[:5] if kind == "box" else [values[0], *_around(values[1:])])
     return np.array(rows, np.float64).reshape(-1, 5), problems
+
+
+def _numbers(words: list[str]) -> list[float] | None:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
 
 
 def _judge_values(values: list[float], kind: str, classes: int) -> list[str]:

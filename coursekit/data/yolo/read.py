@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from coursekit.data.decode import SWAPPED, open_image, orientation, read_rgb, too_large
+from coursekit.data.decode import SWAPPED, opened, orientation, read_rgb
 from coursekit.data.yolo.labels import parse_labels
 from coursekit.data.yolo.yaml import label_file, listed_images, load_yaml
 from coursekit.runtime import CourseError
@@ -38,11 +37,16 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
     examples = []
     for image, *_ in (entry for place in data.splits[split] for entry in _listed(place)):
         label = label_file(image)
-        text = label.read_text(encoding="utf-8-sig") if label.is_file() else ""
+        try:
+            text = label.read_text(encoding="utf-8-sig") if label.is_file() else ""
+        except (UnicodeDecodeError, OSError) as error:
+            raise CourseError(f"{label} cannot be read as text in UTF-8: {error}.") from error
         rows, problems = parse_labels(text, len(data.names), data.keypoints)
         if problems:
             raise CourseError(f"{label}:{problems[0][0]}: {problems[0][1]}.")
-        examples.append(Example(image, rows[:, 0].astype(np.int64), _to_pixels(rows[:, 1:], *_size(image))))
+        with opened(image) as picture:
+            size = picture.size[::-1] if orientation(picture) in SWAPPED else picture.size
+        examples.append(Example(image, rows[:, 0].astype(np.int64), _to_pixels(rows[:, 1:], *size)))
     return examples
 
 
@@ -51,19 +55,6 @@ def _listed(place: Path) -> list[tuple[Path, Path, int | None]]:
         return listed_images(place)
     except (UnicodeDecodeError, OSError) as error:
         raise CourseError(f"{place} is neither a folder of images nor a list of images in UTF-8.") from error
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height of an image, upright, from its header."""
-    if path.exists() and not path.is_file():  # a named pipe would be waited for without end
-        raise CourseError(f"{path} is not a regular file.")
-    try:
-        with open_image(path) as image:
-            return image.size[::-1] if orientation(image) in SWAPPED else image.size
-    except Image.DecompressionBombError as error:
-        raise CourseError(f"{path} {too_large(error)}.") from error
-    except Exception as error:
-        raise CourseError(f"Cannot read {path}: {error}.") from error
 
 
 def _to_pixels(xywh: np.ndarray, width: int, height: int) -> np.ndarray:

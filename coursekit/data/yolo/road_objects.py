@@ -13,7 +13,17 @@ from coursekit.data.drawn import scene_seed
 from coursekit.data.parallel import map_processes, progress_bar
 from coursekit.data.yolo.check import Problem, check
 from coursekit.data.yolo.coco import from_coco
-from coursekit.data.yolo.folder import RECORD_NAME, SPLITS, building, count, empty_counts, found, summary, write_labels
+from coursekit.data.yolo.folder import (
+    RECORD_NAME,
+    SPLITS,
+    building,
+    count,
+    empty_counts,
+    found,
+    place,
+    summary,
+    write_labels,
+)
 from coursekit.data.yolo.read import Example, read
 from coursekit.runtime import CourseError, home, mode, offline
 from coursekit.scenes.road_scenes import CLASS_NAMES, draw_scene
@@ -51,7 +61,7 @@ def build(
         )
     if size < 64 or seed < 0:
         raise CourseError(f"Scenes need at least 64 px and a seed of at least 0, not {size} px and seed {seed}.")
-    out = Path(out).expanduser().absolute() if out is not None else home() / "datasets" / "road_objects"
+    out = place(out, "road_objects")
     request = {"source": "drawn scenes", **counts, "size": size, "seed": seed}
     if (yaml := found(out, request)) is not None:
         if not quiet:
@@ -82,7 +92,7 @@ def _write_scene(job: tuple[str, int], folder: Path, size: int, seed: int) -> li
 
 
 def get(train: int = 1000, val: int = 200, test: int = 200, size: int = 320, seed: int = 0) -> Path:
-    """A lesson's dataset: COCO's photographs in full budget where they can be had, else drawn scenes; it prints which.
+    """A lesson's dataset: COCO's photographs in full budget if they can be had, else drawn scenes; it prints which.
 
     Built once into the course's folder, found there afterwards. With photographs the three counts give their number;
     the split is COCO's by hash, about 70 : 15 : 15, and `size` and `seed` do not matter. Returns the YAML.

@@ -2,15 +2,18 @@
 
 import errno
 import glob
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from coursekit.data.disk import shown
+from coursekit.files import named, shown
 from coursekit.runtime import CourseError
 
+MOST = 2 * 10**6  # bytes: ten times a YAML of 10,000 class names
+MOST_CLASSES = 10**6
 SPLITS = ("train", "val", "test")
 IMAGE_FORMATS = frozenset("avif bmp dng heic heif jp2 jpeg jpg mpo png tif tiff webp".split())  # Ultralytics' list
 
@@ -44,81 +47,124 @@ class DatasetYaml:
 
 
 def load_yaml(path: str | Path) -> DatasetYaml:
-    """Read and judge a dataset's YAML. Raises CourseError only where there is no such file."""
-    path = Path(path).expanduser()
+    """Read and judge a dataset's YAML. Raises CourseError only if there is no such file.
+
+    If it cannot be read at all, or is refused before its content is built, the result has no `lines` and one problem.
+    """
+    path = named(path)
     if not path.is_file():
         where = "is a folder; name the YAML in it" if path.is_dir() else "does not exist"
         raise CourseError(f"The dataset YAML {path} {where}.")
     found = DatasetYaml(path.absolute())
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        data, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except UnicodeDecodeError:
-        found.wrong(None, "not a text file in UTF-8")
-        return found
+        data, keys = _parsed(path)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        found.problems.append(
-            Problem(
-                found.file,
-                mark.line + 1 if mark else None,
-                f"not valid YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}",
-            )
+        message = f"not valid YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"
+        found.problems.append(Problem(found.file, mark.line + 1 if mark else None, message))
+    except (ValueError, RecursionError) as error:  # ValueError: such as an impossible date, or a byte that is not UTF-8
+        deep = isinstance(error, RecursionError)
+        found.wrong(None, f"not valid YAML: {'brackets within brackets, too deep to be read' if deep else error}")
+    else:
+        if not isinstance(data, dict):
+            found.wrong(None, "not a mapping of keys to values: it needs train:, val: and names:")
+            return found
+        for key, line in keys:
+            if key in found.lines:
+                found.problems.append(Problem(found.file, line, f"the key {key!r} is there twice"))
+            found.lines[key] = line
+        _judge_names(found, data)
+        _judge_paths(found, data)
+        _judge_network(found, data)
+    return found
+
+
+def _parsed(path: Path) -> tuple:
+    """(content, [(key, line), ...]) of a YAML. Raises ValueError if it is too large, also with its aliases written out."""
+    if path.stat().st_size > MOST:
+        raise ValueError(f"it is larger than {MOST} bytes")
+    loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, []
+        if _written_out(node, {}) > MOST:
+            raise ValueError(f"with its aliases written out it is larger than {MOST} bytes")
+        keys = node.value if isinstance(node, yaml.MappingNode) else []
+        keys = [(key.value, key.start_mark.line + 1) for key, _ in keys]  # before merge keys are written out
+        return loader.construct_document(node), keys
+    finally:
+        loader.dispose()
+
+
+def _written_out(node: yaml.Node, known: dict[yaml.Node, float]) -> float:
+    """About how many characters a node has with every alias in it written out; infinitely many in an alias of itself."""
+    if node not in known:
+        known[node] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for pair in parts for part in pair] if isinstance(node, yaml.MappingNode) else parts
+        own = 1 if isinstance(node, yaml.CollectionNode) else 1 + len(node.value)
+        known[node] = own + sum(_written_out(part, known) for part in parts)
+    return known[node]
+
+
+def _judge_network(found: DatasetYaml, data: dict) -> None:
+    """Keys by which Ultralytics builds another network, or counts other classes, than the rest of the YAML says."""
+    if data.get("channels", 3) != 3:
+        found.wrong(
+            "channels",
+            f"channels: {_brief(data['channels'])} makes a network that does not see RGB: remove the line (gray pictures "
+            "are read as RGB)",
         )
-        return found
-    except RecursionError:
-        found.wrong(None, "not valid YAML: brackets within brackets, too deep to be read")
-        return found
-    except ValueError as error:  # an impossible date, say
-        found.wrong(None, f"not valid YAML: {error}")
-        return found
-    if not isinstance(data, dict):
-        found.wrong(None, "not a mapping of keys to values: it needs train:, val: and names:")
-        return found
-    for key, _ in node.value:
-        if key.value in found.lines:
-            found.problems.append(Problem(found.file, key.start_mark.line + 1, f"the key {key.value!r} is there twice"))
-        found.lines[key.value] = key.start_mark.line + 1
-    _judge_names(found, data)
-    _judge_paths(found, data)
+    if data.get("bg_class_idx"):
+        found.wrong("bg_class_idx", "bg_class_idx replaces the number of classes: remove the line")
     shape = data.get("kpt_shape")
-    if isinstance(shape, (list, tuple)) and len(shape) == 2 and all(isinstance(v, int) and v > 0 for v in shape):
+    if isinstance(shape, list) and len(shape) == 2 and all(type(v) is int and v > 0 for v in shape):
         found.keypoints = (shape[0], shape[1])
     elif shape is not None:
-        found.wrong("kpt_shape", f"kpt_shape must be two whole numbers, not {shape!r}")
-    return found
+        found.wrong("kpt_shape", f"kpt_shape must be two whole numbers, not {_brief(shape)}")
 
 
 def _judge_names(found: DatasetYaml, data: dict) -> None:
     names, nc = data.get("names"), data.get("nc")
-    if names is None and nc is None:
+    try:  # as Ultralytics does, which takes '4' and 4.0 for 4
+        number = None if nc is None else int(float(nc))
+        whole = nc is None or (float(nc) == number and not isinstance(nc, bool))
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or (nc is not None and not 1 <= number < MOST_CLASSES):
+        found.wrong("nc", f"nc must be a whole number of classes, not {_brief(nc)}")
+    elif names is None and nc is None:
         found.wrong("names", "names: is missing: the class names, by number")
     elif names is None:
-        if isinstance(nc, bool) or not isinstance(nc, (int, float)) or not 1 <= nc < 10**6 or nc != int(nc):
-            found.wrong("nc", f"nc must be a whole number of classes, not {nc!r}")
-        else:
-            found.names = {i: f"class_{i}" for i in range(int(nc))}
+        found.names = {i: f"class_{i}" for i in range(number)}
     elif not isinstance(names, (list, dict)) or not names:
         found.wrong("names", "names must list at least one class name, as a list or by number")
     else:
-        named = dict(enumerate(names)) if isinstance(names, list) else names
+        given = dict(enumerate(names)) if isinstance(names, list) else names
         try:
-            found.names = {int(key): str(name) for key, name in named.items()}
+            found.names = {int(key): str(name) for key, name in given.items()}
         except (TypeError, ValueError, OverflowError):  # OverflowError: .inf
-            found.wrong("names", f"the class numbers must be whole numbers, not {list(named)}")
+            found.wrong("names", f"the class numbers must be whole numbers, not {_brief(list(given))}")
             return
-        if sorted(found.names) != list(range(len(named))):
-            found.wrong("names", f"the class numbers must be 0 to {len(named) - 1}, not {sorted(found.names)}")
+        if sorted(found.names) != list(range(len(given))):
+            numbers = _brief(sorted(found.names))
+            found.wrong("names", f"the class numbers must be 0 to {len(given) - 1}, not {numbers}")
         if len(set(found.names.values())) < len(found.names):
             found.wrong("names", "two classes have the same name")
-        if nc is not None and nc != len(named):
-            found.wrong("nc", f"nc says {nc} classes, names lists {len(named)}")
+        if nc is not None and number != len(given):
+            found.wrong("nc", f"nc says {number} classes, names lists {len(given)}")
+
+
+def _brief(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _judge_paths(found: DatasetYaml, data: dict) -> None:
     path = data.get("path")
     if path is not None and not isinstance(path, str):
-        found.wrong("path", f"path must be a folder's name, not {path!r}")
+        found.wrong("path", f"path must be a folder's name, not {_brief(path)}")
         return
     root = Path(path) if path else found.file.parent
     if not root.is_absolute() and not root.exists() and (found.file.parent / root).exists():
@@ -140,7 +186,7 @@ def _judge_paths(found: DatasetYaml, data: dict) -> None:
             continue
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(v, str) for v in values):
-            found.wrong(split, f"{split} must be a folder or file name, or a list of them, not {value!r}")
+            found.wrong(split, f"{split} must be a folder or file name, or a list of them, not {_brief(value)}")
             continue
         places = [_place(found.root, v, alone=not isinstance(value, list)) for v in values]
         found.splits[split] = places
@@ -162,7 +208,7 @@ def _place(root: Path, value: str, alone: bool) -> Path:
 
 
 def inside(path: Path, root: Path) -> bool:
-    """True where the file that `path` leads to, links followed, lies below `root`."""
+    """True if the file that `path` leads to, links followed, lies below `root`."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
