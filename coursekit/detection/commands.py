@@ -22,7 +22,7 @@ def add_commands(verbs) -> None:
         "--freeze-epochs",
         type=_whole,
         metavar="N",
-        help="of these, with the backbone frozen (default: a tenth where there is a backbone)",
+        help="of these, with the backbone frozen (default: a tenth if there is a backbone)",
     )
     detect.add_argument(
         "--unfreeze-lr-factor",
@@ -40,7 +40,7 @@ def add_commands(verbs) -> None:
         default="auto",
         metavar="auto|pt|yaml|FILE",
         help="start from yolo12{size}.pt, from random weights (yaml), or from a checkpoint; auto, the "
-        "default, takes the .pt where it is at hand or can be downloaded",
+        "default, takes the .pt if it is at hand or can be downloaded",
     )
     detect.add_argument(
         "--project",
@@ -50,7 +50,7 @@ def add_commands(verbs) -> None:
         help="folder of the runs (default: cv_course_runs)",
     )
     detect.add_argument(
-        "--name", metavar="NAME", help="of the run; a number is added where it exists (default: yolo12{size}_objects)"
+        "--name", metavar="NAME", help="of the run; a number is added if it exists (default: yolo12{size}_objects)"
     )
     detect.add_argument("--seed", type=int, default=0, metavar="N", help="decides every random draw (default: 0)")
     detect.add_argument("--no-check", action="store_true", help="do not check the dataset first")
@@ -153,104 +153,78 @@ def _amount(text: str) -> float:
 
 
 def run_detect(args: argparse.Namespace) -> int:
-    """coursekit detect: check, train, tell, and predict where asked."""
+    """coursekit detect: check, train, tell, and predict if asked."""
     from coursekit.data.yolo.road_objects import check
+    from coursekit.detection.predictions import check_pictures, check_share
+    from coursekit.detection.settings import check_given
     from coursekit.detection.validation import check_dataset
     from coursekit.detection.yolo12 import train
 
-    _check_predict(args)
+    check_given(**vars(args))
+    if args.conf is not None and not args.predict:
+        raise CourseError(
+            "--conf is the least confidence of what --predict draws, and there is no --predict. Add --predict PATH, or "
+            "leave --conf out."
+        )
+    conf = 0.25 if args.conf is None else args.conf
+    check_share("conf (--conf)", conf)
+    check_pictures(args.predict or [])  # not after hours of training
     check_dataset(args.data)
     if not args.no_check and (problems := check(args.data)):
-        listed = "\n".join(
-            f"  {problem.file}{f':{problem.line}' if problem.line else ''}: {problem.message}"
-            for problem in problems[:5]
-        )
+        listed = "\n".join(f"  {problem}" for problem in problems[:5])
         raise CourseError(
             f"{args.data} has {len(problems)} problem(s):\n{listed}\n`coursekit data check {args.data}` "
             "lists all. Mend them, or train all the same with --no-check."
         )
-    run = train(
-        args.data,
-        args.size,
-        args.backbone,
-        epochs=args.epochs,
-        freeze_epochs=args.freeze_epochs,
-        imgsz=args.imgsz,
-        batch=args.batch,
-        lr0=args.lr0,
-        unfreeze_lr_factor=args.unfreeze_lr_factor,
-        weight_decay=args.weight_decay,
-        optimizer=args.optimizer,
-        device=args.device,
-        project=args.project,
-        name=args.name,
-        seed=args.seed,
-        weights=args.weights,
-        verbose=not args.quiet,
-        plots=not args.no_plots,
-    )
+    same = ("epochs", "freeze_epochs", "imgsz", "batch", "lr0", "unfreeze_lr_factor", "weight_decay", "optimizer")
+    same += ("device", "project", "name", "seed", "weights")
+    chosen = {name: getattr(args, name) for name in same}
+    run = train(args.data, args.size, args.backbone, verbose=not args.quiet, plots=not args.no_plots, **chosen)
     print(
         f"mAP50-95 {run.metrics.map50_95:.3f}, mAP50 {run.metrics.map50:.3f} on the validation split; AP50 by class: "
         + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
     )
     print(f"weights: {run.best}")
     if args.predict:
-        _predict(
-            run,
-            args.predict,
-            run.folder / "predictions",
-            0.25 if args.conf is None else args.conf,
-            args.imgsz,
-            args.device,
-        )
+        _predict(run, args.predict, run.folder / "predictions", conf=conf, imgsz=args.imgsz, device=args.device)
     return 0
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """coursekit predict: check everything, then draw one picture after the other."""
     from coursekit.detection.predictions import check_pictures, check_share
-    from coursekit.detection.weights import load_detector
+    from coursekit.detection.settings import check_given
 
+    check_given(**vars(args))
     check_share("conf (--conf)", args.conf)
     check_pictures(args.pictures)
-    load_detector(args.weights)
-    _predict(args.weights, args.pictures, Path(args.out), args.conf, args.imgsz, args.device)
+    _predict(args.weights, args.pictures, Path(args.out), conf=args.conf, imgsz=args.imgsz, device=args.device)
     return 0
 
 
-def _check_predict(args: argparse.Namespace) -> None:
-    """What --predict will need, before hours of training: pictures that are there, and a confidence in [0, 1]."""
-    from coursekit.detection.predictions import check_pictures, check_share
-
-    if args.conf is not None:
-        check_share("conf (--conf)", args.conf)
-        if not args.predict:
-            raise CourseError(
-                "--conf is the least confidence of what --predict draws, and there is no --predict. Add "
-                "--predict PATH, or leave --conf out."
-            )
-    check_pictures(args.predict or [])
-
-
-def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int | None, device: str | None) -> None:
+def _predict(weights, pictures: list[str], folder: Path, **settings) -> None:
     """Draw into `folder`, which must be new: nothing in it is overwritten."""
     from PIL import Image
 
-    from coursekit.detection.predictions import draw, predict_each
+    from coursekit.data.disk import shown
+    from coursekit.detection.drawing import draw
+    from coursekit.detection.predictions import predict_each
+    from coursekit.files import write_atomically
 
     unreadable: list[CourseError] = []
+    everything = predict_each(weights, pictures, unreadable=unreadable, **settings)  # refuses before there is a folder
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise CourseError(
             f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out."
         ) from error
-    for number, found in enumerate(
-        predict_each(weights, pictures, conf=conf, imgsz=imgsz, device=device, unreadable=unreadable)
-    ):
-        target = folder / f"{number:04d}_{Path(found.path).stem}.jpg"
-        Image.fromarray(draw(found)).save(target, quality=92)
-        print(f"{found} -> {target}")
+    for number, found in enumerate(everything):
+        # The number makes a name unique; without odd bytes, and cut, because file systems take 255 bytes of a name
+        stem = found.path.stem.encode(errors="ignore")[:200].decode(errors="ignore")
+        target, picture = folder / f"{number:04d}_{stem}.jpg", Image.fromarray(draw(found))
+        write_atomically(target, lambda file, picture=picture: picture.save(file, "JPEG", quality=92))
+        print(shown(f"{found} -> {target}"))
     if unreadable:
         listed = "\n".join(f"  {error}" for error in unreadable)
         raise CourseError(f"{len(unreadable)} picture(s) were left out:\n{listed}\nThe other pictures are in {folder}.")
@@ -259,7 +233,9 @@ def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int
 def run_label_efficiency(args: argparse.Namespace) -> int:
     """coursekit label-efficiency: run what is missing, then print the table."""
     from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
+    from coursekit.detection.settings import check_given
 
+    check_given(**vars(args))
     chosen = {"imgsz": args.imgsz, "lr0": args.lr0, "steps": args.steps}
     settings = Settings(
         size=args.size,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from coursekit import runtime
@@ -73,8 +74,10 @@ def _download(name: str) -> tuple[Path | None, str]:
 def checkpoint_path(weights: str | Path) -> Path:
     """The checkpoint that `weights` means: a .pt or .safetensors file, or a run folder's weights/best.pt (else last.pt).
 
-    Raises CourseError where there is none.
+    Raises CourseError if there is none.
     """
+    if not str(weights).strip():
+        raise CourseError("The name of the weights is empty. Name a .pt file or the folder of a detection run.")
     path = Path(weights).expanduser()
     if path.is_dir():
         for inside in (path / "weights" / "best.pt", path / "weights" / "last.pt", path / "best.pt", path / "last.pt"):
@@ -96,24 +99,48 @@ def checkpoint_path(weights: str | Path) -> Path:
 def load_detector(weights: str | Path) -> nn.Module:
     """The DetectionModel in a checkpoint (see `checkpoint_path`), float32, on the CPU, in eval mode.
 
-    Only known Ultralytics and torch classes are unpickled, so a stranger's file cannot run code. A .safetensors file is
-    one of `portable.export_detector`.
-    Raises CourseError for a file that is no checkpoint, or one of another task.
+    Only known classes of Ultralytics and torch are unpickled, so a stranger's file cannot run code. A .safetensors file
+    is one of `portable.export_detector`. Raises CourseError if the file is not a detector's, or a damaged one's.
     """
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
     path = checkpoint_path(weights)
     if path.suffix == ".safetensors":
-        return import_detector(path)
-    wrong = f"{path} is not a YOLO detection checkpoint"
-    try:
-        with session():
-            model = load_checkpoint(path)[0]
-    except Exception as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
-        raise CourseError(f"{wrong}: {_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
-    if not isinstance(model, DetectionModel) or getattr(model, "task", "detect") != "detect":
-        raise CourseError(f"{wrong}: it holds a {type(model).__name__} for the task {getattr(model, 'task', '?')!r}.")
+        model = import_detector(path)
+    else:
+        try:
+            with session():
+                model = load_checkpoint(path)[0]
+        except (
+            Exception
+        ) as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
+            raise _refusal(path, f"{_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
+        if not isinstance(model, DetectionModel) or model.task != "detect":
+            raise _refusal(path, f"it holds a {type(model).__name__} for the task {model.task!r}.")
+    _check_shape(model, path)
     return model
+
+
+def _check_shape(model: nn.Module, path: Path) -> None:
+    """Raises CourseError unless RGB passes the layers, every number is finite, and classes and image size are named."""
+    names, imgsz = getattr(model, "names", None), model.args.get("imgsz")
+    try:
+        with session(), torch.no_grad():
+            model(torch.zeros(1, 3, 32, 32))
+        numbers = range(model.model[-1].nc)
+        broken = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
+    except Exception as error:  # a forged or older network raises anything
+        raise _refusal(path, f"an RGB picture does not pass its layers ({_reason(error)})") from error
+    if broken:
+        raise _refusal(path, f"{len(broken)} of its tensors hold NaN or infinity, such as {broken[0]}: train it again.")
+    if not isinstance(names, dict) or [*names] != [*numbers] or not all(isinstance(n, str) for n in names.values()):
+        raise _refusal(path, f"it has {len(numbers)} classes, and not one name for each.")
+    if type(imgsz) is not int or imgsz < 32:
+        raise _refusal(path, f"it gives {imgsz!r} as the side of its images in px.")
+
+
+def _refusal(path: Path, reason: str) -> CourseError:
+    return CourseError(f"{path} is not a YOLO detection checkpoint: {reason}")
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from coursekit.data.decode import read_rgb
-from coursekit.detection.predictions import COLORS, Detections, draw, predict
+from coursekit.detection.drawing import COLORS, draw
+from coursekit.detection.predictions import Detections, predict
 from coursekit.runtime import CourseError
 
 
