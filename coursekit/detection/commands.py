@@ -7,22 +7,18 @@ from coursekit.runtime import CourseError
 
 
 def add_commands(verbs) -> None:
-    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
+    the list of verbs, and their examples, are in `coursekit.cli`."""
     detect = verbs.add_parser(
         "detect",
-        help="fine-tune YOLO12 from a pretrained backbone",
         description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone, layers 0 to 8 start from a "
         "pretraining run: first frozen, then everything trains at a smaller learning rate.",
-        epilog="example: coursekit detect --data road_objects.yaml --size n --backbone runs/ssl --epochs 20",
     )
     _add_common(detect)
     detect.add_argument("--backbone", metavar="RUN", help="a run of `coursekit pretrain ... --encoder yolo12n`")
     detect.add_argument("--epochs", type=_count, default=100, metavar="N", help="rounds over the data (default: 100)")
     detect.add_argument(
-        "--freeze-epochs",
-        type=_whole,
-        metavar="N",
-        help="of these, with the backbone frozen (default: a tenth if there is a backbone)",
+        "--freeze-epochs", type=_whole, metavar="N", help="of these, with a frozen backbone (default: a tenth)"
     )
     detect.add_argument(
         "--unfreeze-lr-factor",
@@ -43,11 +39,7 @@ def add_commands(verbs) -> None:
         "default, takes the .pt if it is at hand or can be downloaded",
     )
     detect.add_argument(
-        "--project",
-        "--out",
-        default="cv_course_runs",
-        metavar="DIR",
-        help="folder of the runs (default: cv_course_runs)",
+        "--project", "--out", default="cv_course_runs", metavar="DIR", help="folder of the runs (default: %(default)s)"
     )
     detect.add_argument(
         "--name", metavar="NAME", help="of the run; a number is added if it exists (default: yolo12{size}_objects)"
@@ -60,16 +52,14 @@ def add_commands(verbs) -> None:
         "--predict",
         nargs="+",
         metavar="PATH",
-        help="pictures or folders to detect in afterwards; drawn into the run's folder",
+        help="pictures or folders to detect in afterwards, drawn into the run's folder",
     )
     detect.add_argument("--conf", type=float, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
 
     predict = verbs.add_parser(
         "predict",
-        help="draw what a trained detector finds in pictures",
         description="Detect in pictures with the detector of a run, and write each picture with its boxes into a new folder.",
-        epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found",
     )
     predict.add_argument(
         "weights", metavar="RUN", help="folder of a run of `coursekit detect`, a .pt or a .safetensors file"
@@ -85,11 +75,9 @@ def add_commands(verbs) -> None:
 
     efficiency = verbs.add_parser(
         "label-efficiency",
-        help="does pretraining pay at few labels?",
         description="Train YOLO12 from a self-supervised backbone and from random weights at several numbers of "
         "labelled images, with equal budgets and shared seeds, and compare. Call it again to go on after "
         "a stop.",
-        epilog="example: coursekit label-efficiency --data road_objects.yaml --backbone runs/ssl --labels 32 --out le",
     )
     _add_common(efficiency)
     efficiency.add_argument(

@@ -43,7 +43,7 @@ def import_detector(path: Path) -> nn.Module:
 
     state, told = read_safetensors(path, "detector")
     match told:
-        case {"size": str(size), "names": [_, *_] as names, "imgsz": imgsz} if size in SIZES:
+        case {"size": size, "names": [str(), *_] as names, "imgsz": int(imgsz)} if size in SIZES:
             pass
         case _:
             raise CourseError(

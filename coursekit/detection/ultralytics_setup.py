@@ -186,6 +186,9 @@ def _pixel_folder() -> Path:
 def _own_amp_check(check_amp: Callable) -> Callable:
     """Does half precision work here? Ultralytics asks a downloaded yolo26n.pt; the model at hand can answer as well."""
 
+    def boxes(output) -> torch.Tensor:
+        return output[0] if isinstance(output, (tuple, list)) else output
+
     def check(model: torch.nn.Module) -> bool:
         device = next(model.parameters()).device
         if device.type != "cuda" or WEAK_HALF.search(torch.cuda.get_device_name(device)):
@@ -194,19 +197,15 @@ def _own_amp_check(check_amp: Callable) -> Callable:
         pixels = torch.linspace(0, 1, 3 * 256 * 256, device=device).reshape(1, 3, 256, 256)
         try:
             with torch.no_grad():
-                full = _boxes(model.eval()(pixels))
+                full = boxes(model.eval()(pixels))
                 with torch.autocast("cuda", dtype=torch.float16):
-                    half = _boxes(model(pixels))
+                    half = boxes(model(pixels))
         finally:
             model.train(training)
         # Boxes are in pixels of a 256 px image: half a pixel is Ultralytics' own bar
         return bool(torch.isfinite(half).all()) and torch.allclose(full, half.float(), atol=0.5)
 
     return check
-
-
-def _boxes(output) -> torch.Tensor:
-    return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def _switch_off() -> None:

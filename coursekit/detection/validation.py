@@ -76,22 +76,10 @@ def validate(
             f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
             f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first."
         )
+    settings = {"model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "device": device}
+    settings |= {"mode": "val", "workers": 0, "plots": out is not None, "verbose": verbose}
     with session(quiet=not verbose), tempfile.TemporaryDirectory() as nowhere:
-        validator = DetectionValidator(
-            args={
-                "model": str(path),
-                "data": str(yaml),
-                "split": split,
-                "imgsz": imgsz,
-                "batch": batch,
-                "mode": "val",
-                "device": device,
-                "plots": out is not None,
-                "verbose": verbose,
-                "workers": 0,
-                "save_dir": str(out or nowhere),
-            }
-        )
+        validator = DetectionValidator(args={**settings, "save_dir": str(out or nowhere)})
         validator(model=detector)
     return metrics_of(validator.metrics)
 

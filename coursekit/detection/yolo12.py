@@ -119,9 +119,9 @@ def train(
     yaml, device = check_dataset(data), check_device(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
     if optimizer not in OPTIMIZERS:
+        names = ", ".join(OPTIMIZERS)
         raise CourseError(
-            f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
-            "would ignore lr0."
+            f"optimizer is {optimizer!r}. Choose one of {names}: with 'auto' Ultralytics would ignore lr0."
         )
     if backbone is not None:
         backbone = read_backbone(backbone)
@@ -132,22 +132,11 @@ def train(
     start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
     print(f"yolo12{size} {start}")
     folder = _claim(Path(project).expanduser() / (name or f"yolo12{size}_objects"))
-    common = {
-        "data": str(yaml),
-        "imgsz": imgsz,
-        "batch": batch,
-        "optimizer": optimizer,
-        "weight_decay": weight_decay,
-        "device": device,
-        "seed": seed,
-        "verbose": verbose,
-        "workers": _workers(device),
-        "model": f"yolo12{size}.yaml",
-        "name": folder.name,
-        "project": str(folder.parent),
-        **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
-        **settings,
-    }
+    common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay}
+    common |= {"device": device, "workers": _workers(device), "seed": seed, "verbose": verbose}
+    common |= {"model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent)}
+    common |= {} if optimizer == "SGD" else {"warmup_bias_lr": 0.0}  # Ultralytics' 0.1 suits SGD alone
+    common |= settings
     report: TransferReport | None = None
 
     def fresh(trainer) -> nn.Module:
@@ -295,25 +284,14 @@ def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
 
     Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
     """
-    from ultralytics.utils.torch_utils import get_flops
+    from ultralytics.utils.torch_utils import get_flops, get_num_params
 
     check_image_size(imgsz)
     rows = []
     with session():
         for size in sizes:
             model, backbone = new_detector(size), YOLOBackbone(size)
-            rows.append(
-                {
-                    "size": size,
-                    "parameters": _parameters(model),
-                    "gflops": round(get_flops(model, imgsz), 1),
-                    "layers": sum(not list(m.children()) for m in model.modules()),
-                    "backbone_parameters": _parameters(backbone),
-                    "dim": backbone.dim,
-                }
-            )
+            row = {"size": size, "parameters": get_num_params(model), "gflops": round(get_flops(model, imgsz), 1)}
+            row |= {"layers": sum(not list(m.children()) for m in model.modules())}
+            rows.append(row | {"backbone_parameters": get_num_params(backbone), "dim": backbone.dim})
     return rows
-
-
-def _parameters(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())

@@ -1,8 +1,10 @@
 """`coursekit detect` and `coursekit label-efficiency` from the command line."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import save_file
@@ -138,17 +140,65 @@ def test_predict_draws_into_a_new_folder_and_overwrites_nothing(dataset, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({1: "nowhere"}, "nowhere"), ({2: "nowhere"}, "nowhere"), ({4: "7"}, "conf")]
+    ("change", "message"),
+    [
+        ({1: "nowhere"}, "nowhere"),
+        ({1: ""}, "weights"),
+        ({2: "nowhere"}, "nowhere"),
+        ({2: ""}, "picture"),
+        ({4: "7"}, "conf"),
+        ({6: "100"}, "imgsz is 100"),
+        ({8: "toaster"}, "toaster"),
+        ({8: ""}, "--device"),
+        ({10: ""}, "--out"),
+        ({10: " "}, "--out"),
+    ],
 )
-def test_predict_refuses_before_a_folder_is_made(dataset, tmp_path, capsys, change, message):
+def test_predict_refuses_before_a_folder_is_made(dataset, tmp_path, capsys, monkeypatch, change, message):
     words = [
         "predict",
         str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")),
         str(dataset.parent / "images" / "val"),
         "--conf",
         "0.5",
+        "--imgsz",
+        "64",
+        "--device",
+        "cpu",
         "--out",
         str(tmp_path / "found"),
     ]
+    monkeypatch.chdir(tmp_path)  # where an empty name would write
     assert main([change.get(k, word) for k, word in enumerate(words)]) == 1
-    assert message in capsys.readouterr().err and not (tmp_path / "found").exists()
+    assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--project", "--out", "--name", "--data", "--backbone", "--weights", "--device", "--optimizer", "--predict"],
+)
+def test_detect_refuses_an_empty_option(dataset, tmp_path, capsys, monkeypatch, option):
+    monkeypatch.setattr("coursekit.detection.yolo12.train", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["detect", "--data", str(dataset), option, ""]) == 1
+    assert {"--out": "--project"}.get(option, option) in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--data", "--backbone", "--out", "--arms", "--split"])
+def test_label_efficiency_refuses_an_empty_option(dataset, tmp_path, capsys, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    given = {"--data": str(dataset), "--backbone": "run", "--out": "e", option: ""}
+    assert main(["label-efficiency", *(word for pair in given.items() for word in pair)]) == 1
+    assert f"{option}) is empty" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any bytes as a name")
+def test_predict_goes_on_after_odd_names(dataset, tmp_path, capsys):
+    picture, images = (dataset.parent / "images" / "val" / "000.png").read_bytes(), tmp_path / "images"
+    images.mkdir()
+    for name in (b"\xff\xfe.png", b"a\nb.png", b"o" * 251 + b".png", "\N{SNOWMAN}".encode() * 83 + b".png", b"z.png"):
+        Path(images, os.fsdecode(name)).write_bytes(picture)
+    weights, out = str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")), tmp_path / "found"
+    words = ["predict", weights, str(images), "--out", str(out), "--imgsz", "64", "--device", "cpu"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert sorted(name.name[:4] for name in out.glob("*.jpg")) == ["0000", "0001", "0002", "0003", "0004"]

@@ -45,13 +45,16 @@ def test_the_network_sees_red_as_red(trained):
     red, seen = np.zeros((64, 64, 3), np.uint8), []
     red[..., 0] = 255
     hook = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) and not seen else None
+        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) else None
     )
     try:
         predict(trained.run, red, imgsz=64, device="cpu")
     finally:
         hook.remove()
-    assert seen[0].shape == (1, 3, 64, 64) and seen[0].mean((0, 2, 3)).tolist() == [1, 0, 0]
+    first = [
+        pixels for pixels in seen if pixels.shape == (1, 3, 64, 64)
+    ]  # of smaller ones the checkpoint is tried with
+    assert first and all(pixels.mean((0, 2, 3)).tolist() == [1, 0, 0] for pixels in first)
 
 
 def test_confidence_is_a_floor(found, trained):
