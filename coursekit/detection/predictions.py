@@ -24,8 +24,11 @@ CHUNK = 16  # images that go through the network together
 class Detections:
     """What was found in one picture, best first.
 
-    image: uint8 (H, W, 3), RGB. boxes: float32 (n, 4), left, top, right, bottom in px. classes: int64 (n,), indices
-    into `names`. scores: float32 (n,), confidence in [0, 1]. path: where the picture came from, or None.
+    image: uint8 (H, W, 3), RGB.
+    boxes: float32 (n, 4), left, top, right, bottom in px.
+    classes: int64 (n,), indices into `names`.
+    scores: float32 (n,), confidence in [0, 1].
+    path: the file of the picture, or None.
     """
 
     image: np.ndarray
@@ -62,11 +65,11 @@ def predict_each(
 
     weights: a checkpoint (.pt, or .safetensors of `portable.export_detector`), a run folder or what `train` returned.
     source: a picture file, a folder of them, a uint8 RGB array (H, W, 3) or (N, H, W, 3), a uint8 tensor (3, H, W) or
-      (N, 3, H, W), or a list of any of these.
+    (N, 3, H, W), or a list of any of these.
     conf: leave out boxes with less confidence.
     iou: of two boxes of one class that overlap more, the less confident goes.
     imgsz: the longer side that the network sees, in px, by default the one that it was trained with; boxes are in px of
-      the picture as given.
+    the picture as given.
     device: "cpu", "cuda", "0", "mps"; default: the first that works.
     max_det: at most so many boxes in a picture, the most confident ones.
     unreadable: a list for the errors of picture files that cannot be read; without it the first one is raised.

@@ -50,7 +50,7 @@ def option(name: str) -> str:
 
 
 def device_name(device: str | None) -> str:
-    """A device as Ultralytics names it; without one, the first that works. Raises CourseError for several at once."""
+    """A device as Ultralytics names it; by default the first that works. Raises CourseError for several at once."""
     device = str(device if device is not None else runtime.device())
     if "," in device:
         raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")
@@ -70,7 +70,7 @@ def check_device(device: str | None) -> str:
             torch.empty(1, device=chosen)
     # Ultralytics: ValueError; torch, if it was built without the device or cannot reach it: the other three
     except (AssertionError, NotImplementedError, RuntimeError, ValueError) as error:
-        # select_device writes the name that it refuses into the environment, which would hide the GPUs from all else
+        # select_device leaves the name that it refused in the environment, which would hide the GPUs from everything else
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible

@@ -14,10 +14,10 @@ Importing this module switches off, for this process only and without writing to
   cache (labels/*.cache) is neither read nor written: labels are scanned anew, in 0.6 s for 1,000 drawn scenes;
 - files in the dataset's folder: the pixels that `cache="disk"` keeps go to a folder of this process, not beside the
   pictures, and a .npy that lies there is neither read nor replaced nor removed;
-- its replacements of `PIL.Image.open` (which installs a package for a file that is no image) and `torch.save`;
+- its replacements of `PIL.Image.open` (which installs a package if a file is not an image) and `torch.save`;
 - changed print options of NumPy and torch, which would change how the next cell prints.
 
-`session()` does what belongs to one call: no third-party loggers, quiet output, global state put back.
+`session()` does what belongs to one call: no third-party loggers, quiet output, global state restored.
 """
 
 import atexit
@@ -48,11 +48,11 @@ WEAK_HALF = re.compile(
 
 
 def _threads_before_import() -> int:
-    """Threads that torch would use had Ultralytics not been imported."""
+    """Threads that torch would use if Ultralytics had not been imported."""
     if "ultralytics" not in sys.modules or os.environ.get("OMP_NUM_THREADS") != "1":
         return torch.get_num_threads()
     # Ultralytics was here first and may have exported OMP_NUM_THREADS=1. On Linux the environment that the process
-    # began with tells its 1 from the user's.
+    # started with tells its 1 from the user's.
     began_with = Path("/proc/self/environ")
     with contextlib.suppress(OSError):
         if b"OMP_NUM_THREADS=" in began_with.read_bytes():
@@ -62,13 +62,13 @@ def _threads_before_import() -> int:
 
 
 def _own_functions() -> tuple[Callable, Callable]:
-    """PIL's `Image.open` and torch's `save` as these libraries define them, also where Ultralytics was here first."""
+    """PIL's `Image.open` and torch's `save` as these libraries define them, even if Ultralytics was here first."""
     patches = sys.modules.get("ultralytics.utils.patches")
     return getattr(patches, "_image_open", PIL.Image.open), getattr(patches, "_torch_save", torch.save)
 
 
 def _import_quietly() -> None:
-    """Import ultralytics, then put back what the import changed outside itself."""
+    """Import ultralytics, then restore what the import changed outside itself."""
     threads, numpy_options = _threads_before_import(), np.get_printoptions()
     torch_options, functions = dict(vars(torch._tensor_str.PRINT_OPTS)), _own_functions()
     kept = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "YOLO_OFFLINE")}
@@ -76,7 +76,7 @@ def _import_quietly() -> None:
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ["YOLO_OFFLINE"] = "true"
     logger, hide = logging.getLogger("ultralytics"), lambda record: False
-    logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine: no lesson's output
+    logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine, has no place in a lesson
     try:
         import ultralytics.data.base
         import ultralytics.nn.tasks
@@ -99,7 +99,7 @@ def _modules() -> list:
 
 
 def _replace(home, name: str, wrap: Callable) -> None:
-    """Swap `home.name` for `wrap(original)` there and in every module that has imported it already."""
+    """Replace `home.name` by `wrap(original)` there and in every module that has imported it already."""
     original = getattr(home, name)
     if hasattr(original, "_coursekit"):
         return
@@ -121,12 +121,8 @@ def _keeping_threads(select_device: Callable) -> Callable:
     return select
 
 
-def _local_font(check_font: Callable) -> Callable:
-    return lambda font="Arial.ttf": matplotlib.font_manager.findfont("DejaVu Sans")
-
-
 def _check_of_a_copy(check_image: Callable) -> Callable:
-    """Ultralytics saves its version of a JPEG without an end marker at its end over the file: give it a copy for that.
+    """If a JPEG does not end in its end marker, Ultralytics saves its own version over the file: give it a copy.
 
     Phones append data after the marker, and every decoder reads such a file. One that is cut off is refused as before.
     """
@@ -151,19 +147,8 @@ def _would_be_rewritten(im_file: str) -> bool:
         return file.read() != b"\xff\xd9"
 
 
-def _restricted(torch_safe_load: Callable) -> Callable:
-    return lambda weight, safe_only=True: torch_safe_load(weight, safe_only=True)
-
-
-def _no_cache_is_read(load: Callable) -> Callable:
-    def read(path: Path) -> dict:
-        raise FileNotFoundError(f"{path} is not read: it is a pickle, which can run code")  # so the labels are scanned
-
-    return read
-
-
-def _no_cache_is_written(save: Callable) -> Callable:
-    return lambda prefix, path, x, version: x.update(version=version)
+def _no_cache(path: Path) -> dict:
+    raise FileNotFoundError(f"{path} is a pickle, which can run code: the labels are scanned instead")
 
 
 def _pixel_files() -> property:
@@ -221,12 +206,15 @@ def _switch_off() -> None:
             if hasattr(module, "AUTOINSTALL"):
                 module.AUTOINSTALL = False
     _replace(torch_utils, "select_device", _keeping_threads)
-    _replace(checks, "check_font", _local_font)
+    local = matplotlib.font_manager.findfont("DejaVu Sans")
+    _replace(checks, "check_font", lambda check: lambda font="Arial.ttf": local)
     _replace(checks, "check_amp", _own_amp_check)
     _replace(data_utils, "check_image", _check_of_a_copy)
-    _replace(data_utils, "load_dataset_cache_file", _no_cache_is_read)
-    _replace(data_utils, "save_dataset_cache_file", _no_cache_is_written)
-    _replace(tasks, "torch_safe_load", _restricted)
+    _replace(data_utils, "load_dataset_cache_file", lambda load: _no_cache)
+    _replace(
+        data_utils, "save_dataset_cache_file", lambda save: lambda prefix, path, x, version: x.update(version=version)
+    )
+    _replace(tasks, "torch_safe_load", lambda load: lambda weight, safe_only=True: load(weight, safe_only=True))
     base.BaseDataset.npy_files = _pixel_files()
     events.enabled = False
 
@@ -237,10 +225,10 @@ _switch_off()
 
 @contextlib.contextmanager
 def session(quiet: bool = True) -> Iterator[None]:
-    """Around every call into Ultralytics: what it switches globally is put back afterwards, also after an error.
+    """Around every call into Ultralytics: what it switches globally is restored afterwards, also after an error.
 
     quiet: print errors only, no progress bars, no Python warnings on stderr; its logger has its old level afterwards.
-    Loggers of other makers (MLflow, Comet, ClearML, ..., which Ultralytics feeds wherever they are installed) stay out.
+    Loggers of other makers (MLflow, Comet, ClearML, ...), which Ultralytics feeds if they are installed, are left out.
     """
     from ultralytics.utils import LOGGER, callbacks
     from ultralytics.utils.callbacks import base

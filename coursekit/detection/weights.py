@@ -1,7 +1,6 @@
 """Which weights a detector starts from, and checkpoints that are refused with a reason."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -17,30 +16,24 @@ from coursekit.runtime import CourseError
 ADVICE = re.compile(r",?\s*(?:or )?(?:use an official|run a command with an official)", re.IGNORECASE)
 
 
-def _places(name: str) -> Iterator[Path]:
-    from ultralytics.utils import SETTINGS
-
-    yield Path(name)
-    yield runtime.home() / "weights" / name
-    yield Path(SETTINGS["weights_dir"]) / name
-
-
 def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str]:
     """Where training starts: a checkpoint, or None for random weights from the YAML; and a sentence that says which.
 
     size: n, s, m, l or x. weights: "pt" wants yolo12{size}.pt, trained on COCO by Ultralytics: taken from the current
     folder, `home()/weights` or Ultralytics' own weights folder, else downloaded into `home()/weights` (n: 5 MB, x: 120
-    MB). "yaml" wants random weights. "auto" is "pt" where that works and "yaml" otherwise. Else: a checkpoint's path.
-    Raises CourseError where "pt" cannot be had or the path is no detector.
+    MB). "yaml" wants random weights. "auto" is "pt" if that works and "yaml" otherwise. Anything else is the path of a
+    checkpoint. Raises CourseError if "pt" cannot be had, or if there is no such checkpoint.
     """
+    from ultralytics.utils import SETTINGS
+
     name = f"yolo12{check_size(size)}.pt"
     if weights == "yaml":
         return None, f"starts from yolo12{size}.yaml: random weights"
     if weights not in ("auto", "pt"):
         path = checkpoint_path(weights)
         return path, f"starts from {path}"
-    found = next((place for place in _places(name) if place.is_file()), None)
-    if found:
+    folders = (Path(), runtime.home() / "weights", Path(SETTINGS["weights_dir"]))
+    if found := next((folder / name for folder in folders if (folder / name).is_file()), None):
         return found.resolve(), f"starts from {found}, trained on COCO by Ultralytics"
     path, problem = _download(name)
     if path:
@@ -64,10 +57,10 @@ def _download(name: str) -> tuple[Path | None, str]:
         return None, "there is no network to download it"
     target = runtime.home() / "weights" / name
     try:
-        with session():  # published under its name only when complete; one attempt: a closed network is no long wait
+        with session():  # published under its name only when complete; one attempt, to wait less for a closed network
             attempt_download_asset(target, retry=0, progress=False)
     except Exception as error:  # whatever Ultralytics and requests raise: ConnectionError, OSError, HTTP errors, ...
-        return None, f"its download failed ({str(error).strip().splitlines()[0]})"
+        return None, f"its download failed ({_reason(error)})"
     return (target, "") if target.is_file() else (None, "its download failed")
 
 
@@ -91,7 +84,7 @@ def checkpoint_path(weights: str | Path) -> Path:
         raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
     if path.suffix not in (".pt", ".safetensors"):
         raise CourseError(
-            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors where coursekit exported them."
+            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors if coursekit exported them."
         )
     return path.resolve()
 

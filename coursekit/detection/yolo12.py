@@ -204,7 +204,7 @@ def _way_out(error: Exception, folder: Path) -> str:
 
 
 def _noting(function: Callable, errors: list[Exception]) -> Callable:
-    """A callback that behaves the same, and whose errors are put on record."""
+    """The callback, and what it raises is put into `errors` as well."""
 
     def call(trainer):
         try:
@@ -259,7 +259,7 @@ def _split_epochs(epochs: int, freeze_epochs: int | None, has_backbone: bool) ->
 def _claim(first: Path) -> Path:
     """A folder that nobody had before: project/name, name2, name3, ..."""
     try:
-        # Of a project that is a file or a link to nowhere, mkdir says FileExistsError: only the run's own may exist
+        # First, because it raises FileExistsError if the project is a file or a broken link; below, only a name is taken
         first.parent.mkdir(parents=True, exist_ok=True)
         for attempt in count(1):
             folder = first if attempt == 1 else first.with_name(f"{first.name}{attempt}")
@@ -280,7 +280,7 @@ def _workers(device: str) -> int:
 
 
 def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
-    """The sizes, measured from the models that Ultralytics builds: one dict per size.
+    """The sizes, measured on the models that Ultralytics builds: one dict per size.
 
     Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
     """
