@@ -51,6 +51,7 @@ def option(name: str) -> str:
 
 def device_name(device: str | None) -> str:
     """A device as Ultralytics names it; by default the first that works. Raises CourseError for several at once."""
+    check_given(device=device)
     device = str(device if device is not None else runtime.device())
     if "," in device:
         raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")

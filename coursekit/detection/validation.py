@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.data.yolo.yaml import load_yaml
+from coursekit.data.yolo.yaml import listed_images, load_yaml
 from coursekit.detection.settings import check_device
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.weights import checkpoint_path, load_detector
@@ -109,19 +109,18 @@ def check_dataset(data: str | Path, split: str = "") -> Path:
 
 def dataset_images(yaml: Path, split: str) -> list[Path]:
     """The image files of a split, in order of their names. Raises CourseError if there are none."""
-    from ultralytics.data.utils import IMG_FORMATS
-
     entry = read_dataset(yaml, split)[split]
-    images: list[Path] = []
-    for place in map(Path, entry if isinstance(entry, list) else [entry]):
-        if place.is_dir():
-            images += [file for file in place.rglob("*") if file.suffix[1:].lower() in IMG_FORMATS]
-        else:  # a text file that lists them
-            lines = place.read_text(encoding="utf-8-sig").split("\n")
-            images += [place.parent / line.strip() for line in lines if line.strip()]
+    try:
+        images = {
+            image
+            for place in ([entry] if isinstance(entry, str) else entry)
+            for image, *_ in listed_images(Path(place))
+        }
+    except (OSError, UnicodeDecodeError) as error:  # a list that is not a text file
+        raise _unusable(yaml, f"{split!r} cannot be read ({error}).") from error
     if not images:
         raise CourseError(f"{yaml}: the split {split!r} has no images.")
-    return sorted(set(images))
+    return sorted(images)
 
 
 def read_dataset(path: Path, split: str = "") -> dict:

@@ -103,7 +103,7 @@ def test_a_run_that_wrote_nothing_leaves_no_folder(dataset, tmp_path, monkeypatc
 def test_a_project_that_is_no_folder_is_explained(dataset, tmp_path, target):
     project = tmp_path / "project"
     project.symlink_to(tmp_path / "nowhere") if target == "link" else project.write_text("mine")
-    with pytest.raises(CourseError, match="Cannot make the run folder .*--project"):
+    with pytest.raises(CourseError, match=rf"{project}.*--project"):
         train(dataset, project=project, **SHORT)
 
 
@@ -196,7 +196,7 @@ def test_an_empty_name_is_refused(dataset, tmp_path, monkeypatch, name):
         (["--predict", "TEXT"], "text.jpg"),
         (["--predict", "IMAGES", "--conf", "25"], "conf (--conf) is 25"),
         (["--predict", "IMAGES", "--conf", "nan"], "conf (--conf) is nan"),
-        (["--conf", "0.5"], "there is no --predict"),
+        (["--conf", "0.5"], "--predict"),
     ],
 )
 def test_predict_is_checked_before_training(dataset, tmp_path, capsys, monkeypatch, words, message):
@@ -227,11 +227,11 @@ def test_one_unreadable_picture_does_not_lose_the_others(trained, dataset, tmp_p
     ("change", "words"),
     [
         ({"settings": Settings(size="s")}, "does not fit"),
-        ({"settings": Settings(imgsz=100)}, "multiples of 32"),
+        ({"settings": Settings(imgsz=100)}, "imgsz is 100"),
         ({"settings": Settings(lr0=math.nan)}, "lr0"),
         ({"seeds": (0, -1)}, "seed is -1"),
-        ({"labels": (math.nan,)}, "nan is no number of labels"),
-        ({"labels": (math.inf,)}, "inf is no number"),
+        ({"labels": (math.nan,)}, "nan"),
+        ({"labels": (math.inf,)}, "inf"),
         ({"device": "toaster"}, "toaster"),
     ],
 )
