@@ -134,10 +134,17 @@ def read_dataset(path: Path, split: str = "") -> dict:
     except Exception as error:  # Ultralytics raises nearly every kind here, YAML's own errors among them
         raise _unusable(path, (str(error).strip() or type(error).__name__).splitlines()[0]) from error
     shape = data.get("kpt_shape", (0, 0))
-    if data["channels"] != 3:
-        raise _unusable(path, f"channels is {data['channels']!r}: YOLO12 and its backbone are built for the 3 of RGB.")
-    if not isinstance(shape, list | tuple) or len(shape) != 2:
-        raise _unusable(path, f"kpt_shape is {shape!r}, not two numbers: leave it out, boxes do not need it.")
+    pair = isinstance(shape, list | tuple) and len(shape) == 2
+    for key, fits in {
+        "channels": data["channels"] == 3,
+        "bg_class_idx": not data.get("bg_class_idx"),
+        "kpt_shape": pair,
+    }.items():
+        if not fits:
+            raise _unusable(
+                path,
+                f"{key} is {data[key]!r}: remove it. Boxes in RGB pictures do without, and it changes what is built.",
+            )
     for key in ("train", "val"):
         for folder in data[key] if isinstance(data[key], list) else [data[key]]:
             if not Path(folder).exists():

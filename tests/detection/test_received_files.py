@@ -181,7 +181,16 @@ def test_an_exported_detector_is_judged_as_well(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["channels: 1", "channels: 4", "channels: null", "channels: [3]", "kpt_shape: null", "kpt_shape: [1, 2, 3]"]
+    "line",
+    [
+        "channels: 1",
+        "channels: 4",
+        "channels: null",
+        "channels: [3]",
+        "kpt_shape: null",
+        "kpt_shape: [1, 2, 3]",
+        "bg_class_idx: 9",
+    ],
 )
 def test_keys_that_change_the_network_are_refused_before_training(dataset, tmp_path, line):
     yaml = tmp_path / "odd.yaml"
