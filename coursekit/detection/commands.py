@@ -8,13 +8,12 @@ from coursekit.runtime import CourseError
 
 
 def add_commands(verbs) -> None:
-    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
+    the list of verbs, and their examples, are in `coursekit.cli`."""
     detect = verbs.add_parser(
         "detect",
-        help="fine-tune YOLO12 from a pretrained backbone",
         description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone, layers 0 to 8 start from a "
         "pretraining run: first frozen, then everything trains at a smaller learning rate.",
-        epilog="example: coursekit detect --data road_objects.yaml --size n --backbone runs/ssl --epochs 20",
     )
     _add_common(detect)
     detect.add_argument(
@@ -24,10 +23,7 @@ def add_commands(verbs) -> None:
         "--epochs", type=arg.count, default=100, metavar="N", help="rounds over the data (default: 100)"
     )
     detect.add_argument(
-        "--freeze-epochs",
-        type=arg.whole,
-        metavar="N",
-        help="of these, with the backbone frozen (default: a tenth where there is a backbone)",
+        "--freeze-epochs", type=arg.whole, metavar="N", help="of these, with a frozen backbone (default: a tenth)"
     )
     detect.add_argument(
         "--unfreeze-lr-factor",
@@ -46,7 +42,7 @@ def add_commands(verbs) -> None:
         default="auto",
         metavar="auto|pt|yaml|FILE",
         help="start from yolo12{size}.pt, from random weights (yaml), or from a checkpoint; auto, the "
-        "default, takes the .pt where it is at hand or can be downloaded",
+        "default, takes the .pt if it is at hand or can be downloaded",
     )
     detect.add_argument(
         "--project",
@@ -54,13 +50,13 @@ def add_commands(verbs) -> None:
         type=arg.path,
         default="cv_course_runs",
         metavar="DIR",
-        help="folder of the runs (default: cv_course_runs)",
+        help="folder of the runs (default: %(default)s)",
     )
     detect.add_argument(
         "--name",
         type=arg.name,
         metavar="NAME",
-        help="of the run; a number is added where it exists (default: yolo12{size}_objects)",
+        help="of the run; a number is added if it exists (default: yolo12{size}_objects)",
     )
     detect.add_argument("--seed", type=arg.seed, default=0, metavar="N", help="decides every random draw (default: 0)")
     detect.add_argument("--no-check", action="store_true", help="do not check the dataset first")
@@ -71,16 +67,14 @@ def add_commands(verbs) -> None:
         type=arg.path,
         nargs="+",
         metavar="PATH",
-        help="pictures or folders to detect in afterwards; drawn into the run's folder",
+        help="pictures or folders to detect in afterwards, drawn into the run's folder",
     )
     detect.add_argument("--conf", type=arg.share, metavar="C", help="least confidence there (default: 0.25)")
     detect.set_defaults(run=run_detect)
 
     predict = verbs.add_parser(
         "predict",
-        help="draw what a trained detector finds in pictures",
         description="Detect in pictures with the detector of a run, and write each picture with its boxes into a new folder.",
-        epilog="example: coursekit predict cv_course_runs/yolo12n_objects photos --out found",
     )
     predict.add_argument(
         "weights",
@@ -103,11 +97,9 @@ def add_commands(verbs) -> None:
 
     efficiency = verbs.add_parser(
         "label-efficiency",
-        help="does pretraining pay at few labels?",
         description="Train YOLO12 from a self-supervised backbone and from random weights at several numbers of "
         "labelled images, with equal budgets and shared seeds, and compare. Call it again to go on after "
         "a stop.",
-        epilog="example: coursekit label-efficiency --data road_objects.yaml --backbone runs/ssl --labels 32 --out le",
     )
     _add_common(efficiency)
     efficiency.add_argument(
@@ -155,101 +147,75 @@ def _add_common(parser) -> None:
 
 
 def run_detect(args: argparse.Namespace) -> int:
-    """coursekit detect: check, train, tell, and predict where asked."""
+    """coursekit detect: check, train, tell, and predict if asked."""
     from coursekit.data.yolo.road_objects import check
+    from coursekit.detection.predictions import check_pictures
+    from coursekit.detection.settings import check_given
     from coursekit.detection.validation import check_dataset
     from coursekit.detection.yolo12 import train
 
-    _check_predict(args)
+    check_given(**vars(args))
+    if args.conf is not None and not args.predict:
+        raise CourseError(
+            "--conf is the least confidence of what --predict draws, and there is no --predict. Add --predict PATH, or "
+            "leave --conf out."
+        )
+    conf = 0.25 if args.conf is None else args.conf
+    check_pictures(args.predict or [])  # not after hours of training
     check_dataset(args.data)
     if not args.no_check and (problems := check(args.data)):
-        listed = "\n".join(
-            f"  {problem.file}{f':{problem.line}' if problem.line else ''}: {problem.message}"
-            for problem in problems[:5]
-        )
+        listed = "\n".join(f"  {problem}" for problem in problems[:5])
         raise CourseError(
             f"{args.data} has {len(problems)} problem(s):\n{listed}\n`coursekit data check {args.data}` "
             "lists all. Mend them, or train all the same with --no-check."
         )
-    run = train(
-        args.data,
-        args.size,
-        args.backbone,
-        epochs=args.epochs,
-        freeze_epochs=args.freeze_epochs,
-        imgsz=args.imgsz,
-        batch=args.batch,
-        lr0=args.lr0,
-        unfreeze_lr_factor=args.unfreeze_lr_factor,
-        weight_decay=args.weight_decay,
-        optimizer=args.optimizer,
-        device=args.device,
-        project=args.project,
-        name=args.name,
-        seed=args.seed,
-        weights=args.weights,
-        verbose=not args.quiet,
-        plots=not args.no_plots,
-    )
+    same = ("epochs", "freeze_epochs", "imgsz", "batch", "lr0", "unfreeze_lr_factor", "weight_decay", "optimizer")
+    same += ("device", "project", "name", "seed", "weights")
+    chosen = {name: getattr(args, name) for name in same}
+    run = train(args.data, args.size, args.backbone, verbose=not args.quiet, plots=not args.no_plots, **chosen)
     print(
         f"mAP50-95 {run.metrics.map50_95:.3f}, mAP50 {run.metrics.map50:.3f} on the validation split; AP50 by class: "
         + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
     )
     print(f"weights: {run.best}")
     if args.predict:
-        _predict(
-            run,
-            args.predict,
-            run.folder / "predictions",
-            0.25 if args.conf is None else args.conf,
-            args.imgsz,
-            args.device,
-        )
+        _predict(run, args.predict, run.folder / "predictions", conf=conf, imgsz=args.imgsz, device=args.device)
     return 0
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """coursekit predict: check everything, then draw one picture after the other."""
     from coursekit.detection.predictions import check_pictures
-    from coursekit.detection.weights import load_detector
+    from coursekit.detection.settings import check_given
 
+    check_given(**vars(args))
     check_pictures(args.pictures)
-    load_detector(args.weights)
-    _predict(args.weights, args.pictures, Path(args.out), args.conf, args.imgsz, args.device)
+    _predict(args.weights, args.pictures, Path(args.out), conf=args.conf, imgsz=args.imgsz, device=args.device)
     return 0
 
 
-def _check_predict(args: argparse.Namespace) -> None:
-    """What --predict will need, before hours of training: pictures that are there."""
-    from coursekit.detection.predictions import check_pictures
-
-    if args.conf is not None and not args.predict:
-        raise CourseError(
-            "--conf is the least confidence of what --predict draws, and there is no --predict. Add "
-            "--predict PATH, or leave --conf out."
-        )
-    check_pictures(args.predict or [])
-
-
-def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int | None, device: str | None) -> None:
+def _predict(weights, pictures: list[str], folder: Path, **settings) -> None:
     """Draw into `folder`, which must be new: nothing in it is overwritten."""
     from PIL import Image
 
-    from coursekit.detection.predictions import draw, predict_each
+    from coursekit.detection.drawing import draw
+    from coursekit.detection.predictions import predict_each
+    from coursekit.files import shown, write_atomically
 
     unreadable: list[CourseError] = []
+    everything = predict_each(weights, pictures, unreadable=unreadable, **settings)  # refuses before there is a folder
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise CourseError(
             f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out."
         ) from error
-    for number, found in enumerate(
-        predict_each(weights, pictures, conf=conf, imgsz=imgsz, device=device, unreadable=unreadable)
-    ):
-        target = folder / f"{number:04d}_{Path(found.path).stem}.jpg"
-        Image.fromarray(draw(found)).save(target, quality=92)
-        print(f"{found} -> {target}")
+    for number, found in enumerate(everything):
+        # The number makes a name unique; without odd bytes, and cut, because file systems take 255 bytes of a name
+        stem = found.path.stem.encode(errors="ignore")[:200].decode(errors="ignore")
+        target, picture = folder / f"{number:04d}_{stem}.jpg", Image.fromarray(draw(found))
+        write_atomically(target, lambda file, picture=picture: picture.save(file, "JPEG", quality=92))
+        print(shown(f"{found} -> {target}"))
     if unreadable:
         listed = "\n".join(f"  {error}" for error in unreadable)
         raise CourseError(f"{len(unreadable)} picture(s) were left out:\n{listed}\nThe other pictures are in {folder}.")
@@ -258,7 +224,9 @@ def _predict(weights, pictures: list[str], folder: Path, conf: float, imgsz: int
 def run_label_efficiency(args: argparse.Namespace) -> int:
     """coursekit label-efficiency: run what is missing, then print the table."""
     from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
+    from coursekit.detection.settings import check_given
 
+    check_given(**vars(args))
     chosen = {"imgsz": args.imgsz, "lr0": args.lr0, "steps": args.steps}
     settings = Settings(
         size=args.size,

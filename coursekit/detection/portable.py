@@ -22,7 +22,7 @@ def export_detector(detector: nn.Module, to: str | Path, size: str, imgsz: int) 
     """Write a detector as .safetensors, in float16 (computing stays float32).
 
     detector: a DetectionModel of YOLO12, see `load_detector`. size: n, s, m, l or x. imgsz: side of the images that it
-    was trained with, px; told to whoever loads it.
+    was trained with, px; whoever loads the file is told.
     """
     state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in detector.state_dict().items()}
     header = {
@@ -37,40 +37,22 @@ def export_detector(detector: nn.Module, to: str | Path, size: str, imgsz: int) 
 def import_detector(path: Path) -> nn.Module:
     """The DetectionModel in a file of `export_detector`, float32, on the CPU, in eval mode.
 
-    Raises CourseError for a file that is no such thing.
+    Raises CourseError if the file holds anything else. `weights.load_detector` judges names, image size and numbers.
     """
     from ultralytics.nn.tasks import DetectionModel
 
-    state, told = _read(path)
-    if not _complete(told):
-        raise CourseError(
-            f"{path} holds no detector: its header names no size, classes and image size. An encoder's "
-            "file goes to `load_backbone` (--backbone); a detector's comes from `export_detector`."
-        )
+    state, told = read_safetensors(path, "detector")
+    match told:
+        case {"size": size, "names": [str(), *_] as names, "imgsz": int(imgsz)} if size in SIZES:
+            pass
+        case _:
+            raise CourseError(
+                f"{path} is not a detector's file: its header does not give a size, class names and an image size. An "
+                "encoder's file goes to `load_backbone` (--backbone); a detector's comes from `export_detector`."
+            )
     with session():
-        detector = DetectionModel(f"yolo12{told['size']}.yaml", nc=len(told["names"]), verbose=False)
+        detector = DetectionModel(f"yolo12{size}.yaml", nc=len(names), verbose=False)
     fit_state(detector, state, str(path))
-    detector.names = dict(enumerate(told["names"]))
-    detector.task, detector.args = "detect", {"imgsz": told["imgsz"]}  # as Ultralytics' own checkpoints tell it
+    detector.names = dict(enumerate(names))
+    detector.task, detector.args = "detect", {"imgsz": imgsz}  # as Ultralytics' own checkpoints have them
     return detector.float().eval()
-
-
-def _read(path: Path) -> tuple[dict, object]:
-    try:
-        return read_safetensors(path, "detector")
-    except (AttributeError, LookupError, RuntimeError, TypeError) as error:  # a header lacks a key, ...
-        raise CourseError(
-            f"{path} cannot be read as safetensors: {type(error).__name__}: {error}. Fetch or export it again."
-        ) from error
-
-
-def _complete(told) -> bool:
-    """Does a header tell what the network is built from, in the types that `export_detector` writes?"""
-    return (
-        isinstance(told, dict)
-        and told.get("size") in SIZES
-        and isinstance(told.get("imgsz"), int)
-        and told["imgsz"] > 0
-        and isinstance(told.get("names"), list)
-        and bool(told["names"])
-    )

@@ -13,10 +13,20 @@ from coursekit.runtime import CourseError
 LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
-def check_numbers(*, lr0: float, unfreeze_lr_factor: float, weight_decay: float, seed: int, batch: int) -> None:
-    """Raises CourseError, naming the setting, for a number that is not finite, negative, or zero where it must not be.
+def check_given(**texts) -> None:
+    """Raises CourseError, with its name, for a text that is empty, also one in a list. Anything else passes."""
+    for name, value in texts.items():
+        if any(isinstance(text, str) and not text.strip() for text in (value if isinstance(value, list) else [value])):
+            raise CourseError(f"{name} ({option(name)}) is empty. Give a name, or leave it out.")
 
-    lr0: learning rate. unfreeze_lr_factor: part of it. batch: images.
+
+def check_numbers(*, lr0: float, unfreeze_lr_factor: float, weight_decay: float, seed: int, batch: int) -> None:
+    """Raises CourseError, with the setting's name, for a number that no training can use.
+
+    lr0: learning rate, above 0.
+    unfreeze_lr_factor: a part of it, and weight_decay: 0 or more.
+    seed: see `check_seed`.
+    batch: images in a batch, 1 or more.
     """
     for name, value in (("lr0", lr0), ("unfreeze_lr_factor", unfreeze_lr_factor), ("weight_decay", weight_decay)):
         if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
@@ -40,7 +50,8 @@ def option(name: str) -> str:
 
 
 def device_name(device: str | None) -> str:
-    """A device as Ultralytics names it; without one, the first that works. Raises CourseError for several at once."""
+    """A device as Ultralytics names it; by default the first that works. Raises CourseError for several at once."""
+    check_given(device=device)
     device = str(device if device is not None else runtime.device())
     if "," in device:
         raise CourseError(f"device is {device!r}: this trains on one device. For several GPUs call Ultralytics itself.")
@@ -48,7 +59,7 @@ def device_name(device: str | None) -> str:
 
 
 def check_device(device: str | None) -> str:
-    """`device_name`, of a device that Ultralytics finds on this machine. Raises CourseError where it finds none."""
+    """`device_name` of a device that works on this machine. Raises CourseError if it does not."""
     from ultralytics.utils.torch_utils import select_device
 
     name, visible = device_name(device), os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -58,9 +69,9 @@ def check_device(device: str | None) -> str:
         with session():
             chosen = select_device(name, verbose=False)
             torch.empty(1, device=chosen)
-    # Ultralytics: ValueError; torch, of a device that it was built without or cannot reach: the other three
+    # Ultralytics: ValueError; torch, if it was built without the device or cannot reach it: the other three
     except (AssertionError, NotImplementedError, RuntimeError, ValueError) as error:
-        # select_device writes the name that it refuses into the environment, which would hide the GPUs from all else
+        # select_device leaves the name that it refused in the environment, which would hide the GPUs from everything else
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = visible

@@ -10,15 +10,20 @@ Importing this module switches off, for this process only and without writing to
 - its "repair" of photographs: a JPEG that does not end in its end marker would be encoded anew over the user's file;
 - the weights that the mixed-precision check on a GPU would fetch: the model to be trained is compared with itself;
 - one CPU thread: the import exports OMP_NUM_THREADS=1, and `select_device("cpu")` sets cores - 1, which may be 1;
-- pickles that run code: ULTRALYTICS_SAFE_LOAD=true, so that checkpoints load with `weights_only=True`;
-- its replacements of `PIL.Image.open` (which installs a package for a file that is no image) and `torch.save`;
+- pickles that run code: a checkpoint loads with `weights_only=True`, whatever ULTRALYTICS_SAFE_LOAD says, and a label
+  cache (labels/*.cache) is neither read nor written: labels are scanned anew, in 0.6 s for 1,000 drawn scenes;
+- files in the dataset's folder: the pixels that `cache="disk"` keeps go to a folder of this process, not beside the
+  pictures, and a .npy that lies there is neither read nor replaced nor removed;
+- its replacements of `PIL.Image.open` (which installs a package if a file is not an image) and `torch.save`;
 - changed print options of NumPy and torch, which would change how the next cell prints.
 
-`session()` does what belongs to one call: no third-party loggers, quiet output, global state put back.
+`session()` does what belongs to one call: no third-party loggers, quiet output, global state restored.
 """
 
+import atexit
 import contextlib
 import functools
+import hashlib
 import logging
 import os
 import re
@@ -43,11 +48,11 @@ WEAK_HALF = re.compile(
 
 
 def _threads_before_import() -> int:
-    """Threads that torch would use had Ultralytics not been imported."""
+    """Threads that torch would use if Ultralytics had not been imported."""
     if "ultralytics" not in sys.modules or os.environ.get("OMP_NUM_THREADS") != "1":
         return torch.get_num_threads()
     # Ultralytics was here first and may have exported OMP_NUM_THREADS=1. On Linux the environment that the process
-    # began with tells its 1 from the user's.
+    # started with tells its 1 from the user's.
     began_with = Path("/proc/self/environ")
     with contextlib.suppress(OSError):
         if b"OMP_NUM_THREADS=" in began_with.read_bytes():
@@ -57,13 +62,13 @@ def _threads_before_import() -> int:
 
 
 def _own_functions() -> tuple[Callable, Callable]:
-    """PIL's `Image.open` and torch's `save` as these libraries define them, also where Ultralytics was here first."""
+    """PIL's `Image.open` and torch's `save` as these libraries define them, even if Ultralytics was here first."""
     patches = sys.modules.get("ultralytics.utils.patches")
     return getattr(patches, "_image_open", PIL.Image.open), getattr(patches, "_torch_save", torch.save)
 
 
 def _import_quietly() -> None:
-    """Import ultralytics, then put back what the import changed outside itself."""
+    """Import ultralytics, then restore what the import changed outside itself."""
     threads, numpy_options = _threads_before_import(), np.get_printoptions()
     torch_options, functions = dict(vars(torch._tensor_str.PRINT_OPTS)), _own_functions()
     kept = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "YOLO_OFFLINE")}
@@ -71,9 +76,10 @@ def _import_quietly() -> None:
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ["YOLO_OFFLINE"] = "true"
     logger, hide = logging.getLogger("ultralytics"), lambda record: False
-    logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine: no lesson's output
+    logger.addFilter(hide)  # "Creating new Ultralytics Settings ...", once on a new machine, has no place in a lesson
     try:
-        import ultralytics.data.utils
+        import ultralytics.data.base
+        import ultralytics.nn.tasks
         import ultralytics.utils.checks
         import ultralytics.utils.torch_utils  # noqa: F401
     finally:
@@ -93,7 +99,7 @@ def _modules() -> list:
 
 
 def _replace(home, name: str, wrap: Callable) -> None:
-    """Swap `home.name` for `wrap(original)` there and in every module that has imported it already."""
+    """Replace `home.name` by `wrap(original)` there and in every module that has imported it already."""
     original = getattr(home, name)
     if hasattr(original, "_coursekit"):
         return
@@ -115,12 +121,8 @@ def _keeping_threads(select_device: Callable) -> Callable:
     return select
 
 
-def _local_font(check_font: Callable) -> Callable:
-    return lambda font="Arial.ttf": matplotlib.font_manager.findfont("DejaVu Sans")
-
-
 def _check_of_a_copy(check_image: Callable) -> Callable:
-    """Ultralytics saves its version of a JPEG without an end marker at its end over the file: give it a copy for that.
+    """If a JPEG does not end in its end marker, Ultralytics saves its own version over the file: give it a copy.
 
     Phones append data after the marker, and every decoder reads such a file. One that is cut off is refused as before.
     """
@@ -145,8 +147,32 @@ def _would_be_rewritten(im_file: str) -> bool:
         return file.read() != b"\xff\xd9"
 
 
+def _no_cache(path: Path) -> dict:
+    raise FileNotFoundError(f"{path} is a pickle, which can run code: the labels are scanned instead")
+
+
+def _pixel_files() -> property:
+    """`npy_files` of a dataset, one for each picture: in a folder of ours, whatever Ultralytics puts there."""
+
+    def give(dataset, beside: list[Path]) -> None:
+        names = (hashlib.sha256(os.fsencode(path)).hexdigest() for path in beside)
+        vars(dataset)["npy_files"] = [_pixel_folder() / f"{name}.npy" for name in names]
+
+    return property(lambda dataset: vars(dataset)["npy_files"], give)
+
+
+@functools.cache
+def _pixel_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="coursekit_pixels_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _own_amp_check(check_amp: Callable) -> Callable:
     """Does half precision work here? Ultralytics asks a downloaded yolo26n.pt; the model at hand can answer as well."""
+
+    def boxes(output) -> torch.Tensor:
+        return output[0] if isinstance(output, (tuple, list)) else output
 
     def check(model: torch.nn.Module) -> bool:
         device = next(model.parameters()).device
@@ -156,9 +182,9 @@ def _own_amp_check(check_amp: Callable) -> Callable:
         pixels = torch.linspace(0, 1, 3 * 256 * 256, device=device).reshape(1, 3, 256, 256)
         try:
             with torch.no_grad():
-                full = _boxes(model.eval()(pixels))
+                full = boxes(model.eval()(pixels))
                 with torch.autocast("cuda", dtype=torch.float16):
-                    half = _boxes(model(pixels))
+                    half = boxes(model(pixels))
         finally:
             model.train(training)
         # Boxes are in pixels of a 256 px image: half a pixel is Ultralytics' own bar
@@ -167,13 +193,11 @@ def _own_amp_check(check_amp: Callable) -> Callable:
     return check
 
 
-def _boxes(output) -> torch.Tensor:
-    return output[0] if isinstance(output, (tuple, list)) else output
-
-
 def _switch_off() -> None:
-    """Analytics, installs, downloads, thread counts and rewritten photographs."""
+    """Analytics, installs, downloads, thread counts, pickles, and files written or rewritten in a dataset's folder."""
+    from ultralytics.data import base
     from ultralytics.data import utils as data_utils
+    from ultralytics.nn import tasks
     from ultralytics.utils import checks, torch_utils
     from ultralytics.utils.events import events
 
@@ -182,9 +206,16 @@ def _switch_off() -> None:
             if hasattr(module, "AUTOINSTALL"):
                 module.AUTOINSTALL = False
     _replace(torch_utils, "select_device", _keeping_threads)
-    _replace(checks, "check_font", _local_font)
+    local = matplotlib.font_manager.findfont("DejaVu Sans")
+    _replace(checks, "check_font", lambda check: lambda font="Arial.ttf": local)
     _replace(checks, "check_amp", _own_amp_check)
     _replace(data_utils, "check_image", _check_of_a_copy)
+    _replace(data_utils, "load_dataset_cache_file", lambda load: _no_cache)
+    _replace(
+        data_utils, "save_dataset_cache_file", lambda save: lambda prefix, path, x, version: x.update(version=version)
+    )
+    _replace(tasks, "torch_safe_load", lambda load: lambda weight, safe_only=True: load(weight, safe_only=True))
+    base.BaseDataset.npy_files = _pixel_files()
     events.enabled = False
 
 
@@ -194,10 +225,10 @@ _switch_off()
 
 @contextlib.contextmanager
 def session(quiet: bool = True) -> Iterator[None]:
-    """Around every call into Ultralytics: what it switches globally is put back afterwards, also after an error.
+    """Around every call into Ultralytics: what it switches globally is restored afterwards, also after an error.
 
     quiet: print errors only, no progress bars, no Python warnings on stderr; its logger has its old level afterwards.
-    Loggers of other makers (MLflow, Comet, ClearML, ..., which Ultralytics feeds wherever they are installed) stay out.
+    Loggers of other makers (MLflow, Comet, ClearML, ...), which Ultralytics feeds if they are installed, are left out.
     """
     from ultralytics.utils import LOGGER, callbacks
     from ultralytics.utils.callbacks import base

@@ -4,7 +4,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit import runtime
+from coursekit.data.yolo.yaml import listed_images, load_yaml
+from coursekit.detection.settings import check_device
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.weights import checkpoint_path, load_detector
 from coursekit.runtime import CourseError
@@ -53,43 +54,34 @@ def validate(
 ) -> Metrics:
     """Average precision of a checkpoint or run folder on one split of a YOLO dataset.
 
+    weights: see `weights.checkpoint_path`.
+    data: the dataset's YAML.
+    split: a key of it: train, val or test.
+    imgsz: side of the images in px, a multiple of 32.
+    batch: images at a time.
+    device: "cpu", "cuda", "0", "mps"; default: the first that works.
     out: a folder for Ultralytics' plots and confusion matrix; without it none are kept.
-    Raises CourseError for a checkpoint, dataset or split that is not there, and for class names that differ.
+    verbose: let Ultralytics print.
+
+    Raises CourseError for a checkpoint, dataset, split or device that is not there, and for class names that differ.
     """
     from ultralytics.models.yolo.detect import DetectionValidator
 
     check_image_size(imgsz)
-    yaml, path = check_dataset(data, split), checkpoint_path(weights)
+    yaml, path, device = check_dataset(data, split), checkpoint_path(weights), check_device(device)
     detector = load_detector(path)
-    theirs, ours = list(detector.names.values()), class_names(yaml)
+    theirs, ours = list(detector.names.values()), list(read_dataset(yaml)["names"].values())
     if theirs != ours:
         raise CourseError(
             f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
             f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first."
         )
+    settings = {"model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "device": device}
+    settings |= {"mode": "val", "workers": 0, "plots": out is not None, "verbose": verbose}
     with session(quiet=not verbose), tempfile.TemporaryDirectory() as nowhere:
-        validator = DetectionValidator(
-            args={
-                "model": str(path),
-                "data": str(yaml),
-                "split": split,
-                "imgsz": imgsz,
-                "batch": batch,
-                "mode": "val",
-                "device": device or runtime.device(),
-                "plots": out is not None,
-                "verbose": verbose,
-                "workers": 0,
-                "save_dir": str(out or nowhere),
-            }
-        )
+        validator = DetectionValidator(args={**settings, "save_dir": str(out or nowhere)})
         validator(model=detector)
     return metrics_of(validator.metrics)
-
-
-def class_names(yaml: Path) -> list[str]:
-    """Class names of a dataset YAML, in order of their numbers."""
-    return list(read_dataset(yaml)["names"].values())
 
 
 def check_image_size(imgsz: int) -> None:
@@ -99,34 +91,36 @@ def check_image_size(imgsz: int) -> None:
 
 
 def check_dataset(data: str | Path, split: str = "") -> Path:
-    """The dataset's YAML as an absolute path. Raises CourseError where the file, its keys or its images are missing."""
+    """The dataset's YAML as an absolute path. Raises CourseError if the file, its keys or its images are unusable."""
     path = Path(data).expanduser()
     if path.suffix not in (".yaml", ".yml"):
-        raise CourseError(f"{path} is not a dataset: name its YAML file.")
+        raise CourseError(f"{str(data)!r} is not a dataset: name its YAML file.")
     if not path.is_file():
         raise CourseError(
             f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
             "the name of its YAML."
         )
+    found = load_yaml(path)  # before Ultralytics reads it, which has no limits of size and depth
+    if not found.lines:
+        raise _unusable(path, found.problems[0].message)
     read_dataset(path.resolve(), split)
     return path.resolve()
 
 
 def dataset_images(yaml: Path, split: str) -> list[Path]:
-    """The image files of a split, in order of their names. Raises CourseError where there are none."""
-    from ultralytics.data.utils import IMG_FORMATS
-
+    """The image files of a split, in order of their names. Raises CourseError if there are none."""
     entry = read_dataset(yaml, split)[split]
-    images: list[Path] = []
-    for place in map(Path, entry if isinstance(entry, list) else [entry]):
-        if place.is_dir():
-            images += [file for file in place.rglob("*") if file.suffix[1:].lower() in IMG_FORMATS]
-        else:  # a text file that lists them
-            lines = place.read_text(encoding="utf-8-sig").split("\n")
-            images += [place.parent / line.strip() for line in lines if line.strip()]
+    try:
+        images = {
+            image
+            for place in ([entry] if isinstance(entry, str) else entry)
+            for image, *_ in listed_images(Path(place))
+        }
+    except (OSError, UnicodeDecodeError) as error:  # a list that is not a text file
+        raise _unusable(yaml, f"{split!r} cannot be read ({error}).") from error
     if not images:
         raise CourseError(f"{yaml}: the split {split!r} has no images.")
-    return sorted(set(images))
+    return sorted(images)
 
 
 def read_dataset(path: Path, split: str = "") -> dict:
@@ -138,19 +132,32 @@ def read_dataset(path: Path, split: str = "") -> dict:
             # Here, and not left to the training: there a YAML's `download:` script would be run for missing images
             data = check_det_dataset(str(path), autodownload=False, split=split)
     except Exception as error:  # Ultralytics raises nearly every kind here, YAML's own errors among them
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CourseError(
-            f"{path} is not a usable YOLO dataset: {reason} `coursekit data check {path}` lists every problem."
-        ) from error
+        raise _unusable(path, (str(error).strip() or type(error).__name__).splitlines()[0]) from error
+    shape = data.get("kpt_shape", (0, 0))
+    pair = isinstance(shape, list | tuple) and len(shape) == 2
+    for key, fits in {
+        "channels": data["channels"] == 3,
+        "bg_class_idx": not data.get("bg_class_idx"),
+        "kpt_shape": pair,
+    }.items():
+        if not fits:
+            raise _unusable(
+                path,
+                f"{key} is {data[key]!r}: remove it. Boxes in RGB pictures do without, and it changes what is built.",
+            )
     for key in ("train", "val"):
-        folders = data[key] if isinstance(data[key], list) else [data[key]]
-        for folder in folders:
+        for folder in data[key] if isinstance(data[key], list) else [data[key]]:
             if not Path(folder).exists():
-                raise CourseError(
-                    f"{path}: the images of {key!r} are not there: {folder}. `path:` must be the folder "
-                    "that holds images/ and labels/."
+                raise _unusable(
+                    path, f"{key!r} is not there: {folder}. `path:` must be the folder that holds images/ and labels/."
                 )
     return data
+
+
+def _unusable(path: Path, reason: str) -> CourseError:
+    return CourseError(
+        f"{path} is not a usable YOLO dataset: {reason} `coursekit data check {path}` lists every problem."
+    )
 
 
 def _few(names: list[str]) -> str:

@@ -1,9 +1,9 @@
 """Which weights a detector starts from, and checkpoints that are refused with a reason."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from coursekit import runtime
@@ -16,30 +16,24 @@ from coursekit.runtime import CourseError
 ADVICE = re.compile(r",?\s*(?:or )?(?:use an official|run a command with an official)", re.IGNORECASE)
 
 
-def _places(name: str) -> Iterator[Path]:
-    from ultralytics.utils import SETTINGS
-
-    yield Path(name)
-    yield runtime.home() / "weights" / name
-    yield Path(SETTINGS["weights_dir"]) / name
-
-
 def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str]:
     """Where training starts: a checkpoint, or None for random weights from the YAML; and a sentence that says which.
 
     size: n, s, m, l or x. weights: "pt" wants yolo12{size}.pt, trained on COCO by Ultralytics: taken from the current
     folder, `home()/weights` or Ultralytics' own weights folder, else downloaded into `home()/weights` (n: 5 MB, x: 120
-    MB). "yaml" wants random weights. "auto" is "pt" where that works and "yaml" otherwise. Else: a checkpoint's path.
-    Raises CourseError where "pt" cannot be had or the path is no detector.
+    MB). "yaml" wants random weights. "auto" is "pt" if that works and "yaml" otherwise. Anything else is the path of a
+    checkpoint. Raises CourseError if "pt" cannot be had, or if there is no such checkpoint.
     """
+    from ultralytics.utils import SETTINGS
+
     name = f"yolo12{check_size(size)}.pt"
     if weights == "yaml":
         return None, f"starts from yolo12{size}.yaml: random weights"
     if weights not in ("auto", "pt"):
         path = checkpoint_path(weights)
         return path, f"starts from {path}"
-    found = next((place for place in _places(name) if place.is_file()), None)
-    if found:
+    folders = (Path(), runtime.home() / "weights", Path(SETTINGS["weights_dir"]))
+    if found := next((folder / name for folder in folders if (folder / name).is_file()), None):
         return found.resolve(), f"starts from {found}, trained on COCO by Ultralytics"
     path, problem = _download(name)
     if path:
@@ -63,18 +57,20 @@ def _download(name: str) -> tuple[Path | None, str]:
         return None, "there is no network to download it"
     target = runtime.home() / "weights" / name
     try:
-        with session():  # published under its name only when complete; one attempt: a closed network is no long wait
+        with session():  # published under its name only when complete; one attempt, to wait less for a closed network
             attempt_download_asset(target, retry=0, progress=False)
     except Exception as error:  # whatever Ultralytics and requests raise: ConnectionError, OSError, HTTP errors, ...
-        return None, f"its download failed ({str(error).strip().splitlines()[0]})"
+        return None, f"its download failed ({_reason(error)})"
     return (target, "") if target.is_file() else (None, "its download failed")
 
 
 def checkpoint_path(weights: str | Path) -> Path:
     """The checkpoint that `weights` means: a .pt or .safetensors file, or a run folder's weights/best.pt (else last.pt).
 
-    Raises CourseError where there is none.
+    Raises CourseError if there is none.
     """
+    if not str(weights).strip():
+        raise CourseError("The name of the weights is empty. Name a .pt file or the folder of a detection run.")
     path = Path(weights).expanduser()
     if path.is_dir():
         for inside in (path / "weights" / "best.pt", path / "weights" / "last.pt", path / "best.pt", path / "last.pt"):
@@ -88,7 +84,7 @@ def checkpoint_path(weights: str | Path) -> Path:
         raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
     if path.suffix not in (".pt", ".safetensors"):
         raise CourseError(
-            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors where coursekit exported them."
+            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors if coursekit exported them."
         )
     return path.resolve()
 
@@ -96,24 +92,48 @@ def checkpoint_path(weights: str | Path) -> Path:
 def load_detector(weights: str | Path) -> nn.Module:
     """The DetectionModel in a checkpoint (see `checkpoint_path`), float32, on the CPU, in eval mode.
 
-    Only known Ultralytics and torch classes are unpickled, so a stranger's file cannot run code. A .safetensors file is
-    one of `portable.export_detector`.
-    Raises CourseError for a file that is no checkpoint, or one of another task.
+    Only known classes of Ultralytics and torch are unpickled, so a stranger's file cannot run code. A .safetensors file
+    is one of `portable.export_detector`. Raises CourseError if the file is not a detector's, or a damaged one's.
     """
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
     path = checkpoint_path(weights)
     if path.suffix == ".safetensors":
-        return import_detector(path)
-    wrong = f"{path} is not a YOLO detection checkpoint"
-    try:
-        with session():
-            model = load_checkpoint(path)[0]
-    except Exception as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
-        raise CourseError(f"{wrong}: {_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
-    if not isinstance(model, DetectionModel) or getattr(model, "task", "detect") != "detect":
-        raise CourseError(f"{wrong}: it holds a {type(model).__name__} for the task {getattr(model, 'task', '?')!r}.")
+        model = import_detector(path)
+    else:
+        try:
+            with session():
+                model = load_checkpoint(path)[0]
+        except (
+            Exception
+        ) as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
+            raise _refusal(path, f"{_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
+        if not isinstance(model, DetectionModel) or model.task != "detect":
+            raise _refusal(path, f"it holds a {type(model).__name__} for the task {model.task!r}.")
+    _check_shape(model, path)
     return model
+
+
+def _check_shape(model: nn.Module, path: Path) -> None:
+    """Raises CourseError unless RGB passes the layers, every number is finite, and classes and image size are named."""
+    names, imgsz = getattr(model, "names", None), model.args.get("imgsz")
+    try:
+        with session(), torch.no_grad():
+            model(torch.zeros(1, 3, 32, 32))
+        numbers = range(model.model[-1].nc)
+        broken = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
+    except Exception as error:  # a forged or older network raises anything
+        raise _refusal(path, f"an RGB picture does not pass its layers ({_reason(error)})") from error
+    if broken:
+        raise _refusal(path, f"{len(broken)} of its tensors hold NaN or infinity, such as {broken[0]}: train it again.")
+    if not isinstance(names, dict) or [*names] != [*numbers] or not all(isinstance(n, str) for n in names.values()):
+        raise _refusal(path, f"it has {len(numbers)} classes, and not one name for each.")
+    if type(imgsz) is not int or imgsz < 32:
+        raise _refusal(path, f"it gives {imgsz!r} as the side of its images in px.")
+
+
+def _refusal(path: Path, reason: str) -> CourseError:
+    return CourseError(f"{path} is not a YOLO detection checkpoint: {reason}")
 
 
 def _reason(error: Exception) -> str:

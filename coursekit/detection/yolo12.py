@@ -1,14 +1,15 @@
 """Training YOLO12 with Ultralytics: from a self-supervised backbone in two stages, or from scratch.
 
 Ultralytics does the training, validation and plotting. What is added here: the backbone is really in the model that
-trains (`YOLO("x.yaml").train()` would build a fresh one), learning rates are those that were asked for (with
+trains (`YOLO("x.yaml").train()` would build a fresh one), the learning rates are those that were asked for (with
 `optimizer=auto` Ultralytics ignores lr0), nothing is overwritten, and nothing is downloaded without being named.
 """
 
 import contextlib
+import errno
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import cv2
 from torch import nn
 
 from coursekit import runtime
-from coursekit.detection.settings import check_device, check_numbers
+from coursekit.detection.settings import check_device, check_given, check_numbers
 from coursekit.detection.transfer import TransferReport, check_fit, load_backbone, read_backbone
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.validation import Metrics, check_dataset, check_image_size, metrics_of
@@ -26,7 +27,6 @@ from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 
 OPTIMIZERS = ("SGD", "AdamW", "Adam", "RMSProp")
-SETTING_ERRORS = (RuntimeError, SyntaxError, TypeError, ValueError)
 # A dataset without usable images or labels, a last batch of one image, too little memory, OpenCV at its limits
 TRAINING_ERRORS = (AssertionError, MemoryError, OSError, RuntimeError, ValueError, cv2.error)
 COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -36,16 +36,19 @@ COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 class DetectionRun:
     """A finished training. `folder` holds what Ultralytics wrote: weights/, results.csv, results.png, curves, ...
 
-    start: a sentence, which weights it started from. metrics: of best.pt on the validation split.
-    transfer: what the backbone brought, or None without one. frozen: folder of the first stage, or None.
+    start: a sentence, which weights it started from.
+    metrics: of best.pt on the validation split.
+    transfer: what the backbone brought, or None without one.
+    frozen: folder of the first stage, or None.
+    settings: what it was trained with.
     """
 
     folder: Path
     start: str
     metrics: Metrics
-    transfer: TransferReport | None = None
-    frozen: Path | None = None
-    settings: dict = field(default_factory=dict)
+    transfer: TransferReport | None
+    frozen: Path | None
+    settings: dict
 
     @property
     def best(self) -> Path:
@@ -87,28 +90,38 @@ def train(
 ) -> DetectionRun:
     """Train YOLO12 on a YOLO dataset and return where everything is.
 
-    data: the dataset's YAML. size: n, s, m, l or x. backbone: a YOLO12 encoder or a pretraining run, loaded over layers
-    0 to 8 of the starting weights. epochs: all of them. freeze_epochs: for how many of these the backbone stays frozen,
-    batch-norm statistics included (default: a tenth, at least one, where there is a backbone; else 0); the rest trains
-    everything at lr0 * unfreeze_lr_factor. imgsz: side of the images in px, a multiple of 32. lr0: learning rate after
-    warm-up. device: "cpu", "cuda", "0", "mps"; default: the first that works. project, name: the run goes to
-    project/name (default name: yolo12{size}_objects), or to name2, name3, ... where that exists. seed: makes a CPU run
-    repeatable. weights: see `starting_weights`. verbose: let Ultralytics print. callbacks: functions for Ultralytics'
-    events, {"on_fit_epoch_end": f}, called with its trainer. settings: anything else that Ultralytics' train takes
-    (mosaic=0, warmup_epochs=1, ...).
+    data: the dataset's YAML.
+    size: n, s, m, l or x.
+    backbone: a YOLO12 encoder or a pretraining run, loaded over layers 0 to 8 of the starting weights.
+    epochs: all of them.
+    freeze_epochs: for how many of these the backbone stays frozen, batch-norm statistics included; default: a tenth, at
+    least one, if there is a backbone, else 0. The rest trains everything at lr0 * unfreeze_lr_factor.
+    imgsz: side of the images in px, a multiple of 32.
+    batch: images in a batch.
+    lr0: learning rate after warm-up.
+    weight_decay, optimizer: SGD, AdamW, Adam or RMSProp, and how much it pulls weights towards zero.
+    device: "cpu", "cuda", "0", "mps"; default: the first that works.
+    project, name: the run goes to project/name (default name: yolo12{size}_objects), or to name2, name3, ... if that
+    is there already.
+    seed: makes a CPU run repeatable.
+    weights: see `starting_weights`.
+    verbose: let Ultralytics print.
+    callbacks: functions for Ultralytics' events, {"on_fit_epoch_end": f}, called with its trainer.
+    settings: anything else that Ultralytics' train takes (mosaic=0, warmup_epochs=1, ...).
 
     Raises CourseError for a dataset, a backbone, weights or a setting that does not fit, before anything is written,
-    and where Ultralytics itself stops. What a callback raises comes out as it is.
+    and if Ultralytics itself stops. What a callback raises comes out as it is.
     """
     check_size(size)
     check_image_size(imgsz)
+    check_given(project=str(project), name=name)
     check_numbers(lr0=lr0, unfreeze_lr_factor=unfreeze_lr_factor, weight_decay=weight_decay, seed=seed, batch=batch)
     yaml, device = check_dataset(data), check_device(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
     if optimizer not in OPTIMIZERS:
+        names = ", ".join(OPTIMIZERS)
         raise CourseError(
-            f"optimizer is {optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}: with 'auto' Ultralytics "
-            "would ignore lr0."
+            f"optimizer is {optimizer!r}. Choose one of {names}: with 'auto' Ultralytics would ignore lr0."
         )
     if backbone is not None:
         backbone = read_backbone(backbone)
@@ -118,23 +131,12 @@ def train(
     detector = load_detector(path) if path else None
     start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
     print(f"yolo12{size} {start}")
-    folder = _claim(Path(project), name or f"yolo12{size}_objects")
-    common = {
-        "data": str(yaml),
-        "imgsz": imgsz,
-        "batch": batch,
-        "optimizer": optimizer,
-        "weight_decay": weight_decay,
-        "device": device,
-        "seed": seed,
-        "verbose": verbose,
-        "workers": _workers(device),
-        "model": f"yolo12{size}.yaml",
-        "name": folder.name,
-        "project": str(folder.parent),
-        **({"warmup_bias_lr": 0.0} if optimizer != "SGD" else {}),  # its 0.1 suits SGD alone
-        **settings,
-    }
+    folder = _claim(Path(project).expanduser() / (name or f"yolo12{size}_objects"))
+    common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay}
+    common |= {"device": device, "workers": _workers(device), "seed": seed, "verbose": verbose}
+    common |= {"model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent)}
+    common |= {} if optimizer == "SGD" else {"warmup_bias_lr": 0.0}  # Ultralytics' 0.1 suits SGD alone
+    common |= settings
     report: TransferReport | None = None
 
     def fresh(trainer) -> nn.Module:
@@ -174,32 +176,35 @@ def train(
 
 def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides):
     """One Ultralytics training of a model that `prepare(trainer)` returns -> the trainer, finished."""
-    from coursekit.detection.trainer import CourseDetectionTrainer
+    from ultralytics.models.yolo.detect import DetectionTrainer
 
-    try:
-        trainer = CourseDetectionTrainer(overrides={**overrides, "save_dir": str(folder), "exist_ok": True})
-    except SETTING_ERRORS as error:
-        reason = str(error).strip() or type(error).__name__
-        raise CourseError(f"Ultralytics does not take these settings: {reason}") from error
     theirs: list[Exception] = []
-    for event, function in (callbacks or {}).items():
-        trainer.add_callback(event, _noting(function, theirs))
-    # Given a module, Ultralytics trains that very module; given a name it would build its own and drop what was loaded
-    trainer.model = prepare(trainer)
     try:
+        trainer = DetectionTrainer(overrides={**overrides, "save_dir": str(folder), "exist_ok": True})
+        for event, function in (callbacks or {}).items():
+            trainer.add_callback(event, _noting(function, theirs))
+        # Given a module, Ultralytics trains that very module; given a name it would build its own and drop what was loaded
+        trainer.model = prepare(trainer)
         trainer.train()
     except TRAINING_ERRORS as error:
-        if any(error is one for one in theirs):  # a callback's own error is its author's to see
+        if error in theirs:  # a callback's own error is its author's to see
             raise
-        raise CourseError(
-            f"Ultralytics stopped training: {_summary(error)} `coursekit data check` lists what is "
-            "wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs less memory."
-        ) from error
+        raise CourseError(f"Ultralytics stopped training: {_summary(error)} {_way_out(error, folder)}") from error
     return trainer
 
 
+def _way_out(error: Exception, folder: Path) -> str:
+    # torch.save reports a full disk as a RuntimeError of its writer
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "PytorchStreamWriter" in str(error):
+        return f"Free some space where {folder} is, or choose another folder (--project); the data is not the cause."
+    return (
+        "`coursekit data check` lists what is wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs "
+        "less memory."
+    )
+
+
 def _noting(function: Callable, errors: list[Exception]) -> Callable:
-    """A callback that behaves the same, and whose errors are put on record."""
+    """The callback, and what it raises is put into `errors` as well."""
 
     def call(trainer):
         try:
@@ -212,7 +217,7 @@ def _noting(function: Callable, errors: list[Exception]) -> Callable:
 
 
 def _summary(error: Exception) -> str:
-    """What is wrong and the first reason, as a sentence, without colours and the address of Ultralytics' pages."""
+    """What is wrong and the first reason, as a sentence, without colors and the address of Ultralytics' pages."""
     plain = COLOR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
     lines = [line.split("See http")[0].strip() for line in plain.splitlines() if not line.startswith("http")]
     text = " ".join([line for line in lines if line][:2]) or type(error).__name__
@@ -220,19 +225,19 @@ def _summary(error: Exception) -> str:
 
 
 def _check_names(settings: dict) -> None:
-    """Raises CourseError for a setting that Ultralytics does not know, or of another type, before a folder is made."""
+    """Raises CourseError for a setting that Ultralytics does not know, or that is of another type."""
     from ultralytics.cfg import get_cfg
 
     try:
         with session():
             get_cfg(overrides=settings)
-    except SETTING_ERRORS as error:
+    except (RuntimeError, SyntaxError, TypeError, ValueError) as error:
         raise CourseError(f"Ultralytics does not take these settings: {str(error).strip()}") from error
 
 
 @contextlib.contextmanager
 def _no_empty_folder(folder: Path) -> Iterator[None]:
-    """Where the training fails before it has written anything, the run's folder goes as well."""
+    """If the training fails before it has written anything, the run's folder goes as well."""
     try:
         yield
     except BaseException:
@@ -251,28 +256,22 @@ def _split_epochs(epochs: int, freeze_epochs: int | None, has_backbone: bool) ->
     return freeze_epochs
 
 
-def _claim(project: Path, name: str) -> Path:
+def _claim(first: Path) -> Path:
     """A folder that nobody had before: project/name, name2, name3, ..."""
-    for attempt in count(1):
-        folder = project.expanduser() / (name if attempt == 1 else f"{name}{attempt}")
-        try:
-            # Made first: of a project that is a file or a link to nowhere, mkdir says FileExistsError as well
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _no_folder(folder, error) from error
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise _no_folder(folder, error) from error
-        print(f"results go to {folder}" + (f" ({name} exists already)" if attempt > 1 else ""))
-        return folder.resolve()
-
-
-def _no_folder(folder: Path, error: OSError) -> CourseError:
-    reason = "a file or a broken link is in the way" if isinstance(error, FileExistsError) else error.strerror
-    return CourseError(f"Cannot make the run folder {folder}: {reason}. Choose another project (--project).")
+    try:
+        # First, because it raises FileExistsError if the project is a file or a broken link; below, only a name is taken
+        first.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in count(1):
+            folder = first if attempt == 1 else first.with_name(f"{first.name}{attempt}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                print(f"results go to {folder}" + (f" ({first.name} exists already)" if attempt > 1 else ""))
+                return folder.resolve()
+    except OSError as error:
+        reason = "a file or a broken link is in the way" if isinstance(error, FileExistsError) else error.strerror
+        raise CourseError(
+            f"Cannot make the run folder {first}: {reason}. Choose another project (--project)."
+        ) from error
 
 
 def _workers(device: str) -> int:
@@ -281,29 +280,18 @@ def _workers(device: str) -> int:
 
 
 def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
-    """The sizes, measured from the models that Ultralytics builds: one dict per size.
+    """The sizes, measured on the models that Ultralytics builds: one dict per size.
 
     Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
     """
-    from ultralytics.utils.torch_utils import get_flops
+    from ultralytics.utils.torch_utils import get_flops, get_num_params
 
     check_image_size(imgsz)
     rows = []
     with session():
         for size in sizes:
             model, backbone = new_detector(size), YOLOBackbone(size)
-            rows.append(
-                {
-                    "size": size,
-                    "parameters": _parameters(model),
-                    "gflops": round(get_flops(model, imgsz), 1),
-                    "layers": sum(not list(m.children()) for m in model.modules()),
-                    "backbone_parameters": _parameters(backbone),
-                    "dim": backbone.dim,
-                }
-            )
+            row = {"size": size, "parameters": get_num_params(model), "gflops": round(get_flops(model, imgsz), 1)}
+            row |= {"layers": sum(not list(m.children()) for m in model.modules())}
+            rows.append(row | {"backbone_parameters": get_num_params(backbone), "dim": backbone.dim})
     return rows
-
-
-def _parameters(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())

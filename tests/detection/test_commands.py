@@ -1,8 +1,10 @@
 """`coursekit detect` and `coursekit label-efficiency` from the command line."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from safetensors.torch import save_file
@@ -62,8 +64,8 @@ def test_detect_trains_from_the_backbone_and_predicts(dataset, run, tmp_path, ne
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", "nowhere.yaml"], "no dataset nowhere.yaml"),
-        (["--imgsz", "100"], "multiples of 32"),
+        (["--data", "nowhere.yaml"], "nowhere.yaml"),
+        (["--imgsz", "100"], "imgsz is 100"),
         (["--backbone", "nowhere"], "nowhere"),
         (["--weights", "nowhere.pt"], "nowhere.pt"),
     ],
@@ -109,7 +111,7 @@ def test_label_efficiency_says_what_it_lacks(dataset, run, tmp_path, capsys):
         )
         == 1
     )
-    assert "has 8 images" in capsys.readouterr().err
+    assert "8 images" in capsys.readouterr().err
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():
@@ -133,20 +135,65 @@ def test_predict_draws_into_a_new_folder_and_overwrites_nothing(dataset, tmp_pat
     )
     before = {file: file.read_bytes() for file in out.iterdir()}
     capsys.readouterr()
-    assert main(words) == 1 and "Name a new one with --out" in capsys.readouterr().err
+    assert main(words) == 1 and "--out" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in out.iterdir()} == before
 
 
-@pytest.mark.parametrize(("change", "message"), [({1: "nowhere"}, "nowhere"), ({2: "nowhere"}, "nowhere")])
-def test_predict_refuses_before_a_folder_is_made(dataset, tmp_path, capsys, change, message):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({1: "nowhere"}, "nowhere"),
+        ({2: "nowhere"}, "nowhere"),
+        ({6: "100"}, "imgsz is 100"),
+        ({8: "toaster"}, "toaster"),
+        ({8: ""}, "--device"),
+    ],
+)
+def test_predict_refuses_before_a_folder_is_made(dataset, tmp_path, capsys, monkeypatch, change, message):
     words = [
         "predict",
         str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")),
         str(dataset.parent / "images" / "val"),
         "--conf",
         "0.5",
+        "--imgsz",
+        "64",
+        "--device",
+        "cpu",
         "--out",
         str(tmp_path / "found"),
     ]
+    monkeypatch.chdir(tmp_path)  # where an empty name would write
     assert main([change.get(k, word) for k, word in enumerate(words)]) == 1
-    assert message in capsys.readouterr().err and not (tmp_path / "found").exists()
+    assert message in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--project", "--out", "--name", "--data", "--backbone", "--weights", "--device", "--optimizer", "--predict"],
+)
+def test_detect_refuses_an_empty_option(dataset, tmp_path, capsys, monkeypatch, option):
+    monkeypatch.setattr("coursekit.detection.yolo12.train", lambda *args, **kwargs: pytest.fail("it trained"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["detect", "--data", str(dataset), option, ""]) == 1
+    assert {"--out": "--project"}.get(option, option) in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--data", "--backbone", "--out", "--arms", "--split"])
+def test_label_efficiency_refuses_an_empty_option(dataset, tmp_path, capsys, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    given = {"--data": str(dataset), "--backbone": "run", "--out": "e", option: ""}
+    assert main(["label-efficiency", *(word for pair in given.items() for word in pair)]) == 1
+    assert f"{option}) is empty" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes any bytes as a name")
+def test_predict_goes_on_after_odd_names(dataset, tmp_path, capsys):
+    picture, images = (dataset.parent / "images" / "val" / "000.png").read_bytes(), tmp_path / "images"
+    images.mkdir()
+    for name in (b"\xff\xfe.png", b"a\nb.png", b"o" * 251 + b".png", "\N{SNOWMAN}".encode() * 83 + b".png", b"z.png"):
+        Path(images, os.fsdecode(name)).write_bytes(picture)
+    weights, out = str(runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")), tmp_path / "found"
+    words = ["predict", weights, str(images), "--out", str(out), "--imgsz", "64", "--device", "cpu"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert sorted(name.name[:4] for name in out.glob("*.jpg")) == ["0000", "0001", "0002", "0003", "0004"]

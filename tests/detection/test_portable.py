@@ -39,11 +39,11 @@ def test_predicts_and_validates_like_the_checkpoint(trained, exported, dataset):
 
 def test_refuses_what_is_no_detector(tmp_path, exported):
     save_file({"weight": torch.zeros(2)}, tmp_path / "encoder.safetensors")
-    with pytest.raises(CourseError, match=r"encoder\.safetensors holds no detector"):
+    with pytest.raises(CourseError, match=r"encoder\.safetensors.*--backbone"):
         load_detector(tmp_path / "encoder.safetensors")
     (tmp_path / "text.safetensors").write_text("no tensors")
-    with pytest.raises(CourseError, match=r"text\.safetensors cannot be read as safetensors"):
+    with pytest.raises(CourseError, match=r"text\.safetensors"):
         load_detector(tmp_path / "text.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(exported.read_bytes()[:-1000])
-    with pytest.raises(CourseError, match="Fetch or export it again"):
+    with pytest.raises(CourseError, match=r"cut\.safetensors"):
         import_detector(tmp_path / "cut.safetensors")

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from coursekit.data.decode import read_rgb
-from coursekit.detection.predictions import COLORS, Detections, draw, predict
+from coursekit.detection.drawing import COLORS, draw
+from coursekit.detection.predictions import Detections, predict
 from coursekit.runtime import CourseError
 
 
@@ -44,13 +45,16 @@ def test_the_network_sees_red_as_red(trained):
     red, seen = np.zeros((64, 64, 3), np.uint8), []
     red[..., 0] = 255
     hook = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) and not seen else None
+        lambda module, inputs: seen.append(inputs[0]) if isinstance(module, torch.nn.Conv2d) else None
     )
     try:
         predict(trained.run, red, imgsz=64, device="cpu")
     finally:
         hook.remove()
-    assert seen[0].shape == (1, 3, 64, 64) and seen[0].mean((0, 2, 3)).tolist() == [1, 0, 0]
+    first = [
+        pixels for pixels in seen if pixels.shape == (1, 3, 64, 64)
+    ]  # of smaller ones the checkpoint is tried with
+    assert first and all(pixels.mean((0, 2, 3)).tolist() == [1, 0, 0] for pixels in first)
 
 
 def test_confidence_is_a_floor(found, trained):
@@ -70,7 +74,7 @@ def test_at_most_so_many_boxes_are_the_most_confident_ones(found, trained):
         ("nowhere.jpg", "nowhere.jpg"),
         (np.zeros((8, 8, 3), np.float32), "uint8 RGB"),
         (np.zeros((8, 8), np.uint8), "uint8 RGB"),
-        (5, "Cannot detect in a int"),
+        (5, " int"),
     ],
 )
 def test_other_sources_are_explained(trained, source, words):
@@ -81,7 +85,7 @@ def test_other_sources_are_explained(trained, source, words):
 def test_other_settings_are_explained(trained):
     with pytest.raises(CourseError, match="conf is 25"):
         predict(trained.run, "x.jpg", conf=25)
-    with pytest.raises(CourseError, match="multiples of 32"):
+    with pytest.raises(CourseError, match="imgsz is 100"):
         predict(trained.run, "x.jpg", imgsz=100)
     with pytest.raises(CourseError, match="max_det is 0"):
         predict(trained.run, "x.jpg", max_det=0)

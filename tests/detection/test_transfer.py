@@ -65,11 +65,12 @@ def test_misfits_are_listed_by_name_with_both_shapes(backbone):
     report = compare(new_detector("n"), state)
     assert (report.matched, report.total) == (340, 342)
     assert report.missing == ("model.0.conv.weight",) and report.unused == ("extra.weight",)
-    assert (report.mismatched[0].backbone, report.mismatched[0].detector) == ((5, 3, 3, 3), (32, 16, 3, 3))
+    (mismatched,) = report.mismatched
+    assert mismatched.startswith("model.1.conv.weight: (5, 3, 3, 3)") and "(32, 16, 3, 3)" in mismatched
     text = str(report)
-    assert text.startswith("340 of 342") and "model.1.conv.weight: (5, 3, 3, 3) in the backbone" in text
+    assert text.startswith("340 of 342") and mismatched in text
 
 
 def test_a_folder_that_is_no_run_is_explained(tmp_path):
-    with pytest.raises(CourseError, match="no checkpoint"):
+    with pytest.raises(CourseError, match=str(tmp_path)):
         load_backbone(new_detector("n"), tmp_path)

@@ -114,17 +114,17 @@ def test_quiet_is_quiet(dataset, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"data": "nowhere.yaml"}, "no dataset nowhere.yaml"),
-        ({"data": "photo.jpg"}, "name its YAML"),
+        ({"data": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"data": "photo.jpg"}, "photo.jpg"),
         ({"size": "q"}, "n, s, m, l, x"),
-        ({"imgsz": 100}, "multiples of 32"),
-        ({"optimizer": "auto"}, "ignore lr0"),
-        ({"epochs": 0}, "at least 1"),
+        ({"imgsz": 100}, "imgsz is 100"),
+        ({"optimizer": "auto"}, "lr0"),
+        ({"epochs": 0}, "epochs is 0"),
         ({"freeze_epochs": 3}, "from 0 to 2"),
-        ({"device": "0,1"}, "one device"),
+        ({"device": "0,1"}, "0,1"),
         ({"mosaicc": 1.0}, "mosaic"),
-        ({"weights": "nowhere.pt"}, "no checkpoint nowhere.pt"),
-        ({"weights": "pt"}, "yolo12n.pt is not at hand and COURSEKIT_OFFLINE"),
+        ({"weights": "nowhere.pt"}, "nowhere.pt"),
+        ({"weights": "pt"}, "yolo12n.pt"),
         ({"backbone": "nowhere"}, "nowhere"),
     ],
 )
@@ -152,10 +152,10 @@ def test_a_dataset_without_images_is_refused_and_its_download_script_is_not_run(
         f"path: {tmp_path}\ntrain: images/train\nval: images/val\nnames: {{0: person}}\n"
         f"download: open({str(trace)!r}, 'w')\n"
     )
-    with pytest.raises(CourseError, match="not a usable YOLO dataset"):
+    with pytest.raises(CourseError, match=r"evil\.yaml"):
         train(yaml, epochs=1, project=tmp_path / "runs")
     yaml.write_text("names: [")
-    with pytest.raises(CourseError, match="coursekit data check"):
+    with pytest.raises(CourseError, match=r"evil\.yaml.*coursekit data check"):
         train(yaml, epochs=1, project=tmp_path / "runs")
     assert not trace.exists() and not (tmp_path / "runs").exists()
 
@@ -181,7 +181,7 @@ def test_files_that_are_no_checkpoint_are_explained_and_run_no_code(tmp_path, tr
         with pytest.raises(CourseError, match=name.replace(".", r"\.")):
             load_detector(tmp_path / name)
     assert not Path(Trap.file).exists()
-    with pytest.raises(CourseError, match="not the folder of a finished detection run"):
+    with pytest.raises(CourseError, match=str(tmp_path)):
         checkpoint_path(tmp_path)
     with pytest.raises(CourseError, match=r"end in \.pt"):
         checkpoint_path(trained.run.results_csv)
