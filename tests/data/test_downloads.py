@@ -195,6 +195,10 @@ def lying(path):
     "make, words",
     [
         (lying, "damaged"),
+        (
+            lambda p: p.write_bytes(zipped(p, [("é", "x")]).read_bytes().replace(b"\xc3\xa9", b"\xff\xff")) and p,
+            "damaged",
+        ),
         (lambda p: zipped(p, [("../evil", "x")]), "outside"),
         (lambda p: zipped(p, [("/evil", "x")]), "outside"),
         (lambda p: zipped(p, [("..\\evil", "x")]), "outside"),

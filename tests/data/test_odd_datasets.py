@@ -103,6 +103,16 @@ def test_a_yaml_beyond_all_bounds_is_one_problem(data, text, wanted):
     assert len(found) == 1 and wanted in found[0] and len(found[0]) < 300
 
 
+def test_names_that_are_too_long_for_a_disk_are_not_there(data):
+    long = "a" * 3000 + "/b.png"
+    for key in ("path", "train", "val"):
+        write(data, SPLITS.replace(f"{key}: ", "x: ") + f"nc: 1\n{key}: {long}\n")
+        assert len(problems(data)) == 1 and "does not exist" in problems(data)[0]
+    (data / "list.txt").write_text(f"{long}\n")
+    write(data, "train: list.txt\nval: val/images\nnc: 1\n")
+    assert problems(data)[0].startswith("list.txt:1: the image ")
+
+
 @pytest.mark.parametrize(
     "text",
     [
