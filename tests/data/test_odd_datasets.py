@@ -10,6 +10,9 @@ from coursekit.data.yolo.road_objects import build, check, from_coco, read
 from coursekit.runtime import CourseError
 
 GOOD = "0 0.5 0.5 0.2 0.3\n"
+SPLITS = "train: train/images\nval: val/images\n"
+LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(f"a{i + 1}: &a{i + 1} [" + f"*a{i}, " * 9 + "]\n" for i in range(9))
+MERGED = "a0: &a0 {b: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{<<: [" + f"*a{i}, " * 9 + "]}\n" for i in range(9))
 
 
 @pytest.fixture
@@ -63,18 +66,6 @@ def test_a_named_pipe_is_not_waited_for(data):
     assert problems(data)[0].startswith("list.txt: neither a folder of images nor a list")
     with pytest.raises(CourseError, match="list.txt is neither a folder of images nor a list"):
         read(data / "data.yaml")
-
-
-@pytest.mark.parametrize("line", ["0,0.5,0.5,0.2,0.3", "0, 0.5, 0.5, 0.2, 0.3", "0 0,5 0,5 0,2 0,3"])
-def test_commas_are_named(data, line):
-    (data / "val/labels/a.txt").write_text(GOOD + line + "\n")
-    (problem,) = problems(data)
-    assert problem.startswith(f"val/labels/a.txt:2: commas in {line!r}")
-
-
-SPLITS = "train: train/images\nval: val/images\n"
-LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(f"a{i + 1}: &a{i + 1} [" + f"*a{i}, " * 9 + "]\n" for i in range(9))
-MERGED = "a0: &a0 {b: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{<<: [" + f"*a{i}, " * 9 + "]}\n" for i in range(9))
 
 
 @pytest.mark.parametrize(
