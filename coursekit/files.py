@@ -171,3 +171,9 @@ def listed(problems: Sequence, most: int = 5) -> str:
     """The first problems, each on a line of its own, and how many more there are."""
     more = f"\n  ... and {len(problems) - most} more" if len(problems) > most else ""
     return "".join(f"\n  {shown(str(problem))}" for problem in problems[:most]) + more
+
+
+def brief(value) -> str:
+    """A value from a file for a message, 80 characters of it at most."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

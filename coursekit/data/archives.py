@@ -35,15 +35,16 @@ def extract(
         with replacing(to) as part:
             part.mkdir()
             _unpack(archive, part, only, most_bytes)
-    # what zipfile raises for a compression that it does not know, and for an encrypted member: the last two
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CourseError(
-            f"{archive} is damaged or not an archive that can be read ({error}). Delete it and fetch it again."
-        ) from error
+    except CourseError:
+        raise
     except OSError as error:
         raise CourseError(
             f"Cannot unpack {archive} into {to}: {error.strerror or error}. "
             "Is the archive whole, and is there room on the disk?"
+        ) from error
+    except Exception as error:  # a damaged archive raises anything, from zlib.error to UnicodeDecodeError
+        raise CourseError(
+            f"{archive} is damaged or not an archive that can be read ({error}). Delete it and fetch it again."
         ) from error
     return to
 

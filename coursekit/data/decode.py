@@ -22,15 +22,17 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif",
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")  # as Pillow names them
 SMALLEST = 8  # px: a picture with a shorter side below this shows nothing that could be learned
 ORIENTATION = 0x0112
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_T = Image.Transpose
+_TURNS = (
+    _T.FLIP_LEFT_RIGHT,
+    _T.ROTATE_180,
+    _T.FLIP_TOP_BOTTOM,
+    _T.TRANSPOSE,
+    _T.ROTATE_270,
+    _T.TRANSVERSE,
+    _T.ROTATE_90,
+)
+UPRIGHT = dict(enumerate(_TURNS, start=2))  # {EXIF orientation: what turns the picture upright}
 SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 # a photograph of 90 megapixels and more is unusual, not suspicious: from twice that on it is an error
@@ -130,9 +132,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def read_rgb(path: str | Path) -> np.ndarray:
     """One picture file, upright: uint8 (H, W, 3). Raises CourseError naming the file if it cannot be read."""
     with opened(path) as image:
-        turn = orientation(image)
-        rgb = decoded(image)
-    return np.array(rgb.transpose(UPRIGHT[turn]) if turn in UPRIGHT else rgb)
+        return _upright(decoded(image), orientation(image))
 
 
 def read_square(path: str | Path, size: int) -> np.ndarray:
@@ -155,7 +155,11 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
     left, top = (rgb.width - side) / 2, (rgb.height - side) / 2
     box = (left, top, left + side, top + side)
     square = rgb.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    return np.array(square.transpose(UPRIGHT[turn]) if turn in UPRIGHT else square)
+    return _upright(square, turn)
+
+
+def _upright(image: Image.Image, turn: int) -> np.ndarray:
+    return np.array(image.transpose(UPRIGHT[turn]) if turn in UPRIGHT else image)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ A file grows as NAME.part beside its place and moves there when it is complete, 
 
 import hashlib
 import http.client
-import json
 import os
 import threading
 import time
@@ -139,7 +138,7 @@ def download_many(
 
 def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
-    failures, furthest, known = 0, _length(part), part.with_name(part.name + ".json")
+    failures, furthest, known = 0, _length(part), part.with_name(part.name + ".version")
     with bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True) as bar:
         while True:
             try:
@@ -191,8 +190,8 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
     headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if version := _version(known):
-            headers["If-Range"] = version  # the server starts anew if the file is another one by now
+        if known.exists():
+            headers["If-Range"] = known.read_text()  # the server starts anew if the file is another one by now
     try:
         answer = urllib.request.urlopen(urllib.request.Request(remote.url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -208,7 +207,11 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
             raise _Cut("the server sent another part than the one asked for")
         length = answer.headers.get("Content-Length")
         whole = int(length) + (have if append else 0) if length and length.isdigit() else None
-        known.write_text(json.dumps(answer.headers.get("ETag") or answer.headers.get("Last-Modified")))
+        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "W/"
+        if version.startswith("W/"):  # a weak ETag cannot vouch for bytes
+            known.unlink(missing_ok=True)
+        else:
+            known.write_text(version)
         bar.total = bar.total or whole
         with open(part, "ab" if append else "wb") as file:
             bar.update(file.tell() - bar.n)
@@ -225,15 +228,6 @@ def _read(answer: http.client.HTTPResponse, have: int) -> bytes:
         return answer.read(BLOCK)
     except (OSError, http.client.HTTPException) as error:
         raise _Cut(f"the connection was cut after {have} bytes ({error})") from error
-
-
-def _version(known: Path) -> str | None:
-    """The strong ETag or date that the earlier part came with; a weak ETag (W/...) cannot vouch for bytes."""
-    try:
-        version = json.loads(known.read_text())
-    except (OSError, ValueError):
-        return None
-    return version if isinstance(version, str) and not version.startswith("W/") else None
 
 
 def checksum(path: str | Path, kind: str = "sha256") -> str:

@@ -195,6 +195,23 @@ def test_photographs_are_found_below_the_folders_and_missing_ones_named(made):
         (lambda d: d["categories"][0].update(name="dog"), "category 1 is 'dog'"),
         (lambda d: d["annotations"].clear(), "No photograph in .* shows a person"),
         (lambda d: d["images"][0].update(width=333), "it is another picture"),
+        (lambda d: d.update(categories=None), "categories is None instead of a list"),
+        (lambda d: d["categories"].append({"id": [1]}), r"categories\[5\] has the id \[1\]"),
+        (lambda d: d["annotations"][1].update(image_id=[1]), r"annotations\[1\] has the image_id \[1\]"),
+        (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has the category_id \[1\]"),
+        (lambda d: d["annotations"].append([]), r"annotations\[6\] has the image_id None"),
+        (
+            lambda d: d["annotations"][1].update(bbox=[1, 2, 3, 10**400]),
+            r"annotations\[1\] has the bbox \[1, 2, 3, 1000",
+        ),
+        (lambda d: d["images"].append(None), r"images\[6\] has no whole number as id"),
+        (lambda d: d["images"][1].update(width=10**400), r"images\[1\] has width 1000"),
+        (lambda d: d["images"][1].update(file_name="a\0.jpg"), r"images\[1\] has no file_name"),
+        (lambda d: d["images"][1].update(file_name="\ud800.jpg"), "1 of 6 photographs are missing"),
+        (
+            lambda d: d["images"][1].update(coco_url=7, file_name="none.jpg"),
+            "1 of 6 photographs are missing:\n  none.jpg",
+        ),
     ],
 )
 def test_what_is_not_coco_is_named(made, spoil, words):
@@ -202,6 +219,22 @@ def test_what_is_not_coco_is_named(made, spoil, words):
     with pytest.raises(CourseError, match=words) as error:
         made.make()
     assert "instances.json" in str(error.value) or "jpg" in str(error.value)
+    assert len(str(error.value).encode("utf-8")) < 600 and not (made.folder / "out").exists()
+
+
+def test_a_byte_order_mark_is_read_over(made):
+    text = made.annotations.read_text()
+    (made.folder / "marked.json").write_text("\ufeff" + text, encoding="utf-8")
+    assert check(from_coco(made.folder / "marked.json", made.images, made.folder / "out")) == []
+
+
+@pytest.mark.parametrize("name", ["b.gif", "b.ppm", "b", "b.jpg "])
+def test_what_yolo_would_not_read_is_refused_by_name(made, name):
+    photo = made.images / made.data["images"][1]["file_name"]
+    photo.rename(made.images / name)
+    made.data["images"][1]["file_name"] = name
+    with pytest.raises(CourseError, match=f"instances.json: .*of 1 photographs.*\n  {name}\n"):
+        made.make()
     assert not (made.folder / "out").exists()
 
 
@@ -280,6 +313,11 @@ def test_without_a_network_the_way_out_is_named(monkeypatch, tmp_path, made):
     for entry in made.data["images"]:
         entry.pop("coco_url")
     with pytest.raises(CourseError, match="has no coco_url.*--images"):
+        from_coco(made.annotations, out=tmp_path / "out")
+    monkeypatch.setenv("COURSEKIT_OFFLINE", "0")
+    for entry in made.data["images"]:
+        entry["coco_url"] = "file:///etc/passwd"
+    with pytest.raises(CourseError, match="'file:///etc/passwd' is not an http"):
         from_coco(made.annotations, out=tmp_path / "out")
 
 

@@ -43,36 +43,31 @@ def test_good_data_has_no_problems(data):
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("4 0.5 0.5 0.1 0.1", "class 4 is out of range: the dataset has classes 0 to 3"),
-        ("-1 0.5 0.5 0.1 0.1", "class -1 is out of range: the dataset has classes 0 to 3"),
-        ("1.5 0.5 0.5 0.1 0.1", "the class 1.5 is not a whole number"),
+        ("4 0.5 0.5 0.1 0.1", "class 4 is out of range"),
+        ("-1 0.5 0.5 0.1 0.1", "class -1 is out of range"),
+        ("1.5 0.5 0.5 0.1 0.1", "the class 1.5"),
         ("car 0.5 0.5 0.1 0.1", "not numbers: 'car 0.5 0.5 0.1 0.1'"),
-        ("0 0.5 0.5 0.1", "4 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-        ("0 0.5 0.5 0.1 0.1 0.9", "6 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "8 columns: a line is `class x y w h`, or `class` and at least 3 points"),
-        (
-            "0 320 0.5 0.1 0.1",
-            "320 is outside [0, 1]: coordinates are shares of the image's width and height, not pixels",
-        ),
-        (
-            "0 0.5 0.5 -0.1 0.1",
-            "-0.1 is outside [0, 1]: coordinates are shares of the image's width and height, not pixels",
-        ),
-        (
-            "0 0.05 0.5 0.2 0.1",
-            "the box reaches outside the image: x -0.0500 to 0.1500, y 0.4500 to 0.5500, beyond [0, 1]",
-        ),
-        ("0 nan 0.5 0.1 0.1", "NaN or infinity among the numbers"),
-        ("0 0.5 0.5 inf 0.1", "NaN or infinity among the numbers"),
-        ("nan 0.5 0.5 0.1 0.1", "NaN or infinity among the numbers"),
+        ("0 0.5 0.5 0.1", "4 columns"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "6 columns"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "8 columns"),
+        ("0 320 0.5 0.1 0.1", "320 is outside [0, 1]"),
+        ("0 0.5 0.5 -0.1 0.1", "-0.1 is outside [0, 1]"),
+        ("0 0.05 0.5 0.2 0.1", "the box reaches outside the image: x -0.0500 to 0.1500, y 0.4500 to 0.5500"),
+        ("0 nan 0.5 0.1 0.1", "NaN or infinity"),
+        ("0 0.5 0.5 inf 0.1", "NaN or infinity"),
+        ("nan 0.5 0.5 0.1 0.1", "NaN or infinity"),
         ("0 0.5 0.5 0 0.1", "the box has no area"),
         ("0 0.5 0.5 0.2 0.3", "the same box as line 1"),
-        ("0 0.1 0.1 0.2 0.1 0.2 0.2", "a polygon in a file that begins with a box: training refuses the mixture"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2", "a polygon in a file that begins with a box"),
+        ("0,0.5,0.5,0.2,0.3", "commas in '0,0.5,0.5,0.2,0.3'"),
+        ("0, 0.5, 0.5, 0.2, 0.3", "commas in '0, 0.5"),
+        ("0 0,5 0,5 0,2 0,3", "commas in '0 0,5"),
     ],
 )
 def test_a_bad_line_is_named(data, line, message):
     (data / "labels/val/000001.txt").write_text(GOOD + "\n" + line + "\n")
-    assert problems(data) == [f"labels/val/000001.txt:3: {message}"]
+    (problem,) = problems(data)
+    assert problem.startswith(f"labels/val/000001.txt:3: {message}")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from coursekit.data.yolo.road_objects import build, check, from_coco, read
 from coursekit.runtime import CourseError
 
 GOOD = "0 0.5 0.5 0.2 0.3\n"
+SPLITS = "train: train/images\nval: val/images\n"
+LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(f"a{i + 1}: &a{i + 1} [" + f"*a{i}, " * 9 + "]\n" for i in range(9))
+MERGED = "a0: &a0 {b: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{<<: [" + f"*a{i}, " * 9 + "]}\n" for i in range(9))
 
 
 @pytest.fixture
@@ -65,18 +68,6 @@ def test_a_named_pipe_is_not_waited_for(data):
         read(data / "data.yaml")
 
 
-@pytest.mark.parametrize("line", ["0,0.5,0.5,0.2,0.3", "0, 0.5, 0.5, 0.2, 0.3", "0 0,5 0,5 0,2 0,3"])
-def test_commas_are_named(data, line):
-    (data / "val/labels/a.txt").write_text(GOOD + line + "\n")
-    (problem,) = problems(data)
-    assert problem.startswith(f"val/labels/a.txt:2: commas in {line!r}")
-
-
-SPLITS = "train: train/images\nval: val/images\n"
-LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(f"a{i + 1}: &a{i + 1} [" + f"*a{i}, " * 9 + "]\n" for i in range(9))
-MERGED = "a0: &a0 {b: 1}\n" + "".join(f"a{i + 1}: &a{i + 1} {{<<: [" + f"*a{i}, " * 9 + "]}\n" for i in range(9))
-
-
 @pytest.mark.parametrize(
     "text, wanted",
     [
@@ -101,6 +92,16 @@ def test_a_yaml_beyond_all_bounds_is_one_problem(data, text, wanted):
     write(data, SPLITS + text)
     found = problems(data)
     assert len(found) == 1 and wanted in found[0] and len(found[0]) < 300
+
+
+def test_names_that_are_too_long_for_a_disk_are_not_there(data):
+    long = "a" * 3000 + "/b.png"
+    for key in ("path", "train", "val"):
+        write(data, SPLITS.replace(f"{key}: ", "x: ") + f"nc: 1\n{key}: {long}\n")
+        assert len(problems(data)) == 1 and "does not exist" in problems(data)[0]
+    (data / "list.txt").write_text(f"{long}\n")
+    write(data, "train: list.txt\nval: val/images\nnc: 1\n")
+    assert problems(data)[0].startswith("list.txt:1: the image ")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from coursekit.data.decode import decoded, open_image, unreadable
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.data.yolo.labels import parse_labels
 from coursekit.data.yolo.yaml import DatasetYaml, Problem, inside, label_file, listed_images, load_yaml
+from coursekit.runtime import CourseError
 
 SMALLEST = 10  # px: Ultralytics leaves out images with a side below it
 
@@ -32,12 +33,12 @@ def check(yaml: str | Path) -> list[Problem]:
     problems, listed = list(data.problems), []
     for split, places in data.splits.items():
         here = []
-        for place in filter(Path.exists, places):
+        for place in filter(os.path.exists, places):
             try:
                 here += [_Listed(*entry, split) for entry in listed_images(place)]
-            except (UnicodeDecodeError, OSError):
+            except CourseError:
                 problems.append(Problem(place, None, "neither a folder of images nor a list of images in UTF-8"))
-        if not here and split != "test" and all(place.exists() for place in places):
+        if not here and split != "test" and all(map(os.path.exists, places)):
             message = f"{split}: there is no image in {', '.join(map(str, places))}"
             problems.append(Problem(data.file, data.lines.get(split), message))
         listed += here
@@ -68,7 +69,7 @@ def _orphans(places: list[Path], expected: set[Path]) -> list[Problem]:
     found = []
     for place in places:
         folder = label_file(place / "any.jpg").parent
-        if not place.is_dir() or folder == place:
+        if not os.path.isdir(place) or folder == place:
             continue
         for label in sorted(folder.rglob("*.txt")):
             if label not in expected and label.name not in ("classes.txt", "README.txt"):
@@ -84,9 +85,9 @@ def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None
     def wrong(message: str, file: Path = entry.named_in, line: int | None = entry.line) -> None:
         found.append(Problem(file, line, message))
 
-    if image.is_symlink() and not image.exists():
+    if os.path.islink(image) and not os.path.exists(image):
         wrong(f"the image is missing: the link leads to {os.readlink(image)}, which is not there")
-    elif not image.exists():
+    elif not os.path.exists(image):
         wrong(f"the image {image} is missing")
     elif not image.is_file():
         wrong("is not a regular file" if image == entry.named_in else f"{image} is not a regular file")
@@ -98,7 +99,7 @@ def _judge(entry: _Listed, data: DatasetYaml) -> tuple[list[Problem], str | None
             wrong(message, image, None)
     if label == image.with_suffix(".txt") and f"{os.sep}images{os.sep}" not in str(image):
         wrong(f"{image} is not below a folder named images, so that its labels cannot be found")
-    elif not label.exists():
+    elif not os.path.exists(label):
         wrong(f"the label file {label} is missing (an empty one says: nothing to find here)", image, None)
     elif not label.is_file():
         wrong("is not a regular file", label, None)

@@ -148,7 +148,7 @@ def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
         return index
 
     for photograph in chosen:
-        there = [folder / photograph.name for folder in folders if (folder / photograph.name).is_file()][:1]
+        there = [folder / photograph.name for folder in folders if os.path.isfile(folder / photograph.name)][:1]
         there = there or sorted(below().get(Path(photograph.name).name, ()))
         if len(there) > 1:
             raise CourseError(

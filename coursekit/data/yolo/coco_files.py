@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from coursekit.data.downloads import Remote, download, download_many, extract
+from coursekit.files import brief
 from coursekit.runtime import CourseError, home, offline
 
 CLASS_OF_CATEGORY = {1: 0, 2: 1, 3: 2, 6: 3}  # COCO's person, bicycle, car, bus
@@ -88,14 +89,14 @@ def _load(file: Path) -> dict:
             )
     categories = data.get("categories", [])
     if not isinstance(categories, list):
-        raise _wrong(file, f"categories is {_brief(categories)} instead of a list")
+        raise _wrong(file, f"categories is {brief(categories)} instead of a list")
     for i, category in enumerate(categories):
         number, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
         if not isinstance(number, int):
-            raise _wrong(file, f"categories[{i}] has the id {_brief(number)} instead of a whole number")
+            raise _wrong(file, f"categories[{i}] has the id {brief(number)} instead of a whole number")
         if CATEGORY_NAMES.get(number, name) != name:
             raise CourseError(
-                f"{file}: category {number} is {_brief(name)}, in COCO's numbering it is {CATEGORY_NAMES[number]!r}. "
+                f"{file}: category {number} is {brief(name)}, in COCO's numbering it is {CATEGORY_NAMES[number]!r}. "
                 "Only COCO's own category numbers can be read."
             )
     return data
@@ -103,11 +104,6 @@ def _load(file: Path) -> dict:
 
 def _wrong(file: Path, what: str) -> CourseError:
     return CourseError(f"{file}: {what}. The file is damaged or not in COCO's format.")
-
-
-def _brief(value) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _is_length(value) -> bool:
@@ -127,7 +123,7 @@ def _photograph(file: Path, i: int, entry) -> Photograph:
     if path.is_absolute() or ".." in path.parts:
         raise _wrong(file, f"{where} has the file_name {name!r}, which leads out of the image folder")
     if not all(_is_length(v) and v > 0 for v in (width, height)):
-        raise _wrong(file, f"{where} has width {_brief(width)} and height {_brief(height)}")
+        raise _wrong(file, f"{where} has width {brief(width)} and height {brief(height)}")
     url = entry.get("coco_url")
     return Photograph(number, name, width, height, url if isinstance(url, str) else None, file)
 
@@ -138,11 +134,11 @@ def _box(file: Path, i: int, entry) -> tuple[int, tuple[float, ...]] | None:
     category, box = entry.get("category_id"), entry.get("bbox")
     for key in ("image_id", "category_id"):
         if not isinstance(entry.get(key), (int, float)):
-            raise _wrong(file, f"{where} has the {key} {_brief(entry.get(key))} instead of a number")
+            raise _wrong(file, f"{where} has the {key} {brief(entry.get(key))} instead of a number")
     if category not in CLASS_OF_CATEGORY:
         return None
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_length, box)):
-        raise _wrong(file, f"{where} has the bbox {_brief(box)} instead of four numbers of pixels")
+        raise _wrong(file, f"{where} has the bbox {brief(box)} instead of four numbers of pixels")
     return CLASS_OF_CATEGORY[category], tuple(box)
 
 

@@ -1,5 +1,6 @@
 """Reading any detection dataset in YOLO's format: images, classes and boxes of one split."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,10 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
     if split not in data.splits:
         raise CourseError(f"{path} has no split {split!r}; it has {', '.join(data.splits)}.")
     examples = []
-    for image, *_ in (entry for place in data.splits[split] for entry in _listed(place)):
+    for image, *_ in (entry for place in data.splits[split] for entry in listed_images(place)):
         label = label_file(image)
         try:
-            text = label.read_text(encoding="utf-8-sig") if label.is_file() else ""
+            text = label.read_text(encoding="utf-8-sig") if os.path.isfile(label) else ""
         except (UnicodeDecodeError, OSError) as error:
             raise CourseError(f"{label} cannot be read as text in UTF-8: {error}.") from error
         rows, problems = parse_labels(text, len(data.names), data.keypoints)
@@ -48,13 +49,6 @@ def read(path: str | Path, split: str = "train") -> list[Example]:
             size = picture.size[::-1] if orientation(picture) in SWAPPED else picture.size
         examples.append(Example(image, rows[:, 0].astype(np.int64), _to_pixels(rows[:, 1:], *size)))
     return examples
-
-
-def _listed(place: Path) -> list[tuple[Path, Path, int | None]]:
-    try:
-        return listed_images(place)
-    except (UnicodeDecodeError, OSError) as error:
-        raise CourseError(f"{place} is neither a folder of images nor a list of images in UTF-8.") from error
 
 
 def _to_pixels(xywh: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,15 +1,15 @@
 """The YAML of a dataset in YOLO's format, read as Ultralytics reads it, and what is wrong with it."""
 
-import errno
 import glob
 import math
 import os
 from dataclasses import dataclass, field
+from os.path import exists, isdir, isfile  # for names from files: Path's own methods raise if one is too long
 from pathlib import Path
 
 import yaml
 
-from coursekit.files import named, shown
+from coursekit.files import brief, named, shown
 from coursekit.runtime import CourseError
 
 MOST = 2 * 10**6  # bytes: ten times a YAML of 10,000 class names
@@ -113,7 +113,7 @@ def _judge_network(found: DatasetYaml, data: dict) -> None:
     if data.get("channels", 3) != 3:
         found.wrong(
             "channels",
-            f"channels: {_brief(data['channels'])} makes a network that does not see RGB: remove the line (gray pictures "
+            f"channels: {brief(data['channels'])} makes a network that does not see RGB: remove the line (gray pictures "
             "are read as RGB)",
         )
     if data.get("bg_class_idx"):
@@ -122,7 +122,7 @@ def _judge_network(found: DatasetYaml, data: dict) -> None:
     if isinstance(shape, list) and len(shape) == 2 and all(type(v) is int and v > 0 for v in shape):
         found.keypoints = (shape[0], shape[1])
     elif shape is not None:
-        found.wrong("kpt_shape", f"kpt_shape must be two whole numbers, not {_brief(shape)}")
+        found.wrong("kpt_shape", f"kpt_shape must be two whole numbers, not {brief(shape)}")
 
 
 def _judge_names(found: DatasetYaml, data: dict) -> None:
@@ -133,7 +133,7 @@ def _judge_names(found: DatasetYaml, data: dict) -> None:
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole or (nc is not None and not 1 <= number < MOST_CLASSES):
-        found.wrong("nc", f"nc must be a whole number of classes, not {_brief(nc)}")
+        found.wrong("nc", f"nc must be a whole number of classes, not {brief(nc)}")
     elif names is None and nc is None:
         found.wrong("names", "names: is missing: the class names, by number")
     elif names is None:
@@ -145,10 +145,10 @@ def _judge_names(found: DatasetYaml, data: dict) -> None:
         try:
             found.names = {int(key): str(name) for key, name in given.items()}
         except (TypeError, ValueError, OverflowError):  # OverflowError: .inf
-            found.wrong("names", f"the class numbers must be whole numbers, not {_brief(list(given))}")
+            found.wrong("names", f"the class numbers must be whole numbers, not {brief(list(given))}")
             return
         if sorted(found.names) != list(range(len(given))):
-            numbers = _brief(sorted(found.names))
+            numbers = brief(sorted(found.names))
             found.wrong("names", f"the class numbers must be 0 to {len(given) - 1}, not {numbers}")
         if len(set(found.names.values())) < len(found.names):
             found.wrong("names", "two classes have the same name")
@@ -156,28 +156,23 @@ def _judge_names(found: DatasetYaml, data: dict) -> None:
             found.wrong("nc", f"nc says {number} classes, names lists {len(given)}")
 
 
-def _brief(value) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def _judge_paths(found: DatasetYaml, data: dict) -> None:
     path = data.get("path")
     if path is not None and not isinstance(path, str):
-        found.wrong("path", f"path must be a folder's name, not {_brief(path)}")
+        found.wrong("path", f"path must be a folder's name, not {brief(path)}")
         return
     root = Path(path) if path else found.file.parent
-    if not root.is_absolute() and not root.exists() and (found.file.parent / root).exists():
+    if not root.is_absolute() and not exists(root) and exists(found.file.parent / root):
         found.wrong(
             "path", f"{path} is found only from the YAML's own folder: write the whole path, training looks elsewhere"
         )
         root = found.file.parent / root
-    if not root.is_dir():
+    if not isdir(root):
         found.wrong("path", f"the dataset folder {root} does not exist (was the dataset moved? mend path:)")
         return
     found.root = Path(os.path.abspath(root))
     if "val" not in data and "validation" in data:
-        data["val"], found.lines["val"] = data["validation"], found.lines["validation"]
+        data["val"], found.lines["val"] = data["validation"], found.lines.get("validation")
     for split in SPLITS:
         value = data.get(split)
         if value is None or value == "" or value == []:
@@ -186,12 +181,12 @@ def _judge_paths(found: DatasetYaml, data: dict) -> None:
             continue
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(v, str) for v in values):
-            found.wrong(split, f"{split} must be a folder or file name, or a list of them, not {_brief(value)}")
+            found.wrong(split, f"{split} must be a folder or file name, or a list of them, not {brief(value)}")
             continue
         places = [_place(found.root, v, alone=not isinstance(value, list)) for v in values]
         found.splits[split] = places
         for place in places:
-            if not place.exists():
+            if not exists(place):
                 found.wrong(split, f"{split}: {place} does not exist")
             elif not inside(place, found.root):
                 found.wrong(split, f"{split}: {place} leaves the dataset folder {found.root}")
@@ -201,9 +196,9 @@ def _place(root: Path, value: str, alone: bool) -> Path:
     """Where a split lies. As Ultralytics reads it, `../train/images` of a YAML beside `train` (Roboflow writes it so)
     means `train/images`, unless the former exists; not in a list."""
     place = Path(os.path.abspath(root / value))
-    if alone and value.startswith("../") and not place.exists():
+    if alone and value.startswith("../") and not exists(place):
         beside = Path(os.path.abspath(root / value[3:]))
-        return beside if beside.exists() else place
+        return beside if exists(beside) else place
     return place
 
 
@@ -215,18 +210,23 @@ def inside(path: Path, root: Path) -> bool:
 def listed_images(place: Path) -> list[tuple[Path, Path, int | None]]:
     """Images of one entry of a split, a folder or a .txt list: (image, the file that names it, line). Need not exist.
 
-    Raises UnicodeDecodeError or OSError for a list that cannot be read.
+    Raises CourseError for a list that cannot be read.
     """
-    if place.is_dir():
+    if isdir(place):
         names = glob.glob(os.path.join(glob.escape(str(place)), "**", "*.*"), recursive=True)
         return [(Path(n), Path(n), None) for n in sorted(names) if n.rpartition(".")[2].lower() in IMAGE_FORMATS]
-    if place.exists() and not place.is_file():  # a named pipe would be waited for without end
-        raise OSError(errno.EINVAL, "not a regular file", str(place))
+    try:
+        # not only tried: a named pipe would be waited for without end
+        names = place.read_text(encoding="utf-8-sig").splitlines() if isfile(place) else None
+    except (UnicodeDecodeError, OSError):
+        names = None
+    if names is None:
+        raise CourseError(f"{place} is neither a folder of images nor a list of images in UTF-8.")
     images = []
-    for i, line in enumerate(place.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if line.strip() and line.rpartition(".")[2].lower().strip() in IMAGE_FORMATS:
-            name = line.strip()
-            images.append((place.parent / name[2:] if name.startswith("./") else Path(os.path.abspath(name)), place, i))
+    for line, name in enumerate(map(str.strip, names), 1):
+        if name.rpartition(".")[2].lower() in IMAGE_FORMATS:
+            image = place.parent / name[2:] if name.startswith("./") else Path(os.path.abspath(name))
+            images.append((image, place, line))
     return images
 
 
