@@ -122,7 +122,7 @@ def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float
         twice = " That is log(2): are pairs counted twice?" if _near(abs(gap), math.log(2)) else ""
         return f"{{}} differs from the right value by {gap:+.3f} on every input.{twice}"
     slope, start = np.polyfit(want, got, 1)
-    if len(want) > 3 and abs(slope) > 1e-3 and is_(slope * w + start for w in want):
+    if len(want) > 3 and 1e-3 < abs(slope) < 1e4 > abs(start) and is_(slope * w + start for w in want):
         sign = "plus" if slope > 0 else "minus"
         return f"{{}} is {start:.3f} {sign} {abs(slope):.3f} times the right value on every input."
     return ""

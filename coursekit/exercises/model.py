@@ -131,11 +131,11 @@ class Exercise:
 
     @cached_property
     def pairs(self) -> list[tuple[tuple[Mistake, ...], Callable]]:
-        """Every two mistakes that can be made at once, in each of their spellings."""
+        """Every two mistakes that can be made at once, in the first two spellings of each."""
         found = []
         for one, other in combinations(self.mistakes, 2):
             for first, then in ((one, other), (other, one)):
-                both = [text for once in first.in_source(self.source) for text in then.in_source(once)]
+                both = [text for once in first.in_source(self.source)[:2] for text in then.in_source(once)[:2]]
                 if both and then.find in self.source:
                     found += [((one, other), self.build(source)) for source in dict.fromkeys(both)]
                     break

@@ -84,18 +84,6 @@ def exercises_in(notebook: Path) -> dict[str, str]:
     return found
 
 
-def _undefined(notebook: Path, source: str) -> list[str]:
-    """Modules that a solution uses, `F` in `F.normalize`, and its notebook does not import."""
-    known = {name for tree in _trees(notebook) for node in ast.walk(tree) for name in _imported(node)}
-    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
-    return sorted({name.id for name in names if name.id in ("torch", "F", "math")} - known)
-
-
-def _imported(node: ast.AST) -> list[str]:
-    names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
-    return [name.asname or name.name for name in names]
-
-
 def problems(notebook: Path) -> list[str]:
     """What is wrong with the exercises of a notebook: one without its solution, another solution, another function.
 
@@ -103,6 +91,9 @@ def problems(notebook: Path) -> list[str]:
     """
     solutions, checked, where = extract(notebook), exercises_in(notebook), Path(notebook).name
     own = set(exercise_names(Path(notebook).stem[:2]))
+    nodes = [node for tree in _trees(notebook) for node in ast.walk(tree)]
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imported = {name.asname or name.name for node in imports for name in node.names}
     told = [f"{where}: {name} has no solution." for name in sorted(own - set(solutions))]
     told += [f"{where}: {name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
     told += [f"{where}: {name} of this lesson is never checked." for name in sorted(own - set(checked))]
@@ -113,11 +104,10 @@ def problems(notebook: Path) -> list[str]:
         function = exercise.solution.__name__
         if checked.get(name, function) != function:
             told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
-        missing = _undefined(notebook, exercise.source)
-        if missing:
-            told.append(
-                f"{where}: the solution of {name} uses {', '.join(missing)}, which the notebook does not import."
-            )
+        used = {*exercise.solution.__code__.co_names} & {*exercise.solution.__globals__}
+        told += [
+            f"{where}: the solution of {name} uses {one}, which is not imported." for one in sorted(used - imported)
+        ]
     return told
 
 

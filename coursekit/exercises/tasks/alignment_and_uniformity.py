@@ -24,9 +24,7 @@ def cases():
         Case("8 images, 12 numbers each", draw(10, 8, 12)),
         Case("3 images, 2 numbers each", draw(12, 3, 2)),
         Case("7 images with shorter vectors", draw(13, 7, 4, scale=0.2)),
-        Case(
-            "64 images, 16 numbers each", draw(14, 64, 16)
-        ),  # from 26 rows on, cdist is inexact: its diagonal is not 0
+        Case("64 images, 16 numbers each", draw(14, 64, 16)),  # cdist is inexact from 26 rows on
     ]
 
 

@@ -65,9 +65,8 @@ MISTAKES = (  # in place of what, what is put, what happened, where to look
     ("- intersection", "- 2 * intersection", "The intersection is subtracted twice.", ONCE),
     (UNION, f"({OUTER}).prod()", "The union is taken to be the smallest box around both.", COVER),
     (SHARE, "intersection", "This is the intersection, in px\u00b2.", "IoU is a share of what either box covers."),
-    (UNION, (A, B, f"torch.minimum({A}, {B})", f"torch.maximum({A}, {B})", f"({A} * {B}).sqrt()", f"-({UNION}) - 2 * intersection"),
-     "The denominator is one area, or another mixture of both than the union.", COVER),
-    (f"{A} + {B}", (f"2 * {A}", f"2 * {B}"), "One box's area is taken for both.", COVER),
+    (UNION, (A, B, f"torch.minimum({A}, {B})", f"torch.maximum({A}, {B})", f"({A} * {B}).sqrt()", f"-({UNION}) - 2 * intersection",
+     f"2 * {A} - intersection", f"2 * {B} - intersection"), "The denominator is one area, or another mixture than the union.", COVER),
     (f"{A} + {B}", "a[2:].prod() + b[2:].prod()", "Areas are right times bottom.", FORMAT),
     (SHARE, "2 * intersection / (union + intersection)", "This is the Dice score.", "The denominator is the union."),
     (ARGS, EACH % "box + torch.tensor([0, 0, 1, 1])", "Every side is 1 too long.", "Right minus left is the width."),
@@ -80,14 +79,12 @@ MISTAKES = (  # in place of what, what is put, what happened, where to look
     (SHARE, ("1 - " + SHARE, f"-({SHARE}).log()"), "This is a loss: equal boxes get 0.", "IoU is 1 if the boxes agree."),
 )
 EXERCISE = Exercise(
-    lesson="11", solution=my_iou, reference=iou, cases=cases, mistakes=MISTAKES,
-    returns="the intersection over union of a and b, a tensor with one number",
+    lesson="11", solution=my_iou, reference=iou, cases=cases, mistakes=MISTAKES, returns="the IoU, a tensor with one number",
     hints=("Two steps: the box that both share, and then areas. Sketch two boxes that overlap, and two that do not.",
            "The union is area of a + area of b - intersection, as in step 5: what is left to write is the intersection.",
            "It begins at the larger left and top sides, ends at the smaller right and bottom ones: torch.maximum and minimum.",
            "If boxes lie apart, that shared box has negative sides. Make them 0 before you multiply: .clamp(min=0)."),
     probes=(SWAPPED, Probe("Moving both boxes by 7 px changes {result}; it should not.", lambda a, b: (a + 7, b + 7)),
             Probe("Making both boxes three times as large changes {result}; a share stays.", lambda a, b: (3 * a, 3 * b))),
-    words=(("NaN", "Is the denominator 0 for boxes that share nothing?"),
-           ("has shape", "Two boxes have one IoU: is a width and a height left where their product belongs?")),
+    words=(("NaN", "Is a denominator 0?"), ("has shape", "Two boxes have one IoU: is a width and a height left?")),
 )
