@@ -22,9 +22,7 @@ from coursekit.exercises.catalog import exercise_names, find_exercise
 from coursekit.files import write_atomically
 from coursekit.runtime import CourseError
 
-SOLUTION = re.compile(
-    r"(<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>\s*)(?P<body>.*?)(\s*</details>)", re.S
-)
+SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>(?P<body>.*?)</details>", re.S)
 CODE = re.compile(r"```python[ \t]*\n(?P<code>.*?)```", re.S)
 
 
@@ -100,7 +98,7 @@ def problems(notebook: Path) -> list[str]:
     for name, source in solutions.items():
         exercise = find_exercise(name)
         if _plain(source) != _plain(exercise.source):
-            told.append(f"{where}: the solution of {name} is not the one of tasks/{name}.py: fold_in writes it.")
+            told.append(f"{where}: the solution of {name} is not that of tasks/{name}.py, which fold_in would write.")
         function = exercise.solution.__name__
         if checked.get(name, function) != function:
             told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
@@ -113,12 +111,11 @@ def problems(notebook: Path) -> list[str]:
 
 def fold_in(notebook: Path) -> bool:
     """Write the exercises' solutions into a notebook's folded cells. Returns whether anything changed."""
-    book, names = _read(notebook), exercise_names()
+    book = _read(notebook)
 
     def folded(match: re.Match) -> str:
-        if match["name"] not in names:
-            return match[0]
-        return f"{match[1]}```python\n{find_exercise(match['name']).source.strip()}\n```{match[4]}"
+        code = f"```python\n{find_exercise(match['name']).source.strip()}\n```"
+        return CODE.sub(lambda _: code, match[0], count=1)
 
     changed = False
     for cell in book["cells"]:
