@@ -59,23 +59,23 @@ def _near(a: float, b: float) -> bool:
 class Known:
     """The solution with one mistake or two. What it gives is computed once, case by case as far as it is needed."""
 
-    def __init__(self, mistakes: tuple[Mistake, ...], function: Callable, cases: list[Case]):
-        self.mistakes, self.function, self.cases = mistakes, function, cases
-        self.given: list[tuple[float, ...] | None] = []
+    def __init__(self, mistakes: tuple[Mistake, ...], function: Callable):
+        self.mistakes, self.function = mistakes, function
+        self.given: dict[str, tuple[float, ...] | None] = {}
 
-    def result(self, k: int) -> tuple[float, ...] | None:
-        """What it gives on case k; None if it fails there."""
-        while len(self.given) <= k:
+    def result(self, case: Case) -> tuple[float, ...] | None:
+        """What it gives on a case; None if it fails there."""
+        if case.says not in self.given:
             try:
-                self.given.append(_numbers(pack(self.function(*self.cases[len(self.given)].args))))
+                self.given[case.says] = _numbers(pack(self.function(*case.args)))
             except (RuntimeError, IndexError):  # two mistakes whose shapes do not fit
-                self.given.append(None)
-        return self.given[k]
+                self.given[case.says] = None
+        return self.given[case.says]
 
-    def fits(self, wanted: list[tuple[float, ...]], outputs: Iterable[int]) -> bool:
+    def fits(self, cases: list[Case], wanted: list[tuple[float, ...]], outputs: Iterable[int]) -> bool:
         """Are these outputs its own, on every case?"""
-        for k, want in enumerate(wanted):
-            mine = self.result(k)
+        for case, want in zip(cases, wanted, strict=True):
+            mine = self.result(case)
             if mine is None or not all(_near(mine[j], want[j]) for j in outputs):
                 return False
         return True
@@ -84,8 +84,7 @@ class Known:
 @cache
 def known(exercise: Exercise) -> tuple[list[Known], list[Known]]:
     """All wrong answers that are known, with one mistake and with two."""
-    cases = [case for case in exercise.cases() if not case.remark]
-    return tuple([Known(*each, cases) for each in listed] for listed in (exercise.single, exercise.pairs))
+    return tuple([Known(*each) for each in listed] for listed in (exercise.single, exercise.pairs))
 
 
 def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float]]) -> str:
@@ -122,7 +121,7 @@ def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float
         twice = " That is log(2): are pairs counted twice?" if _near(abs(gap), math.log(2)) else ""
         return f"{{}} differs from the right value by {gap:+.3f} on every input.{twice}"
     slope, start = np.polyfit(want, got, 1)
-    if len(want) > 3 and abs(slope) > 1e-3 and is_(slope * w + start for w in want):
+    if len(want) > 3 and 1e-3 < abs(slope) < 1e4 > abs(start) and is_(slope * w + start for w in want):
         sign = "plus" if slope > 0 else "minus"
         return f"{{}} is {start:.3f} {sign} {abs(slope):.3f} times the right value on every input."
     return ""
@@ -138,11 +137,11 @@ def recognize(exercise: Exercise, cases: list[Case], results: Results, expected:
     if None in got:
         return [], []
     everything = range(len(exercise.outputs))
-    found = _common(known(exercise)[0], got, everything)
+    found = _common(known(exercise)[0], cases, got, everything)
     wrong = [k for k in everything if not all(_near(g[k], w[k]) for g, w in zip(got, want, strict=True))]
     parts = [_of_output(exercise, cases, got, want, k) for k in wrong] if not found else []
     if len(everything) > 1 and not found and not any(mistakes or says for mistakes, says in parts):
-        found = _common(known(exercise)[1], got, everything)
+        found = _common(known(exercise)[1], cases, got, everything)
     mistakes = found or [mistake for mistakes, _ in parts for mistake in mistakes]
     return list(dict.fromkeys(mistakes)), [says for _, said in parts for says in said]
 
@@ -150,8 +149,10 @@ def recognize(exercise: Exercise, cases: list[Case], results: Results, expected:
 def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: int) -> tuple[list[Mistake], list[str]]:
     """As `recognize`, for output k alone."""
     others = [j for j in range(len(exercise.outputs)) if j != k]
-    single, pairs = ([o for o in listed if not others or o.fits(want[:1], others)] for listed in known(exercise))
-    found = _common(single, got, [k])
+    single, pairs = (
+        [o for o in listed if not others or o.fits(cases[:1], want[:1], others)] for listed in known(exercise)
+    )
+    found = _common(single, cases, got, [k])
     if found:
         return found, []
     sizes = [exercise.sizes(*case.args) for case in cases]
@@ -160,20 +161,20 @@ def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: 
     if says:
         return [], [says.format(name)]
     for other in single:
-        given = [other.result(i) for i in range(len(cases))]
+        given = [other.result(case) for case in cases]
         says = "" if None in given else relation(mine, [g[k] for g in given], sizes)
         if says and "on every input" not in says:  # an arbitrary factor would fit by chance
             return list(other.mistakes), [f"And t{says.format(name)[1:]}".replace("the right value", "that")]
     if sum(map(math.isfinite, mine)) * 2 < len(mine):
         return [], []
-    return _common(pairs, got, [k]), []
+    return _common(pairs, cases, got, [k]), []
 
 
-def _common(listed: list[Known], got: list[tuple[float, ...]], outputs: Iterable[int]) -> list[Mistake]:
+def _common(listed: list[Known], cases: list[Case], got: list, outputs: Iterable[int]) -> list[Mistake]:
     """The mistakes of the known answers that fit; of several that do, what they have in common."""
     if not any(all(math.isfinite(g[k]) for k in outputs) for g in got):
         return []
-    fitting = [other.mistakes for other in listed if other.fits(got, outputs)]
+    fitting = [other.mistakes for other in listed if other.fits(cases, got, outputs)]
     return [m for m in fitting[0] if all(m in mistakes for mistakes in fitting)] if fitting else []
 
 

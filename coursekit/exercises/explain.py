@@ -21,10 +21,7 @@ LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), 
 USUALLY = (  # (pattern in the error's type and message, what it usually means)
     ("SystemExit", "sys.exit() and exit() would end the notebook. `return` ends a function."),
     ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
-    (
-        "must match the size of tensor",
-        "Two tensors are combined whose shapes do not fit: print both shapes just before.",
-    ),
+    ("must match the size of tensor", "Two tensors are combined whose shapes do not fit: print both just before."),
     ("match target batch_size", "As many rows of logits as targets are needed: print both shapes just before."),
     ("got Long|[Dd]imension out of range", "F.cross_entropy wants a matrix of logits: a row for each target."),
     ("too many indices", "It wants one dimension more: x[None] makes a batch of one."),
@@ -48,19 +45,17 @@ def is_untouched(candidate: Callable) -> bool:
     code = getattr(candidate, "__code__", None)
     if code is None:
         return False
-    steps = [
-        step for step in dis.get_instructions(code) if step.opname not in ("RESUME", "NOP", "COPY_FREE_VARS", "CACHE")
-    ]
-    does = {step.opname for step in steps}
-    returned = {step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT")}
-    return does <= {"LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "LOAD_COMMON_CONSTANT"} and returned <= {
-        None,
-        Ellipsis,
-    }
+    nothing, constant = (
+        {"RESUME", "NOP", "COPY_FREE_VARS", "CACHE"},
+        {"LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT"},
+    )
+    steps = [step for step in dis.get_instructions(code) if step.opname not in nothing]
+    returned = {step.argval for step in steps if step.opname in constant}
+    return {step.opname for step in steps} <= {*constant, "RETURN_VALUE"} and returned <= {None, Ellipsis}
 
 
 def _nodes(candidate: Callable) -> list[ast.AST]:
-    """All parts of the function's source; [] where that is unknown."""
+    """All parts of the function's source; [] if that is unknown."""
     try:
         return list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(candidate)))))
     except (OSError, TypeError, SyntaxError, IndentationError):
@@ -68,22 +63,14 @@ def _nodes(candidate: Callable) -> list[ast.AST]:
 
 
 def loops(candidate: Callable) -> bool:
-    """Does the function loop in Python, by a statement or a comprehension? False where its source is unknown."""
+    """Does the function loop in Python, by a statement or a comprehension? False if its source is unknown."""
     return any(isinstance(node, (ast.For, ast.While, ast.comprehension)) for node in _nodes(candidate))
 
 
 def holes(candidate: Callable) -> list[int]:
-    """The lines, counted from `def`, where a `...` waits for code; [] where the source is unknown."""
-    waiting = []
-    for node in _nodes(candidate):
-        value = (
-            getattr(node, "value", None)
-            if isinstance(node, (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign))
-            else None
-        )
-        if isinstance(value, ast.Constant) and value.value is Ellipsis:
-            waiting.append(node.lineno)
-    return sorted(waiting)
+    """The lines, counted from `def`, where a `...` waits for code; [] if the source is unknown."""
+    places = [n for n in _nodes(candidate) if isinstance(n, (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign))]
+    return sorted(n.lineno for n in places if isinstance(n.value, ast.Constant) and n.value.value is Ellipsis)
 
 
 def _own_frame(error: BaseException, candidate: Callable):
@@ -98,14 +85,12 @@ def _own_frame(error: BaseException, candidate: Callable):
 
 def _shapes(frame) -> str:
     """The tensors that the line could see, with their shapes."""
-    tensors = [
-        f"{name} {tuple(value.shape)}" for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)
-    ]
-    return ", ".join(tensors[:8])
+    tensors = [(name, value) for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)]
+    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors[:8])
 
 
 def _did_you_mean(error: Exception, own) -> str:
-    """The nearest name that exists, where a name or an attribute does not."""
+    """The nearest name that exists, if a name or an attribute does not."""
     name, known = getattr(error, "name", None), []
     if isinstance(error, AttributeError):
         known = dir(error.obj) if getattr(error, "obj", None) is not None else []
@@ -115,6 +100,7 @@ def _did_you_mean(error: Exception, own) -> str:
     return f". Did you mean {near[0]}?" if near else ""
 
 
+# a division by what a reduction leaves, where each row should be divided by its own number
 DROPPED = re.compile(r"\.(norm|sum|mean)\((?![^()]*keepdim)[^()]*\)")
 
 
@@ -135,12 +121,9 @@ def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[
         shapes = _shapes(frame)
         if shapes:
             told.append(f"Shapes there: {shapes}")
-        if "must match the size of tensor" in message and "/" in source and DROPPED.search(source):
-            call = DROPPED.search(source).group()
-            return [
-                *told,
-                f"{call} drops the dimension that it runs over, and its result stands in a row: keepdim=True.",
-            ]
+        call = DROPPED.search(source) if "/" in source and "must match the size of tensor" in message else None
+        if call:
+            return [*told, f"{call[0]} drops the dimension that it runs over; keepdim=True keeps it."]
     text = f"{kind} {message}"
     told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
     return told

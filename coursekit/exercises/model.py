@@ -1,6 +1,7 @@
 """What an exercise is made of: its solution's source, cases, hints, and mistakes as substitutions in that source."""
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -115,8 +116,8 @@ class Exercise:
 
     @cached_property
     def source(self) -> str:
-        """The solution as it is folded into the lesson."""
-        return inspect.getsource(self.solution)
+        """The solution as it is folded into the lesson: without the docstring, which the student has already."""
+        return re.sub(r'\n +""".*?"""', "", inspect.getsource(self.solution), count=1, flags=re.S)
 
     def build(self, source: str) -> Callable:
         """The function that a source defines, with what the exercise's file imports."""
@@ -131,11 +132,11 @@ class Exercise:
 
     @cached_property
     def pairs(self) -> list[tuple[tuple[Mistake, ...], Callable]]:
-        """Every two mistakes that can be made at once, in each of their spellings."""
+        """Every two mistakes that can be made at once, in the first two spellings of each."""
         found = []
         for one, other in combinations(self.mistakes, 2):
             for first, then in ((one, other), (other, one)):
-                both = [text for once in first.in_source(self.source) for text in then.in_source(once)]
+                both = [text for once in first.in_source(self.source)[:2] for text in then.in_source(once)[:2]]
                 if both and then.find in self.source:
                     found += [((one, other), self.build(source)) for source in dict.fromkeys(both)]
                     break

@@ -22,9 +22,7 @@ from coursekit.exercises.catalog import exercise_names, find_exercise
 from coursekit.files import write_atomically
 from coursekit.runtime import CourseError
 
-SOLUTION = re.compile(
-    r"(<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>\s*)(?P<body>.*?)(\s*</details>)", re.S
-)
+SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>(?P<body>.*?)</details>", re.S)
 CODE = re.compile(r"```python[ \t]*\n(?P<code>.*?)```", re.S)
 
 
@@ -84,18 +82,6 @@ def exercises_in(notebook: Path) -> dict[str, str]:
     return found
 
 
-def _undefined(notebook: Path, source: str) -> list[str]:
-    """Modules that a solution uses, `F` in `F.normalize`, and its notebook does not import."""
-    known = {name for tree in _trees(notebook) for node in ast.walk(tree) for name in _imported(node)}
-    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
-    return sorted({name.id for name in names if name.id in ("torch", "F", "math")} - known)
-
-
-def _imported(node: ast.AST) -> list[str]:
-    names = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []
-    return [name.asname or name.name for name in names]
-
-
 def problems(notebook: Path) -> list[str]:
     """What is wrong with the exercises of a notebook: one without its solution, another solution, another function.
 
@@ -103,32 +89,33 @@ def problems(notebook: Path) -> list[str]:
     """
     solutions, checked, where = extract(notebook), exercises_in(notebook), Path(notebook).name
     own = set(exercise_names(Path(notebook).stem[:2]))
+    nodes = [node for tree in _trees(notebook) for node in ast.walk(tree)]
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imported = {name.asname or name.name for node in imports for name in node.names}
     told = [f"{where}: {name} has no solution." for name in sorted(own - set(solutions))]
     told += [f"{where}: {name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
     told += [f"{where}: {name} of this lesson is never checked." for name in sorted(own - set(checked))]
     for name, source in solutions.items():
         exercise = find_exercise(name)
         if _plain(source) != _plain(exercise.source):
-            told.append(f"{where}: the solution of {name} is not the one of tasks/{name}.py: fold_in writes it.")
+            told.append(f"{where}: the solution of {name} is not that of tasks/{name}.py, which fold_in would write.")
         function = exercise.solution.__name__
         if checked.get(name, function) != function:
             told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
-        missing = _undefined(notebook, exercise.source)
-        if missing:
-            told.append(
-                f"{where}: the solution of {name} uses {', '.join(missing)}, which the notebook does not import."
-            )
+        used = {*exercise.solution.__code__.co_names} & {*exercise.solution.__globals__}
+        told += [
+            f"{where}: the solution of {name} uses {one}, which is not imported." for one in sorted(used - imported)
+        ]
     return told
 
 
 def fold_in(notebook: Path) -> bool:
     """Write the exercises' solutions into a notebook's folded cells. Returns whether anything changed."""
-    book, names = _read(notebook), exercise_names()
+    book = _read(notebook)
 
     def folded(match: re.Match) -> str:
-        if match["name"] not in names:
-            return match[0]
-        return f"{match[1]}```python\n{find_exercise(match['name']).source.strip()}\n```{match[4]}"
+        code = f"```python\n{find_exercise(match['name']).source.strip()}\n```"
+        return CODE.sub(lambda _: code, match[0], count=1)
 
     changed = False
     for cell in book["cells"]:

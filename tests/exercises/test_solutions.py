@@ -32,9 +32,9 @@ def write(path: Path, *, code: list[str] = CODE, solution: str | None = GOOD, na
     [
         ({"solution": None}, "iou has no solution"),
         ({"code": CODE[:2]}, "iou is solved but never checked"),
-        ({"solution": GOOD.replace("min=0", "min=1")}, "solution of iou is not the one"),
+        ({"solution": GOOD.replace("min=0", "min=1")}, "solution of iou is not that"),
         ({"code": [*CODE[:2], 'check("iou", other)']}, "checked with other"),
-        ({"code": CODE[1:]}, "uses torch, which"),
+        ({"code": CODE[1:]}, "uses torch"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, options, says):
