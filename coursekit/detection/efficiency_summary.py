@@ -79,7 +79,9 @@ def _row(file: Path) -> dict:
     row = read_json(file, ("arm", "labels", "seed", *METRICS))
     numbers = [row[key] for key in ("labels", "seed", *METRICS)]
     if row["arm"] not in list(ARMS) or not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
-        raise CourseError(f"{file} is damaged: its arm is none of {', '.join(ARMS)}, or a number is none. {MEND}")
+        raise CourseError(
+            f"{file} is damaged: its arm is not one of {', '.join(ARMS)}, or a number is not finite. {MEND}"
+        )
     return row
 
 

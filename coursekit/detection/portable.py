@@ -4,18 +4,14 @@ Ultralytics' own checkpoints are pickles of its classes; this file holds names a
 the network that the installed Ultralytics builds.
 """
 
-import json
 from pathlib import Path
 
-from safetensors.torch import save as safetensors_bytes
 from torch import nn
 
-import coursekit
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.yolo_backbone import SIZES, check_size
-from coursekit.files import write_atomically
 from coursekit.runtime import CourseError
-from coursekit.training.checkpoints import fit_state, read_safetensors
+from coursekit.training.checkpoints import fit_state, read_safetensors, write_safetensors
 
 
 def export_detector(detector: nn.Module, to: str | Path, size: str, imgsz: int) -> Path:
@@ -24,14 +20,9 @@ def export_detector(detector: nn.Module, to: str | Path, size: str, imgsz: int) 
     detector: a DetectionModel of YOLO12, see `load_detector`. size: n, s, m, l or x. imgsz: side of the images that it
     was trained with, px; whoever loads the file is told.
     """
-    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in detector.state_dict().items()}
-    header = {
-        "detector": json.dumps({"size": check_size(size), "names": list(detector.names.values()), "imgsz": imgsz}),
-        "coursekit": coursekit.__version__,
-    }
-    to = Path(to)
-    write_atomically(to, lambda file: file.write(safetensors_bytes(state, metadata=header)))
-    return to
+    state = {k: v.half() if v.is_floating_point() else v for k, v in detector.state_dict().items()}
+    told = {"size": check_size(size), "names": list(detector.names.values()), "imgsz": imgsz}
+    return write_safetensors(Path(to), state, detector=told)
 
 
 def import_detector(path: Path) -> nn.Module:

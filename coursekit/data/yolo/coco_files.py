@@ -107,7 +107,7 @@ def _wrong(file: Path, what: str) -> CourseError:
 
 
 def _is_length(value) -> bool:
-    """True for a number that can be a length in px; NaN is none."""
+    """True for a number that can be a length in px; NaN cannot."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
