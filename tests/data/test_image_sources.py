@@ -93,12 +93,12 @@ def test_crops_are_balanced_labeled_and_kept(own_home, monkeypatch):
     assert crops.images.shape == (14, 3, 32, 32) and len(crops.class_names) >= 12
     assert (counts > 0).sum() >= 6 and counts.max() <= 5
     assert crops.labels[:10].unique().numel() > 2  # mixed, not sorted
-    draw = image_sets.draw_crops
     monkeypatch.setattr(image_sets, "draw_crops", None)  # would fail if it were drawn again
     again = ImageSet.road_crops(14, 32, seed=3)
     assert torch.equal(again.images, crops.images) and torch.equal(again.labels, crops.labels)
     assert again.class_names == crops.class_names
-    monkeypatch.setattr(image_sets, "draw_crops", draw)
+    drawn_again = crops.images.numpy().transpose(0, 2, 3, 1), crops.labels.numpy()
+    monkeypatch.setattr(image_sets, "draw_crops", lambda *_: drawn_again)
     (kept,) = (own_home / "cache").iterdir()
     damaged = kept.read_bytes()[:500]
     for content in (damaged, safetensors(images=crops.images[:, :1]), safetensors(labels=crops.labels)):

@@ -99,7 +99,10 @@ def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
 def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: float, height: float) -> None:
     """One label file: a line `class x y w h` per box, centre and size as shares of the image, 6 decimals.
 
-    boxes: (n, 4) x1, y1, x2, y2 in px of an image of width x height px.
+    path: the file.
+    classes: n class numbers.
+    boxes: (n, 4) x1, y1, x2, y2 in px.
+    width, height: of the image, in px.
     """
     lines = []
     for label, (x1, y1, x2, y2) in zip(classes, np.asarray(boxes, dtype=np.float64).reshape(-1, 4), strict=True):

@@ -94,8 +94,11 @@ def _write_scene(job: tuple[str, int], folder: Path, size: int, seed: int) -> li
 def get(train: int = 1000, val: int = 200, test: int = 200, size: int = 320, seed: int = 0) -> Path:
     """A lesson's dataset: COCO's photographs in full budget if they can be had, else drawn scenes; it prints which.
 
-    Built once into the course's folder, found there afterwards. With photographs the three counts give their number;
-    the split is COCO's by hash, about 70 : 15 : 15, and `size` and `seed` do not matter. Returns the YAML.
+    train, val, test: number of scenes; of photographs, only their sum counts: the split is by hash, about 70 : 15 : 15.
+    size: of a scene, in px.
+    seed: another seed, other scenes.
+
+    Built once into the course's folder, found there afterwards. Returns the YAML.
     """
     folder, reason = home() / "datasets", "quick budget"
     if mode() == "full":
