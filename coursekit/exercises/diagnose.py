@@ -198,6 +198,11 @@ def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[
     return []
 
 
+def _other(arg):
+    """Another argument of the same kind: in no simple relation to the first, and a box stays one."""
+    return arg * torch.linspace(1, 2, arg.numel()).view_as(arg) + 1 if isinstance(arg, Tensor) else 2 * arg + 1
+
+
 def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Results, expected: Results) -> list[str]:
     """What an unknown wrong answer does: an argument without effect, a property it lacks, where it is right.
 
@@ -209,7 +214,7 @@ def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Resu
         if not all(part.isfinite().all() for part in before):
             continue
         for k, arg in enumerate(case.args):
-            args = (*case.args[:k], 2 * arg + 1, *case.args[k + 1 :])
+            args = (*case.args[:k], _other(arg), *case.args[k + 1 :])
             after = run(args) or [part + 1 for part in before]
             for effects, old, new in ((mine, before, after), (theirs, want, pack(exercise.reference(*args)))):
                 effects |= {(k, j) for j in range(len(names)) if not equal(old[j : j + 1], new[j : j + 1], 1e-6)}
