@@ -66,7 +66,7 @@ def small_png(picture: str) -> str:
     """
     if len(picture) < LARGE_PICTURE:
         return picture
-    original = Image.open(io.BytesIO(base64.b64decode(picture)))
+    original = Image.open(io.BytesIO(base64.b64decode(picture)), formats=["PNG"])
     if original.mode == "P":
         return picture
     buffer = io.BytesIO()

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coursekit.data.yolo import road_objects
+from coursekit.data.yolo.folder import RECORD_NAME
+from coursekit.runtime import CourseError
 
 FAULTS = (
     "train/000000: class 7, where there are four",
@@ -23,8 +25,13 @@ class BrokenDataset(NamedTuple):
 
 
 def broken_on_purpose(folder: str | Path) -> BrokenDataset:
-    """Draw eight small scenes into `folder`, which is made anew, and break five of them."""
+    """Draw eight small scenes into `folder` and break five of them.
+
+    A folder that holds a dataset of the course is made anew. Raises CourseError, with nothing touched, for any other.
+    """
     folder = Path(folder)
+    if folder.exists() and not (folder / RECORD_NAME).is_file():
+        raise CourseError(f"{folder} is not a dataset of the course, so it is not replaced. Name a new folder.")
     shutil.rmtree(folder, ignore_errors=True)
     yaml = road_objects.build(folder, train=6, val=2, test=0, size=160, seed=11, quiet=True)
     labels, images = folder / "labels", folder / "images"
