@@ -90,17 +90,25 @@ def read_results(path: str | Path | Sequence[str | Path]) -> dict[str, np.ndarra
 
 
 @styled
-def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | Path]]) -> Figure:
+def results_curves(
+    runs: str | Path | Mapping[str, str | Path | Sequence[str | Path]], only: Sequence[str] = ()
+) -> Figure:
     """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
 
     runs: a results.csv or the folder of a run, or several by name, drawn over each other; a list of folders is one run
-    in stages. Raises CourseError for what is not a run.
+    in stages. only: titles of the panels to draw, such as "box loss"; default: all. Raises CourseError for what is not
+    a run, and ValueError for a panel that there is not.
     """
+    if unknown := set(only) - {title for title, *_ in PANELS}:
+        raise ValueError(
+            f"results_curves has no panel {', '.join(sorted(unknown))}: {', '.join(p[0] for p in PANELS)}."
+        )
+    drawn = [panel for panel in PANELS if not only or panel[0] in only]
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}
     longest = max(table["epoch"].max() for table in tables.values())
-    fig, axes = panels(len(PANELS), 3, 3.2, 2.6)
-    for ax, (title, label, curves) in zip(axes[:, 0], PANELS, strict=True):
+    fig, axes = panels(len(drawn), 2 if len(drawn) == 4 else 3, 3.2, 2.6)
+    for ax, (title, label, curves) in zip(axes[:, 0], drawn, strict=True):
         for k, (name, table) in enumerate(tables.items()):
             for j, (column, line, part) in enumerate(curves):
                 there = np.isfinite(table.get(column, np.array([np.nan])))
@@ -117,13 +125,13 @@ def results_curves(runs: str | Path | Mapping[str, str | Path | Sequence[str | P
         ax.set_ylim(0, max(1.06 * ax.get_ylim()[1], least))
         ax.set_xlim(0.5, longest + 0.5)
         if any(ax.get_legend_handles_labels()[1]):
-            ax.legend(fontsize=8)
+            ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")  # it may lie over a curve
     told = []
     for name, table in tables.items():
         reached = table.get("metrics/mAP50-95(B)", np.array([np.nan]))
         best = f", best mAP50-95 {100 * np.nanmax(reached):.1f} %" if np.isfinite(reached).any() else ""
         told.append(f"{name and f'{name}: '}{len(table['epoch'])} epochs{best}")
-    what = "losses, precision and recall, mAP, learning rate"
+    what = ", ".join(title for title, *_ in drawn)
     return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from coursekit import runtime
 from coursekit.publishing import lessons
 
 NOT_COMMITTED = "no-committed-output"  # tag of a cell that shows what is not ours to publish, such as photographs
@@ -75,14 +76,18 @@ def small_png(picture: str) -> str:
 
 
 def without_home(output: dict, home: Path) -> dict:
-    """The output with `outputs` wherever its text names the folder that this run built in: that is gone by tomorrow."""
+    """The output with `outputs` wherever its text names the folder that this run built in, which is gone by tomorrow,
+    and with `data` for the folder of what ships."""
+    shipped = runtime.shipped("road_objects").parent
 
     def replace(value, kind: str = "text/plain"):
         if isinstance(value, dict):
             return {key: replace(part, key) for key, part in value.items()}
         if isinstance(value, list):
             return [replace(part, kind) for part in value]
-        return value.replace(str(home), HOME_NAME) if isinstance(value, str) and kind.startswith("text/") else value
+        if not (isinstance(value, str) and kind.startswith("text/")):
+            return value
+        return value.replace(str(home), HOME_NAME).replace(str(shipped), shipped.name)
 
     return {key: replace(value) if key in ("text", "data") else value for key, value in output.items()}
 

@@ -262,6 +262,10 @@ def test_an_ultralytics_run_is_drawn_and_epochs_without_validation_are_not_zeros
     assert [list(line.get_ydata()) for line in box.lines] == [[3.0, 2.0], [2.5]]
     assert list(ap.lines[0].get_xdata()) == [2] and list(ap.lines[0].get_ydata()) == [40.0]
     assert "best mAP50-95 20.0 %" in alt_text(fig)
+    losses = figures.results_curves(tmp_path, only=("box loss", "class loss"))
+    assert [ax.get_title() for ax in losses.axes] == ["box loss", "class loss"]
+    with pytest.raises(ValueError, match="no panel cost"):
+        figures.results_curves(tmp_path, only=("cost",))
     two = figures.results_curves({"a": tmp_path, "b": tmp_path / "results.csv"})
     assert "a: 2 epochs" in alt_text(two) and "b: 2 epochs" in alt_text(two)
 

@@ -6,6 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from coursekit import runtime
 from coursekit.publishing import clean
 
 
@@ -23,3 +24,14 @@ def test_large_pictures_are_kept_in_256_colors_and_small_ones_untouched():
     assert len(kept) < 0.6 * len(large) and clean.small_png(kept) == kept
     before, after = (np.asarray(Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB"), int) for p in (large, kept))
     assert np.abs(before - after).mean() < 8
+
+
+def test_paths_of_this_machine_become_the_names_that_a_reader_knows(tmp_path):
+    weights = runtime.shipped("checkpoints", "yolo12n_road_scenes.safetensors")
+    output = {
+        "text": f"from {weights} into {tmp_path}/runs",
+        "data": {"text/plain": [str(tmp_path)], "image/png": str(tmp_path)},
+    }
+    told = clean.without_home(output, tmp_path)
+    assert told["text"] == "from data/checkpoints/yolo12n_road_scenes.safetensors into outputs/runs"
+    assert told["data"] == {"text/plain": ["outputs"], "image/png": str(tmp_path)}
