@@ -7,10 +7,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from coursekit.figures.layout import look, panels
-from coursekit.figures.style import MARKERS, PALETTE, describe, styled
+from coursekit.figures.style import INK, MARKERS, PALETTE, describe, styled
 from coursekit.runtime import CourseError
 
 PANELS = (  # title, y label, ((column, line style, name), ...)
@@ -109,7 +110,7 @@ def results_curves(
     longest = max(table["epoch"].max() for table in tables.values())
     fig, axes = panels(len(drawn), 2 if len(drawn) == 4 else 3, 3.2, 2.6)
     for ax, (title, label, curves) in zip(axes[:, 0], drawn, strict=True):
-        for k, (name, table) in enumerate(tables.items()):
+        for k, table in enumerate(tables.values()):
             for j, (column, line, part) in enumerate(curves):
                 there = np.isfinite(table.get(column, np.array([np.nan])))
                 if not there.any():
@@ -118,14 +119,19 @@ def results_curves(
                 values = table[column][there] * (100 if column.startswith("metrics/") else 1)
                 few = {"marker": "os"[j], "markersize": 4} if len(values) < 15 else {}
                 color = PALETTE[k if len(tables) > 1 else j]
-                ax.plot(epochs, values, line, color=color, label=" ".join(filter(None, (name, part))), **few)
+                ax.plot(epochs, values, line, color=color, label=part if k == 0 else None, **few)
         ax.set(title=title, xlabel="epoch", ylabel=label)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         least = 1 if label.endswith("%") else 0  # a detector that finds nothing: 0 on a scale up to 1 %
         ax.set_ylim(0, max(1.06 * ax.get_ylim()[1], least))
         ax.set_xlim(0.5, longest + 0.5)
         if any(ax.get_legend_handles_labels()[1]):
-            ax.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")  # it may lie over a curve
+            legend = ax.legend(fontsize=8)
+            for handle in legend.legend_handles if len(tables) > 1 else ():
+                handle.set_color(INK)  # here the dash tells the part, and the colour tells the run, below
+    if len(tables) > 1:
+        lines = [Line2D([], [], color=PALETTE[k], label=name) for k, name in enumerate(tables)]
+        fig.legend(handles=lines, loc="outside lower center", ncols=len(lines))
     told = []
     for name, table in tables.items():
         reached = table.get("metrics/mAP50-95(B)", np.array([np.nan]))
