@@ -140,6 +140,8 @@ def cores() -> Finding:
     text = f"{usable} usable, torch computes on {used}"
     if used == 1 < usable:
         return Finding("cores", "warning", text, "Unset OMP_NUM_THREADS, and import torch before ultralytics.")
+    if sys.platform == "linux" and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
+        return Finding("cores", "warning", f"{text}, and idle ones spin", "Import coursekit before torch.")
     return Finding("cores", "ok", text)
 
 

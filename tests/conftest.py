@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import coursekit  # noqa: F401  before torch: see there
+
 
 @pytest.fixture(scope="session", autouse=True)
 def course_home(tmp_path_factory) -> Path:

@@ -191,6 +191,18 @@ def test_one_thread_on_many_cores_is_a_warning(monkeypatch):
     assert doctor.cores().state == "warning"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is what torch brings on Linux")
+def test_threads_that_wait_by_spinning_are_a_warning(monkeypatch):
+    import torch  # noqa: F401
+
+    assert "spin" not in doctor.cores().text
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    finding = doctor.cores()
+    assert finding.state == "warning" and "before torch" in finding.remedy
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")  # someone's own choice
+    assert "spin" not in doctor.cores().text
+
+
 def test_before_and_after_an_install_only_what_is_wrong_is_said(monkeypatch, capsys):
     assert doctor.main(["--after-install"]) == 0 and capsys.readouterr().out == ""
     monkeypatch.setattr(doctor, "opencv", lambda: doctor.Finding("OpenCV", "problem", "no", "Run: x"))

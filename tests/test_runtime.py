@@ -1,5 +1,6 @@
 """runtime: settings from the environment, and a random state that is given back."""
 
+import os
 import platform
 import random
 import subprocess
@@ -89,3 +90,21 @@ def test_freed_memory_is_kept_for_the_next_tensor():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 3 * 6144, "page faults in 30 steps; without keeping they are 25,000 to 550,000"
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "wanted"),
+    [
+        ("import coursekit", {}, "0"),
+        ("import coursekit", {"GOMP_SPINCOUNT": "100"}, "100"),  # someone's own choice stays
+        ("import coursekit", {"OMP_WAIT_POLICY": "active"}, "None"),
+        ("import torch, coursekit", {}, "None"),  # too late: nothing may claim that it was done
+    ],
+)
+def test_idle_threads_sleep_if_coursekit_comes_before_torch(code, given, wanted):
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    own = {name: value for name, value in os.environ.items() if name not in names}
+    command = [sys.executable, "-c", f"import os; {code}; "
+               "print(os.environ.get('GOMP_SPINCOUNT'))"]  # fmt: skip
+    done = subprocess.run(command, env={**own, **given}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == wanted
