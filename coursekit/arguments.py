@@ -25,6 +25,7 @@ def _type(convert: Callable, fits: Callable, wanted: str) -> Callable:
 whole = _type(int, lambda n: n >= 0, "a whole number of at least 0")
 count = _type(int, lambda n: n >= 1, "a whole number of at least 1")
 seed = _type(int, lambda n: 0 <= n < 2**31, f"a whole number from 0 to {2**31 - 1}")
+port = _type(int, lambda n: 1 <= n <= 65535, "a port, a whole number from 1 to 65535")
 image_size = _type(int, lambda n: n >= 8, "a whole number of pixels, 8 or more")
 rate = _type(float, lambda x: 0 < x < math.inf, "a number above 0")  # a learning rate, or a factor of one
 decay = _type(float, lambda x: 0 <= x < math.inf, "a number of at least 0")

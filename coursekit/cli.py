@@ -51,7 +51,8 @@ VERBS = {
         f"{DATA} --backbone runs/ssl --labels 32 --out runs/few_labels",
     ),
     "recipes": Verb("coursekit", "make the weights and results that ship with the course", "lesson-encoder"),
-    "lessons": Verb("coursekit.publishing", "run, check and present the lessons", "run 03"),
+    "lessons": Verb("coursekit.publishing", "run and check the lessons", "run 03"),
+    "slides": Verb("coursekit.publishing", "make a lecture of a lesson, and present it", "03 --serve"),
     "publish": Verb(
         "coursekit.publishing", "stamp the address of your copy into the lessons", "ada/seeing-without-labels"
     ),

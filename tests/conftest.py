@@ -1,6 +1,7 @@
 """What every test may ask for. Tests build into a folder of their own and stay off the network."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,17 @@ def real_photos() -> Path:
     if not (folder / "annotations").is_dir():
         pytest.skip("no real photographs: set COURSE_REAL_PHOTOS to a folder with annotations/ and images/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, driven by Playwright; a test that asks for it is skipped where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    started = playwright.chromium.launch(executable_path=found, args=options)
+    yield started
+    started.close()
+    playwright.stop()

@@ -95,7 +95,7 @@ def test_no_number_is_left_to_pythons_own_types_and_no_folder_may_be_nameless(ve
         (["data", "road-objects", "--size", "1"], "--size"),
         (["data", "from-coco", "--images", ""], "--images"),
         (["data", "from-coco", "--limit", "0"], "--limit"),
-        (["lessons", "slides", "--reveal", ""], "--reveal"),
+        (["slides", "03", "--port", "0"], "--port"),
     ],
 )
 def test_a_verb_refuses_by_the_name_of_the_option(words, option, capsys):

@@ -53,11 +53,11 @@ def pipeline() -> SVG:
 
     d.arrow((452, 158), (452, 276), color=TINTS["green"][1], line=4)
     d.rect(466, 198, 226, 24, PAPER, TINTS["green"][1], 1.5, radius=12)
-    d.text(579, 215, "weights move into the backbone", 11.5, True, TINTS["green"][2], width=220)
+    d.text(579, 215, "weights move into the backbone", 12, True, TINTS["green"][2], width=224)
 
     d.arrow((450, 180), (424, 180), color=MUTED, line=1.5)
     d.rect(226, 168, 194, 24, PAPER, MUTED, 1.2, radius=12)
-    d.text(323, 184, "judged by k-NN, linear probe", 11.5, color=INK, width=186)
+    d.text(323, 184, "judged by k-NN, linear probe", 12, color=INK, width=186)
 
     for k in range(2):
         d.scene(36 + 14 * k, 262 + 12 * k, 88, k + 1, boxed=True)
@@ -149,5 +149,5 @@ def _lesson(d: Drawing, x: float, y: float, lesson: Lesson, tint: str, current: 
     d.rect(x, y, 150, 62, fill, edge, line, dash=None if lesson.there else "4 3")
     d.text(x + 10, y + 22, lesson.number, 16, True, ink, "start")
     note = "you are here" if current else f"{'' if lesson.there else 'planned, '}{lesson.minutes} min"
-    d.text(x + 142, y + 20, note, 11, current, INK if current else MUTED, "end", width=108)
+    d.text(x + 142, y + 20, note, 12, current, INK if current else MUTED, "end", width=108)
     d.block(x + 8, y + 26, 136, 34, lesson.title, 12, True, ink)

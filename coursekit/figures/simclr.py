@@ -81,8 +81,8 @@ def _pairs(d: Drawing, x: float, y: float) -> None:
             itself, positive = row == column, abs(row - column) == n
             fill = "#8C959F" if itself else TINTS["orange"][1] if positive else PAPER
             d.rect(left + cell * column, top + cell * row, cell, cell, fill, FAINT, 1, radius=0)
-        d.text(left - 6, top + cell * row + 15, f"{'ab'[row // n]}{row % n}", 10, color=MUTED, anchor="end")
-        d.text(left + cell * row + cell / 2, top - 4, f"{'ab'[row // n]}{row % n}", 10, color=MUTED)
+        d.text(left - 6, top + cell * row + 15, f"{'ab'[row // n]}{row % n}", 12, color=MUTED, anchor="end")
+        d.text(left + cell * row + cell / 2, top - 4, f"{'ab'[row // n]}{row % n}", 12, color=MUTED)
     legend = ((TINTS["orange"][1], "positive"), (PAPER, "negative"), ("#8C959F", "itself, out"))
     for k, (fill, name) in enumerate(legend):
         d.rect(x + 172, y + 74 + 32 * k, 14, 14, fill, MUTED, 1, radius=2)
@@ -103,7 +103,7 @@ def _optimize(d: Drawing, x: float, y: float) -> None:
     d.text(x + 205, y + 160, "exp(s(i, j) / τ)", 12.5)
     d.add("line", x1=x + 142, y1=y + 165, x2=x + 268, y2=y + 165, stroke=INK, stroke_width=1.2)
     d.text(x + 205, y + 181, "Σ exp(s(i, k) / τ)", 12.5)
-    d.text(x + 205, y + 196, "k ≠ i", 10.5)
+    d.text(x + 205, y + 196, "k ≠ i", 12)
 
 
 def _keep(d: Drawing, x: float, y: float) -> None:

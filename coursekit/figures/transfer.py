@@ -49,7 +49,7 @@ def transfer_diagram() -> SVG:
     for k, stride in enumerate((8, 16, 32)):
         y = 186 + 19 * k
         d.arrow((346, y), (394, y), line=1.4)
-        d.text(369, y - 3, str(stride), 9.5, color=MUTED)
+        d.text(369, y - 3, str(stride), 12, color=MUTED)
     d.arrow((516, 204), (564, 204))
     d.arrow((686, 204), (720, 204))
     d.scene(724, 160, 92, 1, boxed=True)

@@ -9,7 +9,8 @@ from coursekit.runtime import CourseError
 
 
 def add_commands(verbs) -> None:
-    """Add `publish` and `lessons` to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add `publish`, `lessons` and `slides` to an argparse subparsers object; each sets `run`, a function of its
+    arguments."""
     publish = verbs.add_parser(
         "publish",
         description="Write into every lesson and the README where this copy is published: the Colab badges and the "
@@ -32,9 +33,17 @@ def add_commands(verbs) -> None:
     ):
         action = actions.add_parser(name, help=line, epilog=f"example: coursekit lessons {example}")
         action.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts (default: all)")
-        action.set_defaults(run=function)
-    reveal = "address or folder of reveal.js; default: the network's"
-    actions.choices["slides"].add_argument("--reveal", type=arg.path, metavar="PREFIX", help=reveal)
+        action.set_defaults(run=function, which=False, serve=False)
+    slides = verbs.add_parser(
+        "slides",
+        description="Make a lecture of a lesson: one HTML file, in outputs/slides, that needs no network. It is made of "
+        "the outputs in the lesson's file. Keys: arrows; S, the speaker's window; O, all slides; F, full screen.",
+    )
+    slides.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts")
+    slides.add_argument("--all", action="store_true", help="every lesson")
+    slides.add_argument("--serve", action="store_true", help="then present them from this machine, until Ctrl-C")
+    slides.add_argument("--port", type=arg.port, default=8000, help="of the server (default: 8000)")
+    slides.set_defaults(run=make_slides, which=True)
 
 
 def run_publish(args: argparse.Namespace) -> int:
@@ -87,9 +96,13 @@ def check_lessons(args: argparse.Namespace) -> int:
 
 
 def make_slides(args: argparse.Namespace) -> int:
-    """`coursekit lessons slides`."""
+    """`coursekit slides`, and `coursekit lessons slides`, which makes all if none is named."""
     from coursekit.publishing import lessons, slides
 
-    for path in lessons.lessons(args.names):
-        print(slides.slides(path, reveal=args.reveal))
+    if args.which and not (args.names or args.all):
+        raise CourseError("Slides of which lesson? coursekit slides 03, or all of them: coursekit slides --all")
+    pages = [slides.slides(path) for path in lessons.lessons(args.names)]
+    print("\n".join(map(str, pages)))
+    if args.serve:
+        slides.serve(pages, args.port)
     return 0

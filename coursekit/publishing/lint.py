@@ -12,7 +12,7 @@ from statistics import median
 from IPython.core.inputtransformer2 import TransformerManager
 
 from coursekit.lessons import LESSONS
-from coursekit.publishing import clean, lessons, setup_cell, stamp
+from coursekit.publishing import clean, deck, lessons, setup_cell, stamp
 
 CELLS = (40, 80)
 CODE_LINES, CODE_LINES_MEDIAN = 15, 6
@@ -56,7 +56,7 @@ def check_notebook(path: Path) -> list[str]:
     notebook = lessons.read(path)
     cells = notebook["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    found = [*_whole(path, notebook), *_rhythm(cells, code), *_table(path, cells)]
+    found = [*_whole(path, notebook), *_rhythm(cells, code), *_table(path, cells), *deck.problems(notebook)]
     for index, cell in enumerate(cells):
         check = _markdown if cell["cell_type"] == "markdown" else _code
         found += [f"cell {index}: {problem}" for problem in [*_any(cell), *check(cell)]]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from coursekit.publishing import clean, execute, lessons
-from coursekit.publishing.slides import slides
 from coursekit.runtime import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,18 +109,6 @@ def test_a_cell_that_takes_too_long_is_told(tmp_path, ran):
     lessons.write(path, notebook)
     with pytest.raises(CourseError, match="06_endless.ipynb stopped at cell 1"):
         execute.run(path, timeout=2)
-
-
-def test_slides_show_what_was_saved(ran, tmp_path):
-    out = slides(ran[0], tmp_path / "deck" / "x.html", reveal="reveal.js")
-    page = out.read_text(encoding="utf-8")
-    assert "<section" in page and "quick 1 notebooks" in page and 'href="reveal.js/' in page
-    notebook = lessons.read(ran[0])
-    for cell in notebook["cells"]:
-        cell["outputs"] = []
-    lessons.write(tmp_path / "07_empty.ipynb", notebook)
-    with pytest.raises(CourseError, match="lessons run 07"):
-        slides(tmp_path / "07_empty.ipynb")
 
 
 @pytest.mark.parametrize(
