@@ -45,7 +45,9 @@ def browser():
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("no Chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    from playwright.sync_api import sync_playwright
+
+    playwright = sync_playwright().start()
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     started = playwright.chromium.launch(executable_path=found, args=options)
     yield started

@@ -55,7 +55,7 @@ IMPORTED_AS = {
     "lightning-fabric": "lightning_fabric",
 }
 ONLY_IMPORTERS = {"ultralytics": "detection", "ipywidgets": "widgets"}  # package -> the one room that may
-TOOLS = {"jupyterlab", "nbval", "ruff", "hatchling"}  # started, not imported
+TOOLS = {"jupyterlab", "nbval", "ruff", "hatchling", "sphinx-revealjs"}  # started or read, not imported
 
 
 def name(file: Path) -> str:
@@ -95,7 +95,9 @@ def test_rooms_import_only_from_rooms_above():
     for file in FILES:
         for module, line in imports(TREES[file]):
             inside, target = module.startswith("coursekit."), module.split(".")[1:2]
-            if file == door:
+            if file == door and module in ("os", "sys"):
+                continue  # it sets one variable of the environment, which has to come before torch
+            elif file == door:
                 offenders.append(f"{name(file)}:{line}: the door of the package imports {module}")
             elif module.startswith("."):
                 offenders.append(f"{name(file)}:{line}: imports name the whole path, not {module}")
@@ -128,7 +130,8 @@ def hands_on(node: ast.stmt) -> bool:
 
 
 def test_init_only_hands_names_on():
-    doors = [file for file in FILES if file.name == "__init__.py"]
+    root = ROOT / "coursekit" / "__init__.py"  # sets one variable of the environment: see there
+    doors = [file for file in FILES if file.name == "__init__.py" and file != root]
     offenders = [
         f"{name(file)}:{node.lineno}: does something"
         for file in doors
@@ -211,7 +214,7 @@ def test_what_is_imported_is_required_and_the_other_way_round():
     publishing = outside(tree for file, tree in TREES.items() if room(file) == "publishing")
     base, lab, dev = modules(declared()[""]), modules(declared()["lab"]), modules(declared()["dev"])
     assert used - publishing <= base
-    assert publishing <= base | lab | {"traitlets"}  # traitlets comes with nbconvert, which is configured through it
+    assert publishing <= base | lab | {"pygments"}  # comes with nbconvert, which colors code with it
     assert base <= used
     tested = outside(ast.parse(file.read_text(encoding="utf-8")) for file in TESTS)
     assert dev | lab <= used | tested | TOOLS

@@ -10,8 +10,7 @@ from PIL import Image
 from coursekit import cli
 from coursekit.publishing import deck, lessons, slides
 from coursekit.runtime import CourseError
-
-from .conftest import code, markdown, notebook, setup
+from tests.publishing.conftest import code, markdown, notebook, setup
 
 SEEN = """() => {
   const slide = Reveal.getCurrentSlide(), bad = [];
