@@ -58,7 +58,7 @@ _shown: dict[str, int] = {}  # exercise -> the last hint that this session has s
 
 def hint(name: str, n: int | None = None) -> None:
     """Print the n-th hint of an exercise; the first says least. Without a number: the one after the last shown."""
-    hints = find_exercise(name).hints
+    hints = find_exercise(name).text.hints
     k = min(max(_shown.get(name, 0) + 1 if n is None else int(n), 1), len(hints))
     _shown[name] = k
     print(wrap(f"Hint {k} of {len(hints)}: {hints[k - 1]}", indent=""))

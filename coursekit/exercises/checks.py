@@ -91,8 +91,8 @@ def _examine(exercise: Exercise, answer: Callable) -> Verdict:
             remarks.append(case.remark)
     if len(possible) < len(cases):
         remarks.append(f"Yours lacks a default. In the exercise it is: {inspect.signature(exercise.solution)}")
-    if exercise.no_loops and loops(answer):
-        remarks.append(exercise.no_loops)
+    if exercise.text.no_loops and loops(answer):
+        remarks.append(exercise.text.no_loops)
     tested = f"{exercise.reference.__module__}.{exercise.reference.__qualname__}"
     first = f"Equal to {tested} on {len(strict)} inputs, and so is the gradient."
     return Verdict(exercise.name, RIGHT, [first, *(f"Remark: {remark}" for remark in remarks)])
@@ -135,7 +135,7 @@ def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_pr
     waiting = holes(answer)
     if isinstance(outcome.error, NotImplementedError) or waiting:
         raise Stopped(_where(waiting), state=UNTOUCHED)
-    lines = [where, *explain_error(outcome.error, answer, exercise.words)]
+    lines = [where, *explain_error(outcome.error, answer, exercise.text.words)]
     forget(outcome.error)
     raise Stopped(*lines)
 
@@ -152,14 +152,16 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[T
         waiting = holes(answer)
         if waiting:
             raise Stopped(_where(waiting), state=UNTOUCHED)
-        raise Stopped("It returns None. Is a `return` missing at its end?", f"It should return {exercise.returns}.")
+        raise Stopped(
+            "It returns None. Is a `return` missing at its end?", f"It should return {exercise.text.returns}."
+        )
     names = exercise.outputs
     values = pack(value)
     many = isinstance(value, (tuple, list))
     if len(values) != len(names) or many != (len(names) > 1):
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
         end = f" End with: return {', '.join(names)}" if len(names) > 1 else ""
-        raise Stopped(f"It returns {what}. It should return {exercise.returns}.{end}")
+        raise Stopped(f"It returns {what}. It should return {exercise.text.returns}.{end}")
     told = []
     for name, part, want in zip(names, values, pack(exercise.reference(*case.args)), strict=True):
         called = "The result" if len(names) == 1 else name

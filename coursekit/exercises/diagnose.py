@@ -187,7 +187,7 @@ def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[
         ]
     if got.shape != want.shape:
         lines = [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}."]
-        return [*lines, f"It should return {exercise.returns}. Over what is a mean or a product still missing?"]
+        return [*lines, f"It should return {exercise.text.returns}. Over what is a mean or a product still missing?"]
     if got.isnan().any():
         return [f"the {name} is NaN (not a number).", "NaN comes from 0 / 0, inf - inf, 0 * inf, the log or root of a "
                 "negative number."]  # fmt: skip
@@ -252,4 +252,4 @@ def example(exercise: Exercise, cases: list[Case], results: Results, expected: R
 
 def meaning(exercise: Exercise, lines: list[str]) -> list[str]:
     """What a message means in this exercise: the first of its words that fits."""
-    return [says for pattern, says in exercise.words if re.search(pattern, "\n".join(lines))][:1]
+    return [says for pattern, says in exercise.text.words.items() if re.search(pattern, "\n".join(lines))][:1]

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -104,10 +104,10 @@ def _did_you_mean(error: Exception, own) -> str:
 DROPPED = re.compile(r"\.(norm|sum|mean)\((?![^()]*keepdim)[^()]*\)")
 
 
-def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[str, str], ...] = ()) -> list[str]:
+def explain_error(error: BaseException, candidate: Callable, known: Mapping[str, str]) -> list[str]:
     """Lines for the student: which line stopped, the message, the shapes there, and what it usually means.
 
-    known: (pattern, meaning) that an exercise itself knows; they come before what is usually meant.
+    known: pattern -> meaning, those of the exercise itself; they come before what is usually meant.
     """
     message = str(error).split("\n")[0].strip() or "no message"
     kind = type(error).__name__
@@ -125,7 +125,7 @@ def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[
         if call:
             return [*told, f"{call[0]} drops the dimension that it runs over; keepdim=True keeps it."]
     text = f"{kind} {message}"
-    told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
+    told += [meaning for pattern, meaning in (*known.items(), *USUALLY) if re.search(pattern, text)][:1]
     return told
 
 

@@ -268,7 +268,7 @@ def test_checking_leaves_the_random_numbers_of_the_notebook_alone():
 
 
 def test_hints_go_on_to_the_last(capsys):
-    for n in range(1, len(NCE.hints) + 2):
+    for n in range(1, len(NCE.text.hints) + 2):
         hint("info_nce", n)
     out = capsys.readouterr().out
     assert "Hint 1 of" in out and out.count("last hint") == 2
