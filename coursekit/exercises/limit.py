@@ -40,27 +40,19 @@ class Outcome:
     line: int | None = None
 
 
-class _Worker:
+class _Worker(threading.Thread):
     """A thread that runs one function after another. One for many calls, because torch gives a thread its own pool."""
 
     def __init__(self):
+        super().__init__(daemon=True)
         self.jobs, self.done = queue.SimpleQueue(), queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._work, daemon=True)
-        self.thread.start()
+        self.start()
 
-    def _work(self) -> None:
+    def run(self) -> None:
         with contextlib.suppress(OutOfTime):  # it may arrive when the function has just ended
             while (job := self.jobs.get()) is not None:
-                self.done.put(self._run(*job))
+                self.done.put(_outcome(*job))
                 job = None  # keep no tensors of the notebook alive
-
-    @staticmethod
-    def _run(function: Callable, args: tuple) -> Outcome:
-        try:
-            with torch.enable_grad():
-                return Outcome(function(*args))
-        except BaseException as error:  # SystemExit, too
-            return Outcome(error=error)
 
     def wait(self, seconds: float) -> Outcome | None:
         """The outcome of the job, None if there is none in time. In short waits: a long one hides Ctrl-C on Windows."""
@@ -74,12 +66,19 @@ class _Worker:
         """End the thread, by raising OutOfTime in it; again if a bare `except:` in a loop caught it. Did that help?"""
         self.jobs.put(None)
         for _ in range(20):
-            raise_in, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(self.thread.ident)
-            raise_in(thread, ctypes.py_object(OutOfTime))
-            self.thread.join(0.05)
-            if not self.thread.is_alive():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.ident), ctypes.py_object(OutOfTime))
+            self.join(0.05)
+            if not self.is_alive():
                 return True
         return False
+
+
+def _outcome(function: Callable, args: tuple) -> Outcome:
+    try:
+        with torch.enable_grad():
+            return Outcome(function(*args))
+    except BaseException as error:  # SystemExit, too
+        return Outcome(error=error)
 
 
 _worker: _Worker | None = None
@@ -96,7 +95,7 @@ def call(function: Callable, args: tuple) -> Outcome:
             outcome = worker.wait(SECONDS)
         finally:
             if outcome is None:
-                line = _line(worker.thread, function)
+                line = _line(worker, function)
                 outcome = Outcome(stopped=worker.stop(), line=line)
             else:
                 _worker = worker

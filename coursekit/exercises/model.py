@@ -69,31 +69,25 @@ class Text:
 
 
 def read_text(path: Path) -> Text:
-    """The text of an exercise, with the file's `names` filled in for $NAME in its mistakes.
+    """The text of an exercise; in its mistakes, $NAME stands for one of its `names`.
 
-    Raises CourseError for a file that is none, and for a $NAME that it does not have, naming the entry.
+    Raises CourseError, naming the entry, if something is missing or of another kind, or if there is no such name.
     """
+    shape = {"returns": str, "hints": [str], "words?": {str: str}, "no_loops?": str, "names?": {str: str}}
     row = {"find": str, "put": (str, [str]), "what": str, "look": str}
-    shape = {"returns": str, "hints": [str], "mistakes": [row]}
-    read = read_yaml(path, {**shape, "words?": {str: str}, "no_loops?": str, "names?": {str: str}})
-    names: dict[str, str] = {}
-
-    def fill(text: str, where: str) -> str:
-        try:
-            return Template(text).substitute(names)
-        except (KeyError, ValueError) as error:
-            raise CourseError(f"{path.name}, {where}: {text!r} holds a $ without a name above it ({error}).") from error
-
-    for name, text in read.pop("names", {}).items():
-        names[name] = fill(text, f"names, {name}")
-    mistakes = []
-    for number, row in enumerate(read["mistakes"], start=1):
-        put = [row["put"]] if isinstance(row["put"], str) else row["put"]
-        find, what, look, *put = (
-            fill(text, f"mistakes {number}") for text in (row["find"], row["what"], row["look"], *put)
-        )
-        mistakes.append(Mistake(find, tuple(put), what, look))
-    return Text(**{**read, "mistakes": tuple(mistakes)})
+    read = read_yaml(path, {**shape, "mistakes": [row]})
+    names, mistakes = {}, []
+    try:
+        for entry, text in read.pop("names", {}).items():
+            names[entry] = Template(text).substitute(names)
+        for number, row in enumerate(read.pop("mistakes"), start=1):
+            entry, put = f"mistakes {number}", [row["put"]] if isinstance(row["put"], str) else row["put"]
+            texts = (row["find"], row["what"], row["look"], *put)
+            find, what, look, *put = (Template(text).substitute(names) for text in texts)
+            mistakes.append(Mistake(find, tuple(put), what, look))
+    except (KeyError, ValueError) as error:
+        raise CourseError(f"{path.name}, {entry}: there is no name {error} before it.") from error
+    return Text(**read, mistakes=tuple(mistakes))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ CODE = re.compile(r"```python[ \t]*\n(?P<code>.*?)```", re.S)
 
 
 def _read(notebook: Path) -> dict:
-    """A notebook, checked for what is read from it here."""
+    """A notebook. Raises CourseError for a file that is none, with its name."""
     try:
         book = json.loads(Path(notebook).read_text(encoding="utf-8"))
         _ = ["".join(cell["source"]) + cell["cell_type"] for cell in book["cells"]]
@@ -40,11 +40,6 @@ def _cells(notebook: Path, kind: str) -> list[str]:
     return ["".join(cell["source"]) for cell in _read(notebook)["cells"] if cell["cell_type"] == kind]
 
 
-def _plain(source: str) -> str:
-    """Source without the gap before a comment at a line's end: a notebook may line its comments up."""
-    return re.sub(r" +#", "  #", source).strip()
-
-
 def extract(notebook: Path) -> dict[str, str]:
     """The solutions in a notebook's Markdown: name of the exercise -> Python source.
 
@@ -52,7 +47,7 @@ def extract(notebook: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for match in (match for text in _cells(notebook, "markdown") for match in SOLUTION.finditer(text)):
-        name, blocks = match["name"], [block["code"] for block in CODE.finditer(match["body"])]
+        name, blocks = match["name"], CODE.findall(match["body"])
         if not blocks or name in found:
             told = "is given twice." if name in found else "holds no ```python block."
             raise CourseError(f"{Path(notebook).name}: the solution of {name} {told}")
@@ -60,26 +55,30 @@ def extract(notebook: Path) -> dict[str, str]:
     return found
 
 
-def _trees(notebook: Path) -> list[ast.Module]:
-    """The syntax trees of a notebook's code cells, without its magics."""
-    trees = []
+def _nodes(notebook: Path) -> list[ast.AST]:
+    """Every part of a notebook's code, without its magics. Raises CourseError if a cell is not Python."""
+    found = []
     for text in _cells(notebook, "code"):
-        lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n")]
         try:
-            trees.append(ast.parse("\n".join(lines)))
+            found += ast.walk(ast.parse(re.sub(r"(?m)^(\s*)[%!].*", r"\1pass", text)))
         except SyntaxError as error:
             raise CourseError(f"{Path(notebook).name}: a code cell is not Python: {error}") from error
-    return trees
+    return found
 
 
 def exercises_in(notebook: Path) -> dict[str, str]:
     """The exercises that a notebook checks: name -> the student's function, from its check("NAME", FUNCTION)."""
     found = {}
-    for node in (node for tree in _trees(notebook) for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if called == "check" and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
-            found[node.args[0].value] = ast.unparse(node.args[1])
+    for node in _nodes(notebook):
+        if isinstance(node, ast.Call) and len(node.args) == 2 and isinstance(node.args[0], ast.Constant):
+            if getattr(node.func, "id", getattr(node.func, "attr", "")) == "check":
+                found[node.args[0].value] = ast.unparse(node.args[1])
     return found
+
+
+def _plain(source: str) -> str:
+    """Source without the gap before a comment at a line's end: a notebook may line its comments up."""
+    return re.sub(r" +#", "  #", source).strip()
 
 
 def problems(notebook: Path) -> list[str]:
@@ -88,36 +87,32 @@ def problems(notebook: Path) -> list[str]:
     A lesson may show an exercise of another lesson, to be solved where it belongs.
     """
     solutions, checked, where = extract(notebook), exercises_in(notebook), Path(notebook).name
-    own = set(exercise_names(Path(notebook).stem[:2]))
-    nodes = [node for tree in _trees(notebook) for node in ast.walk(tree)]
-    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    own = set(exercise_names(where[:2]))
+    imports = [node for node in _nodes(notebook) if isinstance(node, (ast.Import, ast.ImportFrom))]
     imported = {name.asname or name.name for node in imports for name in node.names}
-    told = [f"{where}: {name} has no solution." for name in sorted(own - set(solutions))]
-    told += [f"{where}: {name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
-    told += [f"{where}: {name} of this lesson is never checked." for name in sorted(own - set(checked))]
+    told = [f"{name} has no solution." for name in sorted(own - set(solutions))]
+    told += [f"{name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
+    told += [f"{name} of this lesson is never checked." for name in sorted(own - set(checked))]
     for name, source in solutions.items():
         exercise = find_exercise(name)
         if _plain(source) != _plain(exercise.source):
-            told.append(f"{where}: the solution of {name} is not that of tasks/{name}.py, which fold_in would write.")
-        function = exercise.solution.__name__
-        if checked.get(name, function) != function:
-            told.append(f"{where}: {name} is checked with {checked[name]}, but the solution defines {function}.")
-        used = {*exercise.solution.__code__.co_names} & {*exercise.solution.__globals__}
-        told += [
-            f"{where}: the solution of {name} uses {one}, which is not imported." for one in sorted(used - imported)
-        ]
-    return told
+            told.append(f"the solution of {name} is not that of tasks/{name}.py, which fold_in would write.")
+        function = exercise.solution
+        if checked.get(name, function.__name__) != function.__name__:
+            told.append(f"{name} is checked with {checked[name]}, but the solution defines {function.__name__}.")
+        missing = {*function.__code__.co_names} & {*function.__globals__} - imported
+        told += [f"the solution of {name} uses {one}, which is not imported." for one in sorted(missing)]
+    return [f"{where}: {problem}" for problem in told]
 
 
 def fold_in(notebook: Path) -> bool:
     """Write the exercises' solutions into a notebook's folded cells. Returns whether anything changed."""
-    book = _read(notebook)
+    book, changed = _read(notebook), False
 
     def folded(match: re.Match) -> str:
         code = f"```python\n{find_exercise(match['name']).source.strip()}\n```"
         return CODE.sub(lambda _: code, match[0], count=1)
 
-    changed = False
     for cell in book["cells"]:
         old = "".join(cell["source"])
         new = SOLUTION.sub(folded, old) if cell["cell_type"] == "markdown" else old

@@ -109,7 +109,7 @@ def test_names_stand_for_code_and_words_in_mistakes(tmp_path):
         ("hints: [Think.]", "", "should have returns, hints"),
         ("returns", "return", "should have returns"),
         ("look: At a.", "look: $NOWHERE", "mistakes 2: .*NOWHERE"),
-        ("($AREA) / 2", "$LATER", "names, HALF: .*LATER"),
+        ("($AREA) / 2", "$LATER", "HALF: .*LATER"),
         ("NaN:", "no:", "words, False"),
         ("hints: [", "hints: [[", "cannot be read"),
     ],
