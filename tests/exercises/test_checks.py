@@ -1,5 +1,6 @@
 """The checks: nothing that a student writes ends in a traceback, hangs, or is left without a word of help."""
 
+import sys
 import threading
 import time
 
@@ -181,6 +182,7 @@ def test_a_students_own_ctrl_c_stops_the_check():
     with pytest.raises(KeyboardInterrupt):
         examine(NCE, endless)
     assert time.monotonic() - begin < 5 and not timer.is_alive()
+    assert endless.__code__ not in [frame.f_code for frame in sys._current_frames().values()]  # it was stopped, too
 
 
 # --- untouched ----------------------------------------------------------------------------------------------------

@@ -14,30 +14,19 @@ In a notebook, a Markdown cell after the exercise:
 """
 
 import ast
-import json
 import re
 from pathlib import Path
 
 from coursekit.exercises.catalog import exercise_names, find_exercise
-from coursekit.files import write_atomically
+from coursekit.publishing.lessons import read, set_source, source, write
 from coursekit.runtime import CourseError
 
 SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution:\s*(?P<name>[\w-]+)\s*</summary>(?P<body>.*?)</details>", re.S)
 CODE = re.compile(r"```python[ \t]*\n(?P<code>.*?)```", re.S)
 
 
-def _read(notebook: Path) -> dict:
-    """A notebook. Raises CourseError for a file that is none, with its name."""
-    try:
-        book = json.loads(Path(notebook).read_text(encoding="utf-8"))
-        _ = ["".join(cell["source"]) + cell["cell_type"] for cell in book["cells"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CourseError(f"{notebook} cannot be read as a notebook ({error}).") from error
-    return book
-
-
 def _cells(notebook: Path, kind: str) -> list[str]:
-    return ["".join(cell["source"]) for cell in _read(notebook)["cells"] if cell["cell_type"] == kind]
+    return [source(cell) for cell in read(notebook)["cells"] if cell["cell_type"] == kind]
 
 
 def extract(notebook: Path) -> dict[str, str]:
@@ -76,9 +65,9 @@ def exercises_in(notebook: Path) -> dict[str, str]:
     return found
 
 
-def _plain(source: str) -> str:
-    """Source without the gap before a comment at a line's end: a notebook may line its comments up."""
-    return re.sub(r" +#", "  #", source).strip()
+def _plain(code: str) -> str:
+    """Code without the gap before a comment at a line's end: a notebook may line its comments up."""
+    return re.sub(r" +#", "  #", code).strip()
 
 
 def problems(notebook: Path) -> list[str]:
@@ -93,9 +82,9 @@ def problems(notebook: Path) -> list[str]:
     told = [f"{name} has no solution." for name in sorted(own - set(solutions))]
     told += [f"{name} is solved but never checked." for name in sorted(set(solutions) - set(checked))]
     told += [f"{name} of this lesson is never checked." for name in sorted(own - set(checked))]
-    for name, source in solutions.items():
+    for name, code in solutions.items():
         exercise = find_exercise(name)
-        if _plain(source) != _plain(exercise.source):
+        if _plain(code) != _plain(exercise.source):
             told.append(f"the solution of {name} is not that of tasks/{name}.py, which fold_in would write.")
         function = exercise.solution
         if checked.get(name, function.__name__) != function.__name__:
@@ -107,18 +96,13 @@ def problems(notebook: Path) -> list[str]:
 
 def fold_in(notebook: Path) -> bool:
     """Write the exercises' solutions into a notebook's folded cells. Returns whether anything changed."""
-    book, changed = _read(notebook), False
+    book = read(notebook)
 
     def folded(match: re.Match) -> str:
         code = f"```python\n{find_exercise(match['name']).source.strip()}\n```"
         return CODE.sub(lambda _: code, match[0], count=1)
 
     for cell in book["cells"]:
-        old = "".join(cell["source"])
-        new = SOLUTION.sub(folded, old) if cell["cell_type"] == "markdown" else old
-        if new != old:
-            cell["source"], changed = new.splitlines(keepends=True), True
-    if changed:
-        text = json.dumps(book, ensure_ascii=False, indent=1) + "\n"
-        write_atomically(notebook, lambda file: file.write(text.encode()))
-    return changed
+        if cell["cell_type"] == "markdown":
+            set_source(cell, SOLUTION.sub(folded, source(cell)))
+    return write(notebook, book)
