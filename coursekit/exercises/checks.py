@@ -16,7 +16,7 @@ from torch import Tensor
 
 from coursekit.exercises import limit
 from coursekit.exercises.diagnose import Trial, behavior, equal, example, malformed, pack, recognize
-from coursekit.exercises.explain import endless, explain_error, holes, is_untouched, loops, meaning, takes
+from coursekit.exercises.explain import endless, explain_error, holes, is_untouched, loops, meaning, takes, tell
 from coursekit.exercises.model import Case, Exercise, Mistake, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
@@ -57,29 +57,21 @@ def examine(exercise: Exercise, answer: Callable) -> Verdict:
 
 def _examine(exercise: Exercise, answer: Callable) -> list[str]:
     """What to tell about a right answer. Raises Stopped for any other."""
+    name, signature = exercise.name, inspect.signature(exercise.solution)
     if not callable(answer):
-        raise Stopped(
-            f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
-            f'without parentheses: exercises.check("{exercise.name}", my_function)'
-        )
+        raise Stopped(*tell("not a function", kind=_kind(answer), name=name))
     if is_untouched(answer):
-        told = f'Replace the ... by your code and run the cell again. A first hint: exercises.hint("{exercise.name}")'
-        raise Stopped(told, state=UNTOUCHED)
+        raise Stopped(*tell("untouched", name=name), state=UNTOUCHED)
     cases = exercise.cases()
     if not takes(answer, cases[0].args):
-        call = f"{exercise.name}({', '.join(exercise.parameters)})"
+        call = f"{name}({', '.join(exercise.parameters)})"
         defined = f"{getattr(answer, '__name__', type(answer).__name__)}{inspect.signature(answer)}"
-        raise Stopped(
-            f"It is called as {call}, but yours is defined as {defined}.", "Give it these parameters, in this order."
-        )
+        raise Stopped(*tell("other parameters", call=call, defined=defined))
     possible = [case for case in cases if takes(answer, case.args)]
     strict = [case for case in possible if not case.remark]
     trials = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
     if not equal(_run(exercise, answer, strict[0]).got, trials[0].got):
-        raise Stopped(
-            "It gives another result when it is called again with the same inputs.",
-            "Is something random in it, or does it keep numbers from one call to the next?",
-        )
+        raise Stopped(*tell("random"))
     if not all(trial.right for trial in trials):
         _diagnose(exercise, answer, trials)
     for case in strict:
@@ -90,7 +82,7 @@ def _examine(exercise: Exercise, answer: Callable) -> list[str]:
         if not (trial and trial.right and all(map(_keeps_digits, trial.got, trial.want))):
             remarks.append(case.remark)
     if len(possible) < len(cases):
-        remarks.append(f"Yours lacks a default. In the exercise it is: {inspect.signature(exercise.solution)}")
+        remarks += tell("no default", signature=signature)
     if exercise.text.no_loops and loops(answer):
         remarks.append(exercise.text.no_loops)
     tested = f"{exercise.reference.__module__}.{exercise.reference.__qualname__}"
@@ -110,10 +102,7 @@ def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = F
     value = _call(exercise, answer, args, f"On {case.says}:", show_prints)
     for given, now in zip(case.args, args, strict=True):
         if isinstance(given, Tensor) and not torch.equal(given, now):
-            raise Stopped(
-                "It changes its inputs in place, so whoever called it finds other numbers in them afterwards.",
-                "Look for operators like /= or *= and methods that end in _: write z = z / length instead.",
-            )
+            raise Stopped(*tell("in place"))
     want = pack(exercise.reference(*case.args))
     return Trial(case, _tensors(exercise, answer, value, case, want), want)
 
@@ -125,12 +114,9 @@ def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_pr
         print(outcome.printed, end="")
     if outcome.stopped is not None:
         loop = endless(answer, outcome.line)
-        runs = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
-        raise Stopped(
-            f"{where} It did not come to an end within {limit.SECONDS:.0f} seconds.{runs}",
-            *([f"It was in the loop of {loop}"] if loop else []),
-            "A loop that never ends? A `while` needs something in it that makes its condition false one day.",
-        )
+        loop = f"It was in the loop of {loop}" if loop else ""
+        restart = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
+        raise Stopped(*tell("endless", where=where, seconds=limit.SECONDS, restart=restart, loop=loop))
     if outcome.error is not None:
         _check_finished(answer, started=not isinstance(outcome.error, NotImplementedError))
         raise Stopped(where, *explain_error(outcome.error, answer, exercise.text.words))
@@ -141,22 +127,22 @@ def _check_finished(answer: Callable, started: bool = True) -> None:
     """Raise Stopped, "not started", if a ... waits for code, or if nothing was written at all."""
     lines = " and ".join(map(str, holes(answer)))
     if lines:
-        raise Stopped(f"A ... still waits for code in line {lines} of your function.", state=UNTOUCHED)
+        raise Stopped(*tell("hole", lines=lines), state=UNTOUCHED)
     if not started:
-        raise Stopped("Write your code and run the cell again.", state=UNTOUCHED)
+        raise Stopped(*tell("not written"), state=UNTOUCHED)
 
 
 def _tensors(exercise: Exercise, answer: Callable, value, case: Case, want: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The result as a tuple of tensors. Raises Stopped if it is of another kind."""
-    names, values, needed = exercise.outputs, pack(value), f"It should return {exercise.text.returns}."
+    names, values, returns = exercise.outputs, pack(value), exercise.text.returns
     if value is None or value is Ellipsis:
         _check_finished(answer)
-        raise Stopped("It returns None. Is a `return` missing at its end?", needed)
+        raise Stopped(*tell("none", returns=returns))
     many = isinstance(value, (tuple, list))
     if len(values) != len(names) or many != (len(names) > 1):
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
         end = f" End with: return {', '.join(names)}" if len(names) > 1 else ""
-        raise Stopped(f"It returns {what}. {needed}{end}")
+        raise Stopped(*tell("other outputs", what=what, returns=returns, end=end))
     told, numbers = [], False
     for name, part, right in zip(names, values, want, strict=True):
         called = "The result" if len(names) == 1 else name
@@ -168,11 +154,7 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case, want: tupl
             numbers = True
     if numbers:
         inputs = [name for name, arg in zip(exercise.parameters, case.args, strict=False) if isinstance(arg, Tensor)]
-        told += [
-            f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
-            f"could be trained with it.",
-            "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions.",
-        ]
+        told += tell("numbers", inputs=" and ".join(inputs))
     if told:
         raise Stopped(*told)
     return values
@@ -221,39 +203,26 @@ def _check_gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
     want = _gradients(exercise, exercise.reference, case)
     got = _gradients(exercise, answer, case)
     if got is None and any(right.any() for right in want.values()):
-        raise Stopped(
-            "The value is right, but it carries no gradient: nothing could be trained with it.",
-            "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
-        )
+        raise Stopped(*tell("no gradient"))
     for name, mine in (got or {}).items():
         if not mine.isfinite().all():
             kind = "NaN" if mine.isnan().any() else "infinite"
-            raise Stopped(
-                f"The value is right, but the gradient that reaches {name} is {kind}.",
-                "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
-                "is too late: 0 * inf is NaN.",
-                *meaning(exercise.text.words, "NaN"),
-            )
+            raise Stopped(*tell("infinite gradient", name=name, kind=kind), *meaning(exercise.text.words, "NaN"))
         near = {"rtol": 1e-3, "atol": 1e-5 + 1e-3 * float(want[name].abs().max())}
         if case.smooth and not torch.allclose(mine, want[name], **near):
-            raise Stopped(
-                f"The value is right, but {'the wrong' if mine.any() else 'no'} gradient reaches {name}.",
-                "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().",
-            )
+            raise Stopped(*tell("wrong gradient", name=name, kind="the wrong" if mine.any() else "no"))
 
 
 def _dtypes(exercise: Exercise, trials: list[Trial]) -> list[str]:
     """A remark if results are wider than the inputs. Raises Stopped if digits get lost."""
-    remarks = []
+    remarks, parameter = [], exercise.parameters[0]
     for trial in trials:
         for mine, right in zip(trial.got, trial.want, strict=True):
+            types = {"mine": mine.dtype, "right": right.dtype}
             if not _keeps_digits(mine, right):
-                raise Stopped(
-                    f"The value is right, but on {trial.case.says} the result is {mine.dtype} instead of {right.dtype}.",
-                    f"Make new tensors with dtype={exercise.parameters[0]}.dtype, and do not convert the inputs.",
-                )
+                raise Stopped(*tell("narrow", case=trial.case.says, parameter=parameter, **types))
             if mine.dtype != right.dtype:
-                remarks.append(f"For {right.dtype} the result is {mine.dtype}: right, but slower than it need be.")
+                remarks += tell("wide", **types)
     return remarks[:1]
 
 
@@ -264,10 +233,8 @@ def _diagnose(exercise: Exercise, answer: Callable, trials: list[Trial]) -> NoRe
     """Raise Stopped with the mistakes behind wrong results, or with what the answer does."""
     wrong = [trial for trial in trials if not trial.right]
     if all(len(trial.case.args) < len(exercise.parameters) for trial in wrong):
-        raise Stopped(
-            f"It is right, except if {exercise.parameters[-1]} is not given: the default is another one.",
-            f"In the exercise it is: {inspect.signature(exercise.solution)}",
-        )
+        parameter, signature = exercise.parameters[-1], inspect.signature(exercise.solution)
+        raise Stopped(*tell("other default", parameter=parameter, signature=signature))
     shown, stuck = example(exercise, wrong[0]), f'Stuck? exercises.hint("{exercise.name}")'
     mistakes, said = recognize(exercise, trials)
     if mistakes or said:
@@ -284,4 +251,4 @@ def _diagnose(exercise: Exercise, answer: Callable, trials: list[Trial]) -> NoRe
                 if got.shape != want.shape:
                     raise Stopped(*lines)
     lines += behavior(exercise, lambda args: _try(exercise, answer, Case("changed inputs", args)), trials)
-    raise Stopped(*(lines or ["The value is wrong, and this mistake is not one that the check knows."]), shown, stuck)
+    raise Stopped(*(lines or tell("unknown")), shown, stuck)

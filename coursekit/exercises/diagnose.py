@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coursekit.exercises.explain import tell
 from coursekit.exercises.model import Case, Exercise, Mistake
 
 RELATIONS = {  # with SIZE a number of images or the like, which differs from case to case
@@ -200,23 +201,17 @@ def _common(listed: list[Known], cases: list[Case], got: list, outputs: Iterable
 
 def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
     """What is wrong with a result that is not a number, or not one of a sensible size; [] if it is one."""
+    shapes = {"mine": tuple(got.shape), "right": tuple(want.shape)}
     if got.shape != want.shape and got.numel() == want.numel() and equal((got.reshape(want.shape),), (want,)):
-        return [
-            f"the value is right, but it has the shape {tuple(got.shape)} instead of {tuple(want.shape)}.",
-            f"Take the one number out of it: [{', '.join('0' * got.dim())}], or .squeeze().",
-        ]
+        return tell("value in another shape", index=f"[{', '.join('0' * got.dim())}]", **shapes)
     if got.shape != want.shape:
-        return [
-            f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}.",
-            f"It should return {exercise.text.returns}. Over what is a mean or a product still missing?",
-        ]
+        return tell("other shape", name=name, returns=exercise.text.returns, **shapes)
     if got.isnan().any():
-        nan = "NaN comes from 0 / 0, inf - inf, 0 * inf, the log or root of a negative number."
-        return [f"the {name} is NaN (not a number).", nan]
+        return tell("nan", name=name)
     if got.isinf().any():
-        return [f"the {name} is infinite.", "Infinity comes from log(0), a division by 0, or an exp that is too large."]
+        return tell("infinite", name=name)
     if (got.double().abs() > 1000 * (1 + want.abs())).any():
-        return [f"the {name} is more than 1000 times too large."]
+        return tell("too large", name=name)
     return []
 
 

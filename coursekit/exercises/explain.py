@@ -10,6 +10,7 @@ import sysconfig
 import textwrap
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -52,6 +53,16 @@ def holes(candidate: Callable) -> list[int]:
     """The lines, counted from `def`, where a `...` waits for code; [] if the source is unknown."""
     places = [n for n in _nodes(candidate) if isinstance(n, (ast.Expr, ast.Assign, ast.Return, ast.AnnAssign))]
     return sorted(n.lineno for n in places if isinstance(n.value, ast.Constant) and n.value.value is Ellipsis)
+
+
+@cache
+def _read(name: str) -> dict:
+    return read_yaml(Path(__file__).with_name(name), {str: [str] if name == "messages.yaml" else str})
+
+
+def tell(message: str, **values) -> list[str]:
+    """The lines of a message in messages.yaml, with values in place of their {names}."""
+    return [told for line in _read("messages.yaml")[message] if (told := line.format(**values))]
 
 
 def meaning(words: Mapping[str, str], text: str) -> list[str]:
@@ -98,9 +109,8 @@ def explain_error(error: BaseException, candidate: Callable, words: Mapping[str,
         call = DROPPED.search(source) if "/" in source and "must match the size of tensor" in message else None
         if call:
             return [*told, f"{call[0]} drops the dimension that it runs over; keepdim=True keeps it."]
-    usually = read_yaml(Path(__file__).with_name("errors.yaml"), {str: str})
     text = f"{kind} {message}"
-    return told + (meaning(words, text) or meaning(usually, text))
+    return told + (meaning(words, text) or meaning(_read("errors.yaml"), text))
 
 
 def takes(candidate: Callable, args: tuple) -> bool:
