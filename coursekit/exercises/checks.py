@@ -6,6 +6,7 @@ a property that it lacks). What is printed is rounded and the same on every mach
 returned, so that a notebook cell shows only the text.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from coursekit.exercises import limit
 from coursekit.exercises.diagnose import Trial, behavior, equal, example, malformed, pack, recognize
-from coursekit.exercises.explain import endless, explain_error, holes, is_untouched, loops, meaning, takes, tell
+from coursekit.exercises.explain import endless, explain_error, forget, holes, is_untouched, loops, meaning, takes, tell
 from coursekit.exercises.model import Case, Exercise, Mistake, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
@@ -119,7 +120,9 @@ def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_pr
         raise Stopped(*tell("endless", where=where, seconds=limit.SECONDS, restart=restart, loop=loop))
     if outcome.error is not None:
         _check_finished(answer, started=not isinstance(outcome.error, NotImplementedError))
-        raise Stopped(where, *explain_error(outcome.error, answer, exercise.text.words))
+        lines = [where, *explain_error(outcome.error, answer, exercise.text.words)]
+        forget(outcome.error)
+        raise Stopped(*lines)
     return outcome.value
 
 
@@ -165,10 +168,9 @@ def _kind(value) -> str:
 
 
 def _close(part, want: Tensor) -> bool:
-    try:
+    with contextlib.suppress(TypeError, ValueError):
         return abs(float(part) - float(want)) < 1e-3
-    except (TypeError, ValueError):
-        return False
+    return False
 
 
 def _try(exercise: Exercise, answer: Callable, case: Case) -> Trial | None:

@@ -6,6 +6,7 @@ import dis
 import inspect
 import linecache
 import re
+import sys
 import sysconfig
 import textwrap
 import traceback
@@ -74,7 +75,7 @@ def _own_frame(error: BaseException, candidate: Callable) -> tuple[FrameType | N
     """The innermost frame of the student's own code and the number of its line; (None, 0) if there is none."""
     frames = list(traceback.walk_tb(error.__traceback__))
     code = getattr(candidate, "__code__", None)
-    own = [f for f in frames if code is not None and f[0].f_code.co_filename == code.co_filename]
+    own = [f for f in frames if code and f[0].f_code.co_filename == code.co_filename]
     outside = [f for f in frames if not f[0].f_code.co_filename.startswith((*LIBRARIES, "<frozen"))]
     return (own or outside or [(None, 0)])[-1]
 
@@ -132,3 +133,10 @@ def endless(candidate: Callable, line: int | None) -> str:
     here = line - code.co_firstlineno + 1
     around = [n for n in _nodes(candidate) if isinstance(n, ast.While) and n.lineno <= here <= n.end_lineno]
     return f"line {around[-1].lineno}: while {ast.unparse(around[-1].test)}" if around else ""
+
+
+def forget(error: BaseException) -> None:
+    """Drop the frames of an error that was explained, so that a notebook does not keep their tensors alive."""
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
+    sys.last_value = None

@@ -39,13 +39,9 @@ def read_glossary(path: Path = FILE) -> tuple[dict[str, str], dict[str, str]]:
 def glossary(term: str) -> Entry:
     """What a term means: glossary("temperature"), in upper or lower case. Raises CourseError for an unknown term."""
     terms, also = read_glossary()
-    known = {name.lower(): name for name in terms}
+    known = {**{name.lower(): name for name in terms}, **{other.lower(): term for other, term in also.items()}}
     wanted = term.strip().lower()
-    wanted = also.get(wanted, wanted).lower()
     if wanted not in known:
-        near = difflib.get_close_matches(wanted, [*known, *also], n=3)
-        raise CourseError(
-            f"The glossary has no {term!r}."
-            + (f" It has: {', '.join(near)}." if near else f" It has: {', '.join(sorted(terms, key=str.lower))}.")
-        )
+        listed = difflib.get_close_matches(wanted, list(known), n=3) or sorted(terms, key=str.lower)
+        raise CourseError(f"The glossary has no {term!r}. It has: {', '.join(listed)}.")
     return Entry(known[wanted], terms[known[wanted]])

@@ -1,13 +1,16 @@
 """The checks: nothing that a student writes ends in a traceback, hangs, or is left without a word of help."""
 
+import re
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 
 from coursekit.exercises import check, hint, limit
 from coursekit.exercises.catalog import find_exercise
@@ -235,6 +238,12 @@ def test_a_function_without_source_is_examined_too():
     exec("def f(z_a, z_b, temperature): ...\ndef g(z_a, z_b, temperature): return z_a @ z_b", space)
     assert examine(NCE, space["f"]).state == UNTOUCHED
     assert "line 1 of g" in str(examine(NCE, space["g"]))
+
+
+def test_every_message_is_used_and_every_one_used_is_there():
+    room = Path(limit.__file__).parent
+    used = {name for path in room.glob("*.py") for name in re.findall(r'tell\("([^"]+)"', path.read_text("utf-8"))}
+    assert used == set(yaml.safe_load((room / "messages.yaml").read_text("utf-8")))
 
 
 # --- what a notebook sees -----------------------------------------------------------------------------------------
