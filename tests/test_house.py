@@ -306,3 +306,5 @@ def test_a_wheel_carries_what_ships(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     shipped = {path.relative_to(ROOT / "data").as_posix() for path in tracked() if ROOT / "data" in path.parents}
     assert {f"coursekit/_shipped/{path}" for path in shipped} <= set(names)
+    package = {name(path) for path in tracked() if ROOT / "coursekit" in path.parents}  # the YAML files too
+    assert package <= set(names)

@@ -27,11 +27,8 @@ def _pick(what: str, name: str, known: dict):
     if name in known:
         return known[name]
     near = difflib.get_close_matches(str(name), list(known), n=1)
-    raise CourseError(
-        f"There is no {what} {name!r}."
-        + (f" Did you mean {near[0]!r}?" if near else "")
-        + f" There is: {', '.join(known)}."
-    )
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    raise CourseError(f"There is no {what} {name!r}.{meant} There is: {', '.join(known)}.")
 
 
 def exercise_names(lesson: str | None = None) -> tuple[str, ...]:
@@ -58,15 +55,14 @@ _shown: dict[str, int] = {}  # exercise -> the last hint that this session has s
 
 def hint(name: str, n: int | None = None) -> None:
     """Print the n-th hint of an exercise; the first says least. Without a number: the one after the last shown."""
-    hints = find_exercise(name).hints
+    hints = find_exercise(name).text.hints
     k = min(max(_shown.get(name, 0) + 1 if n is None else int(n), 1), len(hints))
     _shown[name] = k
     print(wrap(f"Hint {k} of {len(hints)}: {hints[k - 1]}", indent=""))
-    print(
-        f'Next: exercises.hint("{name}") again, or exercises.hint("{name}", {k + 1})'
-        if k < len(hints)
-        else "That was the last hint. The solution is folded in below."
-    )
+    if k < len(hints):
+        print(f'Next: exercises.hint("{name}") again, or exercises.hint("{name}", {k + 1})')
+    else:
+        print("That was the last hint. The solution is folded in below.")
 
 
 def quiz(lesson: str) -> Quiz:

@@ -6,16 +6,18 @@ a property that it lacks). What is printed is rounded and the same on every mach
 returned, so that a notebook cell shows only the text.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from coursekit.exercises import limit
-from coursekit.exercises.diagnose import behavior, equal, example, malformed, meaning, pack, recognize
-from coursekit.exercises.explain import definition, endless, explain_error, forget, holes, is_untouched, loops, takes
+from coursekit.exercises.diagnose import Trial, behavior, equal, example, malformed, pack, recognize
+from coursekit.exercises.explain import endless, explain_error, forget, holes, is_untouched, loops, meaning, takes, tell
 from coursekit.exercises.model import Case, Exercise, Mistake, wrap
 
 RIGHT, WRONG, UNTOUCHED = "right", "not yet", "not started"
@@ -30,7 +32,7 @@ class Verdict:
 
     exercise: str
     state: str
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
     mistakes: tuple[Mistake, ...] = ()
 
     def __str__(self) -> str:
@@ -39,82 +41,71 @@ class Verdict:
 
 
 class Stopped(Exception):
-    """Ends an examination early, with what to tell the student."""
+    """Ends an examination, with the lines to tell the student."""
 
-    def __init__(self, *lines: str, state: str = WRONG):
+    def __init__(self, *lines: str, state: str = WRONG, mistakes: tuple[Mistake, ...] = ()):
         super().__init__(*lines)
-        self.lines, self.state = list(lines), state
+        self.state, self.mistakes = state, mistakes
 
 
 def examine(exercise: Exercise, answer: Callable) -> Verdict:
     """Try an answer on every case of an exercise. Never raises for a wrong answer."""
     try:
-        return _examine(exercise, answer)
+        return Verdict(exercise.name, RIGHT, _examine(exercise, answer))
     except Stopped as stop:
-        return Verdict(exercise.name, stop.state, stop.lines)
+        return Verdict(exercise.name, stop.state, list(stop.args), stop.mistakes)
 
 
-def _examine(exercise: Exercise, answer: Callable) -> Verdict:
+def _examine(exercise: Exercise, answer: Callable) -> list[str]:
+    """What to tell about a right answer. Raises Stopped for any other."""
+    name, signature = exercise.name, inspect.signature(exercise.solution)
     if not callable(answer):
-        raise Stopped(
-            f"The second argument is of type {_kind(answer)}, not a function. Give the function itself, "
-            f'without parentheses: exercises.check("{exercise.name}", my_function)'
-        )
+        raise Stopped(*tell("not a function", kind=_kind(answer), name=name))
     if is_untouched(answer):
-        raise Stopped(
-            f'Replace the ... by your code and run the cell again. A first hint: exercises.hint("{exercise.name}")',
-            state=UNTOUCHED,
-        )
+        raise Stopped(*tell("untouched", name=name), state=UNTOUCHED)
     cases = exercise.cases()
     if not takes(answer, cases[0].args):
-        call = f"{exercise.name}({', '.join(exercise.parameters)})"
-        raise Stopped(
-            f"It is called as {call}, but yours is defined as {definition(answer)}.",
-            "Give it these parameters, in this order.",
-        )
+        call = f"{name}({', '.join(exercise.parameters)})"
+        defined = f"{getattr(answer, '__name__', type(answer).__name__)}{inspect.signature(answer)}"
+        raise Stopped(*tell("other parameters", call=call, defined=defined))
     possible = [case for case in cases if takes(answer, case.args)]
     strict = [case for case in possible if not case.remark]
-    results = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
-    expected = [pack(exercise.reference(*case.args)) for case in strict]
-    if not equal(_run(exercise, answer, strict[0]), results[0]):
-        raise Stopped(
-            "It gives another result when it is called again with the same inputs.",
-            "Is something random in it, or does it keep numbers from one call to the next?",
-        )
-    if not all(map(equal, results, expected)):
-        return _diagnose(exercise, answer, strict, results, expected)
+    trials = [_run(exercise, answer, case, show_prints=k == 0) for k, case in enumerate(strict)]
+    if not equal(_run(exercise, answer, strict[0]).got, trials[0].got):
+        raise Stopped(*tell("random"))
+    if not all(trial.right for trial in trials):
+        _diagnose(exercise, answer, trials)
     for case in strict:
         _check_gradient(exercise, answer, case)
-    remarks = _dtypes(exercise, strict, results, expected)
-    for case in possible:
-        if case.remark and not _fine(exercise, answer, case):
+    remarks = _dtypes(exercise, trials)
+    for case in (case for case in possible if case.remark):
+        trial = _try(exercise, answer, case)
+        if not (trial and trial.right and all(map(_keeps_digits, trial.got, trial.want))):
             remarks.append(case.remark)
     if len(possible) < len(cases):
-        remarks.append(f"Yours lacks a default. In the exercise it is: {inspect.signature(exercise.solution)}")
-    if exercise.no_loops and loops(answer):
-        remarks.append(exercise.no_loops)
+        remarks += tell("no default", signature=signature)
+    if exercise.text.no_loops and loops(answer):
+        remarks.append(exercise.text.no_loops)
     tested = f"{exercise.reference.__module__}.{exercise.reference.__qualname__}"
     first = f"Equal to {tested} on {len(strict)} inputs, and so is the gradient."
-    return Verdict(exercise.name, RIGHT, [first, *(f"Remark: {remark}" for remark in remarks)])
+    return [first, *(f"Remark: {remark}" for remark in remarks)]
 
 
 # --- run it -----------------------------------------------------------------------------------------------------------
 
 
-def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = False) -> tuple[Tensor, ...]:
-    """The answer on one case, as tensors. Raises Stopped if it fails, changes its input or returns none.
+def _run(exercise: Exercise, answer: Callable, case: Case, show_prints: bool = False) -> Trial:
+    """Try the answer on one case. Raises Stopped if it fails, changes its input or returns no tensors.
 
     Prints of the student show once, not for every case.
     """
     args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
     value = _call(exercise, answer, args, f"On {case.says}:", show_prints)
     for given, now in zip(case.args, args, strict=True):
-        if isinstance(given, Tensor) and not (given.shape == now.shape and torch.equal(given, now)):
-            raise Stopped(
-                "It changes its inputs in place, so whoever called it finds other numbers in them afterwards.",
-                "Look for operators like /= or *= and methods that end in _: write z = z / length instead.",
-            )
-    return _tensors(exercise, answer, value, case)
+        if isinstance(given, Tensor) and not torch.equal(given, now):
+            raise Stopped(*tell("in place"))
+    want = pack(exercise.reference(*case.args))
+    return Trial(case, _tensors(exercise, answer, value, case, want), want)
 
 
 def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_prints: bool = False):
@@ -124,57 +115,49 @@ def _call(exercise: Exercise, answer: Callable, args: tuple, where: str, show_pr
         print(outcome.printed, end="")
     if outcome.stopped is not None:
         loop = endless(answer, outcome.line)
-        runs = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
-        raise Stopped(
-            f"{where} It did not come to an end within {limit.SECONDS:.0f} seconds.{runs}",
-            *([f"It was in the loop of {loop}"] if loop else []),
-            "A loop that never ends? A `while` needs something in it that makes its condition false one day.",
-        )
-    if outcome.error is None:
-        return outcome.value
-    waiting = holes(answer)
-    if isinstance(outcome.error, NotImplementedError) or waiting:
-        raise Stopped(_where(waiting), state=UNTOUCHED)
-    lines = [where, *explain_error(outcome.error, answer, exercise.words)]
-    forget(outcome.error)
-    raise Stopped(*lines)
+        loop = f"It was in the loop of {loop}" if loop else ""
+        restart = "" if outcome.stopped else " It could not be stopped: when you have changed it, restart the kernel."
+        raise Stopped(*tell("endless", where=where, seconds=limit.SECONDS, restart=restart, loop=loop))
+    if outcome.error is not None:
+        _check_finished(answer, started=not isinstance(outcome.error, NotImplementedError))
+        lines = [where, *explain_error(outcome.error, answer, exercise.text.words)]
+        forget(outcome.error)
+        raise Stopped(*lines)
+    return outcome.value
 
 
-def _where(waiting: list[int]) -> str:
-    if not waiting:
-        return "Write your code and run the cell again."
-    return f"A ... still waits for code in line {' and '.join(map(str, waiting))} of your function."
+def _check_finished(answer: Callable, started: bool = True) -> None:
+    """Raise Stopped, "not started", if a ... waits for code, or if nothing was written at all."""
+    lines = " and ".join(map(str, holes(answer)))
+    if lines:
+        raise Stopped(*tell("hole", lines=lines), state=UNTOUCHED)
+    if not started:
+        raise Stopped(*tell("not written"), state=UNTOUCHED)
 
 
-def _tensors(exercise: Exercise, answer: Callable, value, case: Case) -> tuple[Tensor, ...]:
-    """The result as a tuple of tensors, or Stopped with what is wrong with its kind."""
+def _tensors(exercise: Exercise, answer: Callable, value, case: Case, want: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The result as a tuple of tensors. Raises Stopped if it is of another kind."""
+    names, values, returns = exercise.outputs, pack(value), exercise.text.returns
     if value is None or value is Ellipsis:
-        waiting = holes(answer)
-        if waiting:
-            raise Stopped(_where(waiting), state=UNTOUCHED)
-        raise Stopped("It returns None. Is a `return` missing at its end?", f"It should return {exercise.returns}.")
-    names = exercise.outputs
-    values = pack(value)
+        _check_finished(answer)
+        raise Stopped(*tell("none", returns=returns))
     many = isinstance(value, (tuple, list))
     if len(values) != len(names) or many != (len(names) > 1):
         what = f"a {type(value).__name__} of {len(values)}" if many else f"one {_kind(value)}"
         end = f" End with: return {', '.join(names)}" if len(names) > 1 else ""
-        raise Stopped(f"It returns {what}. It should return {exercise.returns}.{end}")
-    told = []
-    for name, part, want in zip(names, values, pack(exercise.reference(*case.args)), strict=True):
+        raise Stopped(*tell("other outputs", what=what, returns=returns, end=end))
+    told, numbers = [], False
+    for name, part, right in zip(names, values, want, strict=True):
         called = "The result" if len(names) == 1 else name
         if part is None or part is Ellipsis:
             told.append(f"{called} is {'None' if part is None else '...'}: not written yet?")
         elif not isinstance(part, Tensor):
-            right = " The value is right." if _close(part, want) else ""
-            told.append(f"{called} is of type {_kind(part)}, not a tensor.{right}")
-    if any("of type" in line for line in told):
+            value_is_right = " The value is right." if _close(part, right) else ""
+            told.append(f"{called} is of type {_kind(part)}, not a tensor.{value_is_right}")
+            numbers = True
+    if numbers:
         inputs = [name for name, arg in zip(exercise.parameters, case.args, strict=False) if isinstance(arg, Tensor)]
-        told += [
-            f"Needed is a tensor computed from {' and '.join(inputs)}: a plain number carries no gradient, so nothing "
-            f"could be trained with it.",
-            "Stay with torch from beginning to end: no .item(), float(...), .numpy() or np. functions.",
-        ]
+        told += tell("numbers", inputs=" and ".join(inputs))
     if told:
         raise Stopped(*told)
     return values
@@ -185,110 +168,89 @@ def _kind(value) -> str:
 
 
 def _close(part, want: Tensor) -> bool:
-    try:
+    with contextlib.suppress(TypeError, ValueError):
         return abs(float(part) - float(want)) < 1e-3
-    except (TypeError, ValueError):
-        return False
+    return False
 
 
-def _fine(exercise: Exercise, answer: Callable, case: Case) -> bool:
-    want = pack(exercise.reference(*case.args))
-    got = _try(exercise, answer, case.args)
-    return got is not None and equal(got, want) and all(map(_keeps_digits, got, want))
+def _try(exercise: Exercise, answer: Callable, case: Case) -> Trial | None:
+    """The answer on a further case, None if it fails there."""
+    try:
+        return _run(exercise, answer, case)
+    except Stopped:
+        return None
 
 
 def _keeps_digits(got: Tensor, want: Tensor) -> bool:
     return got.dtype.itemsize >= want.dtype.itemsize
 
 
-def _try(exercise: Exercise, answer: Callable, args: tuple) -> tuple[Tensor, ...] | None:
-    """The answer on further arguments, None if it fails there."""
-    try:
-        return _run(exercise, answer, Case("changed inputs", args))
-    except Stopped:
-        return None
-
-
-def _diagnose(exercise: Exercise, answer: Callable, cases: list[Case], results, expected) -> Verdict:
-    wrong = [case for case, got, want in zip(cases, results, expected, strict=True) if not equal(got, want)]
-    if all(len(case.args) < len(exercise.parameters) for case in wrong):
-        signature = inspect.signature(exercise.solution)
-        lines = [f"It is right, except if {exercise.parameters[-1]} is not given: the default is another one.",
-                 f"In the exercise it is: {signature}"]  # fmt: skip
-        return Verdict(exercise.name, WRONG, lines)
-    mistakes, said = recognize(exercise, cases, results, expected)
-    shown = example(exercise, cases, results, expected)
-    if mistakes or said:
-        lines = ["Two things at once."] if len(mistakes) + len(said) > 1 else []
-        for mistake in mistakes:
-            lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
-        stuck = [] if mistakes else [f'Stuck? exercises.hint("{exercise.name}")']
-        return Verdict(exercise.name, WRONG, [*lines, *said, *shown, *stuck], tuple(mistakes))
-    lines = []
-    for case, result, right in zip(cases, results, expected, strict=True):
-        for name, got, want in zip(exercise.outputs, result, right, strict=True):
-            if not lines and (told := malformed(exercise, name, got, want)):
-                lines = [f"On {case.says}: {told[0]}", *told[1:], *meaning(exercise, told)]
-                if got.shape != want.shape:
-                    return Verdict(exercise.name, WRONG, lines)
-    does = behavior(exercise, lambda args: _try(exercise, answer, args), cases, results, expected)
-    lines += does if does or lines else ["The value is wrong, and this mistake is not one that the check knows."]
-    return Verdict(exercise.name, WRONG, [*lines, *shown, f'Stuck? exercises.hint("{exercise.name}")'])
-
-
 # --- gradient and dtype -----------------------------------------------------------------------------------------------
 
 
-def _gradients(exercise: Exercise, function: Callable, case: Case) -> tuple[dict[str, Tensor], bool]:
-    """(the gradient that reaches each tensor argument, by name; does the result carry one at all?)"""
+def _gradients(exercise: Exercise, function: Callable, case: Case) -> dict[str, Tensor] | None:
+    """The gradient that reaches each tensor argument, by name; None if the result carries none."""
     args = tuple(a.clone().requires_grad_() if isinstance(a, Tensor) else a for a in case.args)
     inputs = {name: a for name, a in zip(exercise.parameters, args, strict=False) if isinstance(a, Tensor)}
     value = _call(exercise, function, args, "The value is right, but with inputs that need a gradient:")
     total = sum(part.sum() for part in pack(value))
-    found = [None] * len(inputs)
-    if total.requires_grad:
-        found = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
-    grads = {name: 0 * a if g is None else g for (name, a), g in zip(inputs.items(), found, strict=True)}
-    return grads, total.requires_grad
+    if not total.requires_grad:
+        return None
+    found = torch.autograd.grad(total, list(inputs.values()), materialize_grads=True)
+    return dict(zip(inputs, found, strict=True))
 
 
 def _check_gradient(exercise: Exercise, answer: Callable, case: Case) -> None:
     """Raise Stopped if values are right but the gradient is not: such a loss trains something else, or nothing."""
-    want, _ = _gradients(exercise, exercise.reference, case)
-    got, carries = _gradients(exercise, answer, case)
-    if not carries and any(right.any() for right in want.values()):
-        raise Stopped(
-            "The value is right, but it carries no gradient: nothing could be trained with it.",
-            "Look for .detach(), .data, .item(), torch.no_grad() or a new torch.tensor(...).",
-        )
-    for name, right in want.items():
-        mine = got[name]
+    want = _gradients(exercise, exercise.reference, case)
+    got = _gradients(exercise, answer, case)
+    if got is None and any(right.any() for right in want.values()):
+        raise Stopped(*tell("no gradient"))
+    for name, mine in (got or {}).items():
         if not mine.isfinite().all():
-            raise Stopped(
-                f"The value is right, but the gradient that reaches {name} is "
-                f"{'NaN' if mine.isnan().any() else 'infinite'}.",
-                "A square root and a logarithm have an infinite slope at 0. To remove such an entry afterwards "
-                "is too late: 0 * inf is NaN.",
-                *meaning(exercise, ["NaN"]),
-            )
-        near = torch.allclose(mine, right, rtol=1e-3, atol=1e-5 + 1e-3 * float(right.abs().max()))
-        if case.smooth and not near:
-            raise Stopped(
-                f"The value is right, but {'the wrong' if mine.any() else 'no'} gradient reaches {name}.",
-                "Part of the computation is cut off: look for .detach(), .data or torch.no_grad().",
-            )
+            kind = "NaN" if mine.isnan().any() else "infinite"
+            raise Stopped(*tell("infinite gradient", name=name, kind=kind), *meaning(exercise.text.words, "NaN"))
+        near = {"rtol": 1e-3, "atol": 1e-5 + 1e-3 * float(want[name].abs().max())}
+        if case.smooth and not torch.allclose(mine, want[name], **near):
+            raise Stopped(*tell("wrong gradient", name=name, kind="the wrong" if mine.any() else "no"))
 
 
-def _dtypes(exercise: Exercise, cases: list[Case], results, expected) -> list[str]:
-    """A remark if results are wider than the inputs; Stopped if digits get lost."""
-    remarks = []
-    for case, got, want in zip(cases, results, expected, strict=True):
-        for mine, right in zip(got, want, strict=True):
+def _dtypes(exercise: Exercise, trials: list[Trial]) -> list[str]:
+    """A remark if results are wider than the inputs. Raises Stopped if digits get lost."""
+    remarks, parameter = [], exercise.parameters[0]
+    for trial in trials:
+        for mine, right in zip(trial.got, trial.want, strict=True):
+            types = {"mine": mine.dtype, "right": right.dtype}
             if not _keeps_digits(mine, right):
-                raise Stopped(
-                    f"The value is right, but on {case.says} the result is {mine.dtype} instead of {right.dtype}.",
-                    f"Make new tensors with dtype={exercise.parameters[0]}.dtype, and do not convert the inputs.",
-                )
-            if mine.dtype != right.dtype and not remarks:
-                remarks = [f"For {right.dtype} the result is {mine.dtype}: right, but slower than it need be."]
-    return remarks
+                raise Stopped(*tell("narrow", case=trial.case.says, parameter=parameter, **types))
+            if mine.dtype != right.dtype:
+                remarks += tell("wide", **types)
+    return remarks[:1]
+
+
+# --- say what is wrong ------------------------------------------------------------------------------------------------
+
+
+def _diagnose(exercise: Exercise, answer: Callable, trials: list[Trial]) -> NoReturn:
+    """Raise Stopped with the mistakes behind wrong results, or with what the answer does."""
+    wrong = [trial for trial in trials if not trial.right]
+    if all(len(trial.case.args) < len(exercise.parameters) for trial in wrong):
+        parameter, signature = exercise.parameters[-1], inspect.signature(exercise.solution)
+        raise Stopped(*tell("other default", parameter=parameter, signature=signature))
+    shown, stuck = example(exercise, wrong[0]), f'Stuck? exercises.hint("{exercise.name}")'
+    mistakes, said = recognize(exercise, trials)
+    if mistakes or said:
+        lines = ["Two things at once."] if len(mistakes) + len(said) > 1 else []
+        for mistake in mistakes:
+            lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
+        raise Stopped(*lines, *said, shown, *([] if mistakes else [stuck]), mistakes=tuple(mistakes))
+    lines = []
+    for trial in trials:
+        for name, got, want in zip(exercise.outputs, trial.got, trial.want, strict=True):
+            if not lines and (told := malformed(exercise, name, got, want)):
+                lines = [f"On {trial.case.says}: {told[0]}", *told[1:]]
+                lines += meaning(exercise.text.words, "\n".join(told))
+                if got.shape != want.shape:
+                    raise Stopped(*lines)
+    lines += behavior(exercise, lambda args: _try(exercise, answer, Case("changed inputs", args)), trials)
+    raise Stopped(*(lines or tell("unknown")), shown, stuck)

@@ -5,17 +5,16 @@ behaviour is described instead: a wrong name costs a student more than no name.
 """
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from coursekit.exercises.explain import tell
 from coursekit.exercises.model import Case, Exercise, Mistake
-
-Results = list[tuple[Tensor, ...]]  # one tuple of outputs for each case
 
 RELATIONS = {  # with SIZE a number of images or the like, which differs from case to case
     "{} is SIZE times too large: a sum that should be a mean?": lambda right, n: right * n,
@@ -47,9 +46,27 @@ def equal(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 
     )
 
 
+def _differ(got: tuple[Tensor, ...], want: tuple[Tensor, ...], tolerance: float = 1e-4) -> list[int]:
+    """Which outputs differ, by number."""
+    return [k for k, (g, w) in enumerate(zip(got, want, strict=True)) if not equal((g,), (w,), tolerance)]
+
+
+@dataclass
+class Trial:
+    """An answer on one case: what it gave and what is right, a tuple of outputs each."""
+
+    case: Case
+    got: tuple[Tensor, ...]
+    want: tuple[Tensor, ...]
+
+    @property
+    def right(self) -> bool:
+        return equal(self.got, self.want)
+
+
 def _numbers(result: tuple[Tensor, ...]) -> tuple[float, ...] | None:
     """A result as plain numbers; None if a part of it is not a single one."""
-    return tuple(float(part) for part in result) if all(part.shape == () for part in result) else None
+    return tuple(map(float, result)) if all(part.shape == () for part in result) else None
 
 
 def _near(a: float, b: float) -> bool:
@@ -76,7 +93,7 @@ class Known:
         """Are these outputs its own, on every case?"""
         for case, want in zip(cases, wanted, strict=True):
             mine = self.result(case)
-            if mine is None or not all(_near(mine[j], want[j]) for j in outputs):
+            if mine is None or not all(_near(mine[k], want[k]) for k in outputs):
                 return False
         return True
 
@@ -85,6 +102,22 @@ class Known:
 def known(exercise: Exercise) -> tuple[list[Known], list[Known]]:
     """All wrong answers that are known, with one mistake and with two."""
     return tuple([Known(*each) for each in listed] for listed in (exercise.single, exercise.pairs))
+
+
+def _relations(want: list[float], sizes: list[Mapping[str, float]]) -> Iterator[tuple[str, list[float]]]:
+    """(how wrong values differ from the right ones, those wrong values): every relation that has a meaning."""
+    for name in sizes[0]:
+        size = [of[name] for of in sizes]
+        if len(set(size)) == 1:
+            continue
+        for says, change in RELATIONS.items():
+            says, wrong = says.replace("SIZE", name), [change(w, n) for w, n in zip(want, size, strict=True)]
+            yield says, wrong
+            yield says.replace("{} is", "{} has the wrong sign, and is"), [-value for value in wrong]
+    for factor, says in FACTORS.items():
+        yield says, [factor * w for w in want]
+    if min(want) >= 0:
+        yield "{} is the square root of the right value.", [math.sqrt(w) for w in want]
 
 
 def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float]]) -> str:
@@ -98,21 +131,9 @@ def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float
     def is_(values: Iterable[float]) -> bool:
         return all(abs(g - v) <= 1e-5 + 1e-4 * abs(v) for g, v in zip(got, values, strict=True))
 
-    for name in sizes[0]:
-        size = [of[name] for of in sizes]
-        if len(set(size)) == 1:
-            continue
-        for says, change in RELATIONS.items():
-            right = [change(w, n) for w, n in zip(want, size, strict=True)]
-            if is_(right):
-                return says.replace("SIZE", name)
-            if is_(-value for value in right):
-                return says.replace("SIZE", name).replace("{} is", "{} has the wrong sign, and is")
-    for factor, says in FACTORS.items():
-        if is_(factor * w for w in want):
+    for says, wrong in _relations(want, sizes):
+        if is_(wrong):
             return says
-    if min(want) >= 0 and is_(map(math.sqrt, want)):
-        return "{} is the square root of the right value."
     largest = max(range(len(want)), key=lambda k: abs(want[k]))
     factor, gap = got[largest] / want[largest], got[0] - want[0]
     if is_(factor * w for w in want) and 1e-4 < abs(factor) < 1e4:
@@ -127,47 +148,47 @@ def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float
     return ""
 
 
-def recognize(exercise: Exercise, cases: list[Case], results: Results, expected: Results) -> tuple[list, list[str]]:
+def recognize(exercise: Exercise, trials: list[Trial]) -> tuple[list[Mistake], list[str]]:
     """(the known mistakes behind the results, one or two; sentences on how else the results differ). ([], []) if unknown.
 
-    cases: the strict ones, the answer's and the right results there. Of several outputs, each wrong one is looked at by
-    itself, too: two mistakes in different places.
+    Of several outputs, each wrong one is looked at by itself, too: two mistakes in different places.
     """
-    got, want = [_numbers(result) for result in results], [_numbers(result) for result in expected]
+    cases = [trial.case for trial in trials]
+    got, want = [_numbers(trial.got) for trial in trials], [_numbers(trial.want) for trial in trials]
     if None in got:
         return [], []
     everything = range(len(exercise.outputs))
-    found = _common(known(exercise)[0], cases, got, everything)
+    single, pairs = known(exercise)
+    if found := _common(single, cases, got, everything):
+        return found, []
     wrong = [k for k in everything if not all(_near(g[k], w[k]) for g, w in zip(got, want, strict=True))]
-    parts = [_of_output(exercise, cases, got, want, k) for k in wrong] if not found else []
-    if len(everything) > 1 and not found and not any(mistakes or says for mistakes, says in parts):
-        found = _common(known(exercise)[1], cases, got, everything)
-    mistakes = found or [mistake for mistakes, _ in parts for mistake in mistakes]
-    return list(dict.fromkeys(mistakes)), [says for _, said in parts for says in said]
+    parts = [_of_output(exercise, cases, got, want, k) for k in wrong]
+    if len(everything) > 1 and not any(mistakes or says for mistakes, says in parts):
+        return _common(pairs, cases, got, everything), []
+    mistakes = dict.fromkeys(mistake for mistakes, _ in parts for mistake in mistakes)
+    return list(mistakes), [says for _, says in parts if says]
 
 
-def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: int) -> tuple[list[Mistake], list[str]]:
-    """As `recognize`, for output k alone."""
+def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: int) -> tuple[list[Mistake], str]:
+    """As `recognize`, for output k alone, with one sentence at most."""
     others = [j for j in range(len(exercise.outputs)) if j != k]
     single, pairs = (
         [o for o in listed if not others or o.fits(cases[:1], want[:1], others)] for listed in known(exercise)
     )
-    found = _common(single, cases, got, [k])
-    if found:
-        return found, []
+    if found := _common(single, cases, got, [k]):
+        return found, ""
     sizes = [exercise.sizes(*case.args) for case in cases]
     mine, name = [g[k] for g in got], f"The {exercise.outputs[k]}"
-    says = relation(mine, [w[k] for w in want], sizes)
-    if says:
-        return [], [says.format(name)]
+    if says := relation(mine, [w[k] for w in want], sizes):
+        return [], says.format(name)
     for other in single:
         given = [other.result(case) for case in cases]
         says = "" if None in given else relation(mine, [g[k] for g in given], sizes)
         if says and "on every input" not in says:  # an arbitrary factor would fit by chance
-            return list(other.mistakes), [f"And t{says.format(name)[1:]}".replace("the right value", "that")]
+            return list(other.mistakes), f"And t{says.format(name)[1:]}".replace("the right value", "that")
     if sum(map(math.isfinite, mine)) * 2 < len(mine):
-        return [], []
-    return _common(pairs, cases, got, [k]), []
+        return [], ""
+    return _common(pairs, cases, got, [k]), ""
 
 
 def _common(listed: list[Known], cases: list[Case], got: list, outputs: Iterable[int]) -> list[Mistake]:
@@ -180,21 +201,17 @@ def _common(listed: list[Known], cases: list[Case], got: list, outputs: Iterable
 
 def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[str]:
     """What is wrong with a result that is not a number, or not one of a sensible size; [] if it is one."""
+    shapes = {"mine": tuple(got.shape), "right": tuple(want.shape)}
     if got.shape != want.shape and got.numel() == want.numel() and equal((got.reshape(want.shape),), (want,)):
-        return [
-            f"the value is right, but it has the shape {tuple(got.shape)} instead of {tuple(want.shape)}.",
-            f"Take the one number out of it: [{', '.join('0' * got.dim())}], or .squeeze().",
-        ]
+        return tell("value in another shape", index=f"[{', '.join('0' * got.dim())}]", **shapes)
     if got.shape != want.shape:
-        lines = [f"the {name} has shape {tuple(got.shape)}; needed is {tuple(want.shape)}."]
-        return [*lines, f"It should return {exercise.returns}. Over what is a mean or a product still missing?"]
+        return tell("other shape", name=name, returns=exercise.text.returns, **shapes)
     if got.isnan().any():
-        return [f"the {name} is NaN (not a number).", "NaN comes from 0 / 0, inf - inf, 0 * inf, the log or root of a "
-                "negative number."]  # fmt: skip
+        return tell("nan", name=name)
     if got.isinf().any():
-        return [f"the {name} is infinite.", "Infinity comes from log(0), a division by 0, or an exp that is too large."]
+        return tell("infinite", name=name)
     if (got.double().abs() > 1000 * (1 + want.abs())).any():
-        return [f"the {name} is more than 1000 times too large."]
+        return tell("too large", name=name)
     return []
 
 
@@ -203,53 +220,42 @@ def _other(arg):
     return arg * torch.linspace(1, 2, arg.numel()).view_as(arg) + 1 if isinstance(arg, Tensor) else 2 * arg + 1
 
 
-def behavior(exercise: Exercise, run: Callable, cases: list[Case], results: Results, expected: Results) -> list[str]:
+def behavior(exercise: Exercise, run: Callable[[tuple], Trial | None], trials: list[Trial]) -> list[str]:
     """What an unknown wrong answer does: an argument without effect, a property it lacks, where it is right.
 
-    run(args): the answer's outputs for further arguments, None if it fails there.
+    run(args): the answer on further arguments, None if it fails there.
     """
-    names = [f"your {name}" for name in exercise.outputs]
-    mine, theirs, probed = set(), set(), []  # which argument has an effect on which output
-    for case, before, want in zip(cases, results, expected, strict=True):
-        if not all(part.isfinite().all() for part in before):
+    outputs = range(len(exercise.outputs))
+    mine, theirs, probed = set(), set(), []  # (argument, output): which has an effect on which
+    for trial in trials:
+        if not all(part.isfinite().all() for part in trial.got):
             continue
-        for k, arg in enumerate(case.args):
-            args = (*case.args[:k], _other(arg), *case.args[k + 1 :])
-            after = run(args) or [part + 1 for part in before]
-            for effects, old, new in ((mine, before, after), (theirs, want, pack(exercise.reference(*args)))):
-                effects |= {(k, j) for j in range(len(names)) if not equal(old[j : j + 1], new[j : j + 1], 1e-6)}
+        args = trial.case.args
+        for k, arg in enumerate(args):
+            changed = run((*args[:k], _other(arg), *args[k + 1 :]))
+            mine |= {(k, j) for j in (_differ(trial.got, changed.got, 1e-6) if changed else outputs)}
+            theirs |= {(k, j) for j in (_differ(trial.want, changed.want, 1e-6) if changed else [])}
         for probe in exercise.probes:
-            for says, args in probe.changed(exercise.parameters, case.args):
-                after = run(args) or before
-                changed = [name for name, a, b in zip(names, before, after, strict=True) if not equal((a,), (b,), 1e-3)]
-                probed += [says.replace("{result}", " and ".join(changed))] if changed else []
-    lines = [f"{exercise.parameters[k]} has no effect on {names[j]}." for k, j in sorted(theirs - mine)]
-    lines = list(dict.fromkeys([*lines, *probed]))
-    right = [case.says for case, got, want in zip(cases, results, expected, strict=True) if equal(got, want)]
-    wrong = [case.says for case, got, want in zip(cases, results, expected, strict=True) if not equal(got, want)]
-    if right and len(right) < len(wrong):
-        lines.append(f"It is right on: {'; '.join(right)}.")
-    elif right:
-        lines.append(f"It is wrong only on: {'; '.join(wrong)}.")
-    fine = [
-        name
-        for k, name in enumerate(exercise.outputs)
-        if all(equal(g[k : k + 1], e[k : k + 1]) for g, e in zip(results, expected, strict=True))
-    ]
-    lines += [f"The {name} is right." for name in fine]
-    return lines
+            for says, other in probe.changed(exercise.parameters, args):
+                changed = run(other)
+                differ = _differ(trial.got, changed.got, 1e-3) if changed else []
+                result = " and ".join(f"your {exercise.outputs[j]}" for j in differ)
+                probed += [says.replace("{result}", result)] if differ else []
+    idle = [f"{exercise.parameters[k]} has no effect on your {exercise.outputs[j]}." for k, j in sorted(theirs - mine)]
+    lines = list(dict.fromkeys([*idle, *probed]))
+    right = [trial.case.says for trial in trials if trial.right]
+    wrong = [trial.case.says for trial in trials if not trial.right]
+    if right:
+        few = len(right) < len(wrong)
+        lines.append(f"It is right on: {'; '.join(right)}." if few else f"It is wrong only on: {'; '.join(wrong)}.")
+    off = {j for trial in trials for j in _differ(trial.got, trial.want)}
+    return lines + [f"The {name} is right." for j, name in enumerate(exercise.outputs) if j not in off]
 
 
-def example(exercise: Exercise, cases: list[Case], results: Results, expected: Results) -> list[str]:
-    """The first case that differs, in numbers."""
-    first = next(k for k in range(len(cases)) if not equal(results[k], expected[k]))
+def example(exercise: Exercise, trial: Trial) -> str:
+    """A case that differs, in numbers."""
     parts = []
-    for name, got, want in zip(exercise.outputs, results[first], expected[first], strict=True):
+    for name, got, want in zip(exercise.outputs, trial.got, trial.want, strict=True):
         shown = f"{got.item():.3f}" if got.numel() == 1 else f"of shape {tuple(got.shape)}"
         parts.append(f"{'' if len(exercise.outputs) == 1 else name + ' '}yours {shown}, right {want.item():.3f}")
-    return [f"On {cases[first].says}: {'; '.join(parts)}."]
-
-
-def meaning(exercise: Exercise, lines: list[str]) -> list[str]:
-    """What a message means in this exercise: the first of its words that fits."""
-    return [says for pattern, says in exercise.words if re.search(pattern, "\n".join(lines))][:1]
+    return f"On {trial.case.says}: {'; '.join(parts)}."

@@ -10,48 +10,31 @@ import sys
 import sysconfig
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from types import FrameType
 
 import torch
+
+from coursekit.exercises.yaml_files import read_yaml
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
 LIBRARIES = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), PACKAGE})
 
-USUALLY = (  # (pattern in the error's type and message, what it usually means)
-    ("SystemExit", "sys.exit() and exit() would end the notebook. `return` ends a function."),
-    ("mat1 and mat2", "The inner sizes of a matrix product must agree: does one of the two need a .T?"),
-    ("must match the size of tensor", "Two tensors are combined whose shapes do not fit: print both just before."),
-    ("match target batch_size", "As many rows of logits as targets are needed: print both shapes just before."),
-    ("got Long|[Dd]imension out of range", "F.cross_entropy wants a matrix of logits: a row for each target."),
-    ("too many indices", "It wants one dimension more: x[None] makes a batch of one."),
-    ("only supports boolean masks", "Make the mask of True and False: torch.eye(..., dtype=torch.bool)."),
-    ("NameError", "A name is used before it gets a value, or an import is missing."),
-    ("view size is not compatible", "Use .reshape(...) where .view(...) does not fit."),
-    ("out of bounds", "An index is larger than the size it points into."),
-    ("out of range", "An index or a dimension is larger than there is."),
-    ("can't convert np", "Stay with torch: torch.log, torch.exp, torch.mean."),
-    ("numpy", "Stay with torch: torch.log, torch.exp, torch.mean. NumPy knows no gradients."),
-    ("expected scalar type Long", "Class indices are whole numbers: torch.arange gives them as int64."),
-    ("same dtype", "One tensor is float32 and another float64: make new tensors with the dtype of the inputs."),
-    ("found dtype", "One tensor is float32 and another float64: make new tensors with the dtype of the inputs."),
-    ("in-place operation", "The input belongs to the caller: write z = z / length instead of z /= length."),
-    ("RecursionError", "The function calls itself without end."),
-)
+# a division by what a reduction leaves, where each row should be divided by its own number
+DROPPED = re.compile(r"\.(norm|sum|mean)\((?![^()]*keepdim)[^()]*\)")
 
 
 def is_untouched(candidate: Callable) -> bool:
     """Does the function do nothing at all: `...`, `pass`, or only a docstring? Works without its source."""
-    code = getattr(candidate, "__code__", None)
-    if code is None:
+    if not hasattr(candidate, "__code__"):
         return False
-    nothing, constant = (
-        {"RESUME", "NOP", "COPY_FREE_VARS", "CACHE"},
-        {"LOAD_CONST", "RETURN_CONST", "LOAD_COMMON_CONSTANT"},
-    )
-    steps = [step for step in dis.get_instructions(code) if step.opname not in nothing]
-    returned = {step.argval for step in steps if step.opname in constant}
-    return {step.opname for step in steps} <= {*constant, "RETURN_VALUE"} and returned <= {None, Ellipsis}
+    for step in dis.get_instructions(candidate.__code__):
+        returns = "CONST" in step.opname and step.argval in (None, ...)
+        if not returns and step.opname not in ("RETURN_VALUE", "RESUME", "NOP", "COPY_FREE_VARS", "CACHE"):
+            return False
+    return True
 
 
 def _nodes(candidate: Callable) -> list[ast.AST]:
@@ -73,78 +56,73 @@ def holes(candidate: Callable) -> list[int]:
     return sorted(n.lineno for n in places if isinstance(n.value, ast.Constant) and n.value.value is Ellipsis)
 
 
-def _own_frame(error: BaseException, candidate: Callable):
-    """The innermost frame of the student's own code: (frame, line number), or None."""
+@cache
+def _read(name: str) -> dict:
+    return read_yaml(Path(__file__).with_name(name), {str: [str] if name == "messages.yaml" else str})
+
+
+def tell(message: str, **values) -> list[str]:
+    """The lines of a message in messages.yaml, with values in place of their {names}."""
+    return [told for line in _read("messages.yaml")[message] if (told := line.format(**values))]
+
+
+def meaning(words: Mapping[str, str], text: str) -> list[str]:
+    """What a text means: of pattern -> meaning the first that fits, [] if none does."""
+    return [says for pattern, says in words.items() if re.search(pattern, text)][:1]
+
+
+def _own_frame(error: BaseException, candidate: Callable) -> tuple[FrameType | None, int]:
+    """The innermost frame of the student's own code and the number of its line; (None, 0) if there is none."""
     frames = list(traceback.walk_tb(error.__traceback__))
     code = getattr(candidate, "__code__", None)
-    own = [f for f in frames if code is not None and f[0].f_code.co_filename == code.co_filename]
+    own = [f for f in frames if code and f[0].f_code.co_filename == code.co_filename]
     outside = [f for f in frames if not f[0].f_code.co_filename.startswith((*LIBRARIES, "<frozen"))]
-    found = own or outside
-    return found[-1] if found else None
+    return (own or outside or [(None, 0)])[-1]
 
 
-def _shapes(frame) -> str:
-    """The tensors that the line could see, with their shapes."""
-    tensors = [(name, value) for name, value in frame.f_locals.items() if isinstance(value, torch.Tensor)]
-    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in tensors[:8])
-
-
-def _did_you_mean(error: Exception, own) -> str:
+def _did_you_mean(error: BaseException, frame: FrameType | None) -> str:
     """The nearest name that exists, if a name or an attribute does not."""
-    name, known = getattr(error, "name", None), []
+    known = []
     if isinstance(error, AttributeError):
-        known = dir(error.obj) if getattr(error, "obj", None) is not None else []
-    elif isinstance(error, NameError) and own:
-        known = [*own[0].f_locals, *own[0].f_globals]
-    near = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+        known = dir(error.obj)
+    elif isinstance(error, NameError) and frame:
+        known = [*frame.f_locals, *frame.f_globals]
+    near = difflib.get_close_matches(error.name or "", known, n=1) if known else []
     return f". Did you mean {near[0]}?" if near else ""
 
 
-# a division by what a reduction leaves, where each row should be divided by its own number
-DROPPED = re.compile(r"\.(norm|sum|mean)\((?![^()]*keepdim)[^()]*\)")
-
-
-def explain_error(error: BaseException, candidate: Callable, known: tuple[tuple[str, str], ...] = ()) -> list[str]:
+def explain_error(error: BaseException, candidate: Callable, words: Mapping[str, str]) -> list[str]:
     """Lines for the student: which line stopped, the message, the shapes there, and what it usually means.
 
-    known: (pattern, meaning) that an exercise itself knows; they come before what is usually meant.
+    words: pattern -> meaning, those of the exercise; they come before what is usually meant.
     """
     message = str(error).split("\n")[0].strip() or "no message"
     kind = type(error).__name__
-    own = _own_frame(error, candidate)
-    told = [f"It stops with {kind}: {message}{_did_you_mean(error, own)}"]
-    if own:
-        frame, line = own
+    frame, line = _own_frame(error, candidate)
+    told = [f"It stops with {kind}: {message}{_did_you_mean(error, frame)}"]
+    if frame:
         source = linecache.getline(frame.f_code.co_filename, line).strip()
         where = f"line {line - frame.f_code.co_firstlineno + 1} of {frame.f_code.co_name}"
         told.append(f"In {where}" + (f":  {source}" if source else "."))
-        shapes = _shapes(frame)
-        if shapes:
-            told.append(f"Shapes there: {shapes}")
+        tensors = [f"{name} {tuple(x.shape)}" for name, x in frame.f_locals.items() if isinstance(x, torch.Tensor)]
+        if tensors:
+            told.append(f"Shapes there: {', '.join(tensors[:8])}")
         call = DROPPED.search(source) if "/" in source and "must match the size of tensor" in message else None
         if call:
             return [*told, f"{call[0]} drops the dimension that it runs over; keepdim=True keeps it."]
     text = f"{kind} {message}"
-    told += [meaning for pattern, meaning in (*known, *USUALLY) if re.search(pattern, text)][:1]
-    return told
+    return told + (meaning(words, text) or meaning(_read("errors.yaml"), text))
 
 
 def takes(candidate: Callable, args: tuple) -> bool:
     """Can the function be called with these arguments? True if nobody knows."""
     try:
-        signature = inspect.signature(candidate)
-    except (TypeError, ValueError):
+        inspect.signature(candidate).bind(*args)
+    except ValueError:  # written in C, without a signature
         return True
-    try:
-        signature.bind(*args)
     except TypeError:
         return False
     return True
-
-
-def definition(candidate: Callable) -> str:
-    """The function as it is defined: f(z_a, z_b)."""
-    return f"{getattr(candidate, '__name__', type(candidate).__name__)}{inspect.signature(candidate)}"
 
 
 def endless(candidate: Callable, line: int | None) -> str:

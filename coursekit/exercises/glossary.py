@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from coursekit.exercises.yaml_files import read_yaml
 from coursekit.runtime import CourseError
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -29,28 +28,20 @@ class Entry:
 @cache
 def read_glossary(path: Path = FILE) -> tuple[dict[str, str], dict[str, str]]:
     """(term -> meaning, other name -> term). Raises CourseError if the file holds anything else."""
-    try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
-        terms, also = read["terms"], read["also"]
-        wrong = [key for part in (terms, also) for key, text in part.items() if not isinstance(text, str)]
-    except (OSError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise CourseError(f"{path} cannot be read as a glossary: {error!r}") from error
-    wrong += [name for name, term in also.items() if term not in terms]
-    if wrong:
-        raise CourseError(f"{path.name}: {', '.join(map(str, wrong))} should have a text, or the name of a term.")
+    read = read_yaml(path, {"terms": {str: str}, "also": {str: str}})
+    terms, also = read["terms"], read["also"]
+    for name, term in also.items():
+        if term not in terms:
+            raise CourseError(f"{path.name}, also, {name}: there is no term {term!r}.")
     return terms, also
 
 
 def glossary(term: str) -> Entry:
     """What a term means: glossary("temperature"), in upper or lower case. Raises CourseError for an unknown term."""
     terms, also = read_glossary()
-    known = {name.lower(): name for name in terms}
+    known = {**{name.lower(): name for name in terms}, **{other.lower(): term for other, term in also.items()}}
     wanted = term.strip().lower()
-    wanted = also.get(wanted, wanted).lower()
     if wanted not in known:
-        near = difflib.get_close_matches(wanted, [*known, *also], n=3)
-        raise CourseError(
-            f"The glossary has no {term!r}."
-            + (f" It has: {', '.join(near)}." if near else f" It has: {', '.join(sorted(terms, key=str.lower))}.")
-        )
+        listed = difflib.get_close_matches(wanted, list(known), n=3) or sorted(terms, key=str.lower)
+        raise CourseError(f"The glossary has no {term!r}. It has: {', '.join(listed)}.")
     return Entry(known[wanted], terms[known[wanted]])

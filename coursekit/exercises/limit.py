@@ -9,14 +9,11 @@ usable; only C code that never lets go of the interpreter, sum(itertools.count()
 import contextlib
 import ctypes
 import io
-import queue
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
 
 SECONDS = 10.0  # a plain double loop over the largest case takes less than one
 SHOWN = 2000  # characters of a student's prints: an endless loop may print megabytes
@@ -40,68 +37,41 @@ class Outcome:
     line: int | None = None
 
 
-class _Worker:
-    """A thread that runs one function after another. One for many calls, because torch gives a thread its own pool."""
-
-    def __init__(self):
-        self.jobs, self.done = queue.SimpleQueue(), queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._work, daemon=True)
-        self.thread.start()
-
-    def _work(self) -> None:
-        with contextlib.suppress(OutOfTime):  # it may arrive when the function has just ended
-            while (job := self.jobs.get()) is not None:
-                self.done.put(self._run(*job))
-                job = None  # keep no tensors of the notebook alive
-
-    @staticmethod
-    def _run(function: Callable, args: tuple) -> Outcome:
-        try:
-            with torch.enable_grad():
-                return Outcome(function(*args))
-        except BaseException as error:  # SystemExit, too
-            return Outcome(error=error)
-
-    def wait(self, seconds: float) -> Outcome | None:
-        """The outcome of the job, None if there is none in time. In short waits: a long one hides Ctrl-C on Windows."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                return self.done.get(timeout=0.1)
-        return None
-
-    def stop(self) -> bool:
-        """End the thread, by raising OutOfTime in it; again if a bare `except:` in a loop caught it. Did that help?"""
-        self.jobs.put(None)
-        for _ in range(20):
-            raise_in, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(self.thread.ident)
-            raise_in(thread, ctypes.py_object(OutOfTime))
-            self.thread.join(0.05)
-            if not self.thread.is_alive():
-                return True
-        return False
-
-
-_worker: _Worker | None = None
-
-
 def call(function: Callable, args: tuple) -> Outcome:
     """function(*args), with whatever it raises, SystemExit too. Only the user's own Ctrl-C is raised here."""
-    global _worker
-    worker, _worker = _worker or _Worker(), None  # back in its place only after a call that ended
-    outcome, printed = None, io.StringIO()
+    outcome, printed = Outcome(), io.StringIO()
+    done = threading.Event()  # Ctrl-C in thread.join() would mark the thread as ended, up to Python 3.12
+
+    def work() -> None:
+        with contextlib.suppress(OutOfTime):  # it may arrive when the function has just ended
+            try:
+                outcome.value = function(*args)
+            except BaseException as error:  # SystemExit, too
+                outcome.error = error
+            done.set()
+
+    thread = threading.Thread(target=work, daemon=True)
     with contextlib.redirect_stdout(printed):
-        worker.jobs.put((function, args))
+        thread.start()
+        end = time.monotonic() + SECONDS
         try:
-            outcome = worker.wait(SECONDS)
+            while not done.wait(0.1) and time.monotonic() < end:  # short waits: a long one hides Ctrl-C on Windows
+                pass
         finally:
-            if outcome is None:
-                line = _line(worker.thread, function)
-                outcome = Outcome(stopped=worker.stop(), line=line)
-            else:
-                _worker = worker
+            if not done.is_set():
+                outcome = Outcome(line=_line(thread, function), stopped=_stop(thread))
     outcome.printed = printed.getvalue()[:SHOWN]
     return outcome
+
+
+def _stop(thread: threading.Thread) -> bool:
+    """End a thread, by raising OutOfTime in it; again if a bare `except:` in a loop caught it. Did that help?"""
+    for _ in range(20):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(OutOfTime))
+        thread.join(0.05)
+        if not thread.is_alive():
+            return True
+    return False
 
 
 def _line(thread: threading.Thread, function: Callable) -> int | None:

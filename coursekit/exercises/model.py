@@ -1,15 +1,23 @@
-"""What an exercise is made of: its solution's source, cases, hints, and mistakes as substitutions in that source."""
+"""What an exercise is made of: its solution's source, cases, hints, and mistakes as substitutions in that source.
+
+tasks/NAME.py holds what is computed, tasks/NAME.yaml what is said about it, and the mistakes.
+"""
 
 import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
+from string import Template
 
 import torch
 from torch import Tensor
+
+from coursekit.exercises.yaml_files import read_yaml
+from coursekit.runtime import CourseError
 
 
 @dataclass(frozen=True)
@@ -31,19 +39,55 @@ class Case:
 class Mistake:
     """A known wrong answer: `put` in place of `find` in the solution's source.
 
-    put: code, or several spellings of the same mistake. what: the mistake, by name. look: where to look, never the
-    solution.
+    put: the spellings of the mistake, each as code. what: the mistake, by name. look: where to look, never the solution.
     """
 
     find: str
-    put: str | tuple[str, ...]
+    put: tuple[str, ...]
     what: str
     look: str
 
     def in_source(self, source: str) -> list[str]:
         """The source with this mistake, in every spelling; [] if it cannot be made there."""
-        puts = (self.put,) if isinstance(self.put, str) else self.put
-        return [source.replace(self.find, put) for put in puts] if self.find in source else []
+        return [source.replace(self.find, put) for put in self.put] if self.find in source else []
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is said about an exercise.
+
+    returns: what it returns, in words. hints: the first says least. mistakes: known wrong answers; two at once are
+    recognised too. words: pattern -> meaning, for messages and errors that mean something particular here. no_loops: a
+    remark on a right answer that loops in Python, if the task is to do without.
+    """
+
+    returns: str
+    hints: list[str]
+    mistakes: tuple[Mistake, ...]
+    words: Mapping[str, str] = field(default_factory=dict)
+    no_loops: str = ""
+
+
+def read_text(path: Path) -> Text:
+    """The text of an exercise; in its mistakes, $NAME stands for one of its `names`.
+
+    Raises CourseError, naming the entry, if something is missing or of another kind, or if there is no such name.
+    """
+    shape = {"returns": str, "hints": [str], "words?": {str: str}, "no_loops?": str, "names?": {str: str}}
+    row = {"find": str, "put": (str, [str]), "what": str, "look": str}
+    read = read_yaml(path, {**shape, "mistakes": [row]})
+    names, mistakes = {}, []
+    try:
+        for entry, text in read.pop("names", {}).items():
+            names[entry] = Template(text).substitute(names)
+        for number, row in enumerate(read.pop("mistakes"), start=1):
+            entry, put = f"mistakes {number}", [row["put"]] if isinstance(row["put"], str) else row["put"]
+            texts = (row["find"], row["what"], row["look"], *put)
+            find, what, look, *put = (Template(text).substitute(names) for text in texts)
+            mistakes.append(Mistake(find, tuple(put), what, look))
+    except (KeyError, ValueError) as error:
+        raise CourseError(f"{path.name}, {entry}: there is no name {error} before it.") from error
+    return Text(**read, mistakes=tuple(mistakes))
 
 
 @dataclass(frozen=True)
@@ -78,32 +122,25 @@ SWAPPED = Probe("Swapping the first two arguments changes {result}; it should no
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise; its name is its file's.
+    """One exercise; its name is its file's, and what is said about it is in the YAML file beside that.
 
     lesson: "03". solution: the function that is folded into the lesson. reference: the tested implementation, whose value
-    and gradient are compared. returns: what it returns, in words. cases: makes the inputs, the most ordinary first.
-    mistakes: known wrong answers; two at once are recognised too. hints: the first says least. probes: properties of every
-    right answer. outputs: their names. words: (pattern, meaning) for messages and errors that mean something particular
-    here. sizes: args -> the numbers that results are often off by, by name. no_loops: a remark on a right answer that loops
-    in Python, if the task is to do without.
+    and gradient are compared. cases: makes the inputs, the most ordinary first. probes: properties of every right answer.
+    outputs: their names. sizes: args -> the numbers that results are often off by, by name.
     """
 
     lesson: str
     solution: Callable
     reference: Callable
-    returns: str
     cases: Callable[[], list[Case]]
-    mistakes: tuple[Mistake, ...]
-    hints: tuple[str, ...]
     probes: tuple[Probe, ...] = ()
     outputs: tuple[str, ...] = ("result",)
-    words: tuple[tuple[str, str], ...] = ()
     sizes: Callable[..., Mapping[str, float]] = lambda *args: {}
-    no_loops: str = ""
 
-    def __post_init__(self):
-        rows = (row if isinstance(row, Mistake) else Mistake(*row) for row in self.mistakes)
-        object.__setattr__(self, "mistakes", tuple(rows))
+    @cached_property
+    def text(self) -> Text:
+        """What is said about it, and its mistakes."""
+        return read_text(Path(inspect.getfile(self.solution)).with_suffix(".yaml"))
 
     @property
     def name(self) -> str:
@@ -128,13 +165,13 @@ class Exercise:
     @cached_property
     def single(self) -> list[tuple[tuple[Mistake, ...], Callable]]:
         """Every mistake in each of its spellings: (the mistake, the solution with it)."""
-        return [((m,), self.build(source)) for m in self.mistakes for source in m.in_source(self.source)]
+        return [((m,), self.build(source)) for m in self.text.mistakes for source in m.in_source(self.source)]
 
     @cached_property
     def pairs(self) -> list[tuple[tuple[Mistake, ...], Callable]]:
         """Every two mistakes that can be made at once, in the first two spellings of each."""
         found = []
-        for one, other in combinations(self.mistakes, 2):
+        for one, other in combinations(self.text.mistakes, 2):
             for first, then in ((one, other), (other, one)):
                 both = [text for once in first.in_source(self.source)[:2] for text in then.in_source(once)[:2]]
                 if both and then.find in self.source:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from coursekit.exercises.model import wrap
+from coursekit.exercises.yaml_files import read_yaml
 from coursekit.runtime import CourseError
 
 FOLDER = Path(__file__).parent / "quizzes"
@@ -21,31 +20,6 @@ def quizzes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 
 
-@cache
-def read_quiz(path: Path) -> "Quiz":
-    """The quiz of a file. Raises CourseError if it is not one, with the file and the question."""
-    try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(listed, list) or not listed:
-            raise ValueError("it should be a list of questions.")
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CourseError(f"{path} cannot be read as a quiz: {error}") from error
-    questions = []
-    for number, item in enumerate(listed, start=1):
-        try:
-            choices = {letter: (texts["says"], texts["because"]) for letter, texts in item["choices"].items()}
-            if set(item) != {"question", "right", "choices"} or any(
-                not isinstance(text, str) for text in (item["question"], *choices, *sum(choices.values(), ()))
-            ):
-                raise ValueError(
-                    "it has `question`, `right` and `choices`, each a letter with `says` and `because`: texts."
-                )
-            questions.append(Question(item["question"], choices, item["right"]))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CourseError(f"{path.name}, question {number}: {type(error).__name__}: {error}") from error
-    return Quiz(path.stem, tuple(questions))
-
-
 @dataclass(frozen=True)
 class Question:
     """text: Markdown. choices: letter -> (choice, what is said about it). right: the letter of the right choice."""
@@ -54,9 +28,18 @@ class Question:
     choices: Mapping[str, tuple[str, str]]
     right: str
 
-    def __post_init__(self):
-        if self.right not in self.choices or len(self.choices) < 2:
-            raise ValueError(f"{self.right!r} is not among the choices {list(self.choices)}.")
+
+@cache
+def read_quiz(path: Path) -> "Quiz":
+    """The quiz of a file. Raises CourseError if it is not one, with the file and the question."""
+    shape = [{"question": str, "right": str, "choices": {str: {"says": str, "because": str}}}]
+    questions = []
+    for number, item in enumerate(read_yaml(path, shape, entry="question"), start=1):
+        choices = {letter: (texts["says"], texts["because"]) for letter, texts in item["choices"].items()}
+        if item["right"] not in choices or len(choices) < 2:
+            raise CourseError(f"{path.name}, question {number}: {item['right']!r} is not among {list(choices)}.")
+        questions.append(Question(item["question"], choices, item["right"]))
+    return Quiz(path.stem, tuple(questions))
 
 
 @dataclass(frozen=True)

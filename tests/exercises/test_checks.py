@@ -1,12 +1,16 @@
 """The checks: nothing that a student writes ends in a traceback, hangs, or is left without a word of help."""
 
+import re
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 
 from coursekit.exercises import check, hint, limit
 from coursekit.exercises.catalog import find_exercise
@@ -181,6 +185,7 @@ def test_a_students_own_ctrl_c_stops_the_check():
     with pytest.raises(KeyboardInterrupt):
         examine(NCE, endless)
     assert time.monotonic() - begin < 5 and not timer.is_alive()
+    assert endless.__code__ not in [frame.f_code for frame in sys._current_frames().values()]  # it was stopped, too
 
 
 # --- untouched ----------------------------------------------------------------------------------------------------
@@ -235,6 +240,12 @@ def test_a_function_without_source_is_examined_too():
     assert "line 1 of g" in str(examine(NCE, space["g"]))
 
 
+def test_every_message_is_used_and_every_one_used_is_there():
+    room = Path(limit.__file__).parent
+    used = {name for path in room.glob("*.py") for name in re.findall(r'tell\("([^"]+)"', path.read_text("utf-8"))}
+    assert used == set(yaml.safe_load((room / "messages.yaml").read_text("utf-8")))
+
+
 # --- what a notebook sees -----------------------------------------------------------------------------------------
 
 
@@ -268,7 +279,7 @@ def test_checking_leaves_the_random_numbers_of_the_notebook_alone():
 
 
 def test_hints_go_on_to_the_last(capsys):
-    for n in range(1, len(NCE.hints) + 2):
+    for n in range(1, len(NCE.text.hints) + 2):
         hint("info_nce", n)
     out = capsys.readouterr().out
     assert "Hint 1 of" in out and out.count("last hint") == 2

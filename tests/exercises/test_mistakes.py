@@ -15,6 +15,8 @@ from coursekit.exercises import exercise_names
 from coursekit.exercises.catalog import find_exercise
 from coursekit.exercises.checks import RIGHT, WRONG, examine
 from coursekit.exercises.diagnose import equal, pack
+from coursekit.exercises.model import read_text
+from coursekit.runtime import CourseError
 
 EXERCISES = [pytest.param(find_exercise(name), id=name) for name in exercise_names()]
 MISTAKES = [
@@ -52,8 +54,8 @@ def test_every_mistake_is_wrong_and_diagnosed_as_itself(exercise, mistake, wrong
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_every_mistake_can_be_made_in_the_solution_and_no_two_are_called_the_same(exercise):
-    assert all(mistake.in_source(exercise.source) for mistake in exercise.mistakes)
-    assert len({mistake.what for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert all(mistake.in_source(exercise.source) for mistake in exercise.text.mistakes)
+    assert len({mistake.what for mistake in exercise.text.mistakes}) == len(exercise.text.mistakes)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
@@ -73,6 +75,50 @@ def test_two_mistakes_never_cancel_out_and_most_are_told_apart(exercise):
         if k % (1 + len(exercise.pairs) // 20) == 0 and not same:
             seen, named = seen + 1, named + bool({*examine(exercise, wrong).mistakes} & {*pair})
     assert named > 0.9 * seen
+
+
+# --- what a YAML file says --------------------------------------------------------------------------------------------
+
+TEXT = """
+returns: a number
+hints: [Think.]
+words: {NaN: It is 0 / 0.}
+names:
+  AREA: width * height
+  HALF: ($AREA) / 2
+mistakes:
+  - {find: $AREA, put: [$HALF, "2 * $AREA"], what: It is not the area., look: At $AREA.}
+  - {find: a, put: b, what: It is b., look: At a.}
+"""
+
+
+def test_names_stand_for_code_and_words_in_mistakes(tmp_path):
+    (tmp_path / "good.yaml").write_text(TEXT)
+    first, second = read_text(tmp_path / "good.yaml").mistakes
+    assert (first.find, first.put) == ("width * height", ("(width * height) / 2", "2 * width * height"))
+    assert (first.look, second.put) == ("At width * height.", ("b",))
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("what: It is b., ", "", "mistakes 2: it should have find, put, what, look"),
+        ("put: b", "put: 0.5", "mistakes 2, put: it should be a text or a list"),
+        ("[Think.]", "Think.", "hints: it should be a list"),
+        ("[Think.]", "[3]", "hints 1: it should be a text"),
+        ("hints: [Think.]", "", "should have returns, hints"),
+        ("returns", "return", "should have returns"),
+        ("look: At a.", "look: $NOWHERE", "mistakes 2: .*NOWHERE"),
+        ("($AREA) / 2", "$LATER", "HALF: .*LATER"),
+        ("NaN:", "no:", "words, False"),
+        ("hints: [", "hints: [[", "cannot be read"),
+    ],
+)
+def test_a_text_that_is_wrong_is_refused_with_its_file_and_entry(tmp_path, old, new, says):
+    assert old in TEXT
+    (tmp_path / "bad.yaml").write_text(TEXT.replace(old, new))
+    with pytest.raises(CourseError, match=f"(?s)bad.yaml.*{says}"):
+        read_text(tmp_path / "bad.yaml")
 
 
 # --- answers as students write them -----------------------------------------------------------------------------------

@@ -68,10 +68,10 @@ GOOD = """
     [
         ("right: a", "right: c", "question 1.*not among"),
         ("says: That", "say: That", "question 1.*says"),
-        ("Why?", "7", "question 1.*texts"),
+        ("Why?", "7", "question 1, question: it should be a text"),
         ("question: Why?", "asked: Why?", "question 1.*question"),
-        (GOOD, "a: 1", "list of questions"),
-        ("choices:", "choices: [", "quiz"),
+        (GOOD, "a: 1", "should be a list"),
+        ("choices:", "choices: [", "cannot be read"),
     ],
 )
 def test_a_quiz_that_is_wrong_is_refused_with_its_file_and_question(tmp_path, old, new, says):

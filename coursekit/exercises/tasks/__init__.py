@@ -1,1 +1,1 @@
-"""The exercises, one file each. A new file here is found by itself: it defines EXERCISE, and its name is the exercise's."""
+"""The exercises, found by themselves: NAME.py defines EXERCISE, NAME.yaml holds what is said about it and its mistakes."""

@@ -7,7 +7,7 @@ import pytest
 
 from coursekit.exercises import exercise_names
 from coursekit.exercises.catalog import find_exercise
-from coursekit.exercises.solutions import exercises_in, extract, fold_in, problems
+from coursekit.publishing.solutions import exercises_in, extract, fold_in, problems
 from coursekit.runtime import CourseError
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
