@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from IPython.display import display
 
-from coursekit.widgets.live import ipywidgets, show
+from coursekit.widgets.live import ipywidgets, show, tooltip
 
 SLIDER_WIDTH, LABEL_WIDTH = 330, 110  # px
 
@@ -46,7 +46,7 @@ class Explorer:
         self.widget = self._build() if ipywidgets and controls else None
 
     def _build(self):
-        self.picture = ipywidgets.HTML(self._img())
+        self.picture = ipywidgets.HTML(self._img(), layout={"margin": "0"})  # exactly where the plain picture was
         for name, control in self.controls.items():
             if isinstance(control, ipywidgets.Button):
                 control.on_click(lambda _, name=name: self.set(**{name: self.values[name] + 1}))
@@ -102,6 +102,7 @@ def slider(
         max=high,
         step=step,
         description=label,
+        **tooltip(label),
         readout_format=form,
         style={"description_width": f"{LABEL_WIDTH}px"},
         layout={"width": f"{SLIDER_WIDTH}px"},

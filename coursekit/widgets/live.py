@@ -35,6 +35,11 @@ STYLE = f"""<style class="coursekit-style">
 </style>"""
 
 
+def tooltip(text: str) -> dict:
+    """The option that says what appears when the mouse rests on a widget's label; without it ipywidgets 8 shows "null"."""
+    return {"tooltip" if hasattr(ipywidgets.DOMWidget, "tooltip") else "description_tooltip": text}
+
+
 def show(widget, plain: dict, metadata: dict | None = None) -> None:
     """Display a widget as the output of the running cell.
 

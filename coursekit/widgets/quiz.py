@@ -5,7 +5,7 @@ import re
 
 from IPython.display import display
 
-from coursekit.widgets.live import ipywidgets, show
+from coursekit.widgets.live import ipywidgets, show, tooltip
 
 
 class QuizWidget:
@@ -29,9 +29,9 @@ class QuizWidget:
                 options=list(texts),
                 value=None,
                 description=f"Answer {number}",
+                **tooltip(f"Answer {number}"),
                 tooltips=list(texts.values()),
                 style={"button_width": "48px", "description_width": "70px"},
-                layout={"width": "auto"},  # letters beside the label
             )
             reply = ipywidgets.HTML()  # radio buttons do not wrap long choices
             choice.observe(lambda change, n=number, to=reply: self._judge(n, change["new"], to), names="value")
