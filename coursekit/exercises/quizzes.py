@@ -44,7 +44,7 @@ def read_quiz(path: Path) -> "Quiz":
 
 @dataclass(frozen=True)
 class Quiz:
-    """The questions of one lesson, shown as Markdown in a notebook. Questions are counted from 1."""
+    """The questions of one lesson, shown in a notebook with choices to click. Questions are counted from 1."""
 
     lesson: str
     questions: tuple[Question, ...]
@@ -71,6 +71,12 @@ class Quiz:
         right = letter == question.right
         verdict = f"✔ Question {number}: right." if right else f"✘ Question {number}: not {letter}."
         return wrap(f"{verdict} {question.choices[letter][1]}", indent="")
+
+    def _ipython_display_(self) -> None:
+        """Show the questions with buttons for their choices; as text where there are no widgets."""
+        from coursekit.widgets import quiz_widget  # with torch and matplotlib behind it: only when it is shown
+
+        quiz_widget(self)._ipython_display_()
 
     def _repr_markdown_(self) -> str:
         parts = []

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from coursekit.figures.images import to_rgb
 from coursekit.figures.layout import outline, panels
+from coursekit.figures.live import Stamp
 from coursekit.figures.style import INK, MARKERS, PALETTE, bare, describe, styled
 
 
@@ -22,12 +23,20 @@ def _mark(ax: Axes, columns: Tensor) -> None:
         outline(ax, cell, (3.0, "white"), (1.3, "black"))  # seen on any colour of either map
 
 
-def _numbers(ax: Axes, values: Tensor, form: str, bright) -> None:
-    """Write each value into its cell. bright(value): does white ink read better there?"""
+def _number(value: float, form: str, bright) -> dict:
+    """What a cell says and in which ink. bright(value): does white read better there?"""
+    text = format(value, form)
+    return {"text": text if float(text) else text.lstrip("-"), "color": "white" if bright(value) else INK}
+
+
+def _numbers(ax: Axes, values: Tensor, form: str, bright) -> dict[tuple[int, int], Stamp]:
+    """Write each value into its cell. Returns the texts by row and column."""
+    written = {}
     for row, column in torch.isfinite(values).nonzero().tolist():
-        value = values[row, column].item()
-        text, ink = format(value, form).replace("-0.0", "0.0"), "white" if bright(value) else INK
-        ax.text(column, row, text, ha="center", va="center", fontsize=7.5, color=ink, in_layout=False)
+        number = Stamp(column, row, **_number(values[row, column].item(), form, bright), fontsize=7.5)
+        written[row, column] = ax.add_artist(number)
+        number.set_in_layout(False)
+    return written
 
 
 def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
@@ -40,7 +49,84 @@ def _beside_rows(ax: Axes, pictures: list, side: float) -> None:
     ax.tick_params(axis="y", length=0, pad=72 * side * (cell + 0.03))
 
 
-@styled
+SIMILARITY = {"form": ".2f", "bright": lambda v: abs(v) > 0.6}
+SHARE = {"form": ".0f", "bright": lambda v: v < 55}
+
+
+class SimilarityPicture:
+    """The figure of `similarity_matrix`, whose temperature can be moved: `show(temperature)` changes the right half and
+    the loss.
+
+    figure: the Figure. moving: its artists that depend on the temperature. The arguments are those of
+    `similarity_matrix`; nothing of z_a and z_b is kept but their similarities.
+    """
+
+    @styled
+    def __init__(self, z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views: Sequence[Tensor] | None = None):
+        n = len(z_a)
+        if z_a.shape != z_b.shape or z_a.ndim != 2 or n == 0:
+            raise ValueError(f"Needed: (N, D) and (N, D). Given: {tuple(z_a.shape)} and {tuple(z_b.shape)}.")
+        pictures = [to_rgb(pixels) for part in (() if views is None else views) for pixels in part]
+        if pictures and len(pictures) != 2 * n:
+            raise ValueError(f"views are the pixels of z_a's and z_b's views, {2 * n} pictures, not {len(pictures)}.")
+        z = F.normalize(torch.cat([z_a, z_b]).detach().float().cpu(), dim=1)
+        self.similarity = z @ z.T  # (2N, 2N)
+        self.itself = torch.eye(2 * n, dtype=torch.bool)
+        self.positive = torch.arange(2 * n).roll(n)  # i <-> i + N
+
+        self.figure, axes = panels(2, 2, 4.8 if pictures else 4.5, 4.1)
+        left, right = axes[:, 0]
+        if pictures:
+            _beside_rows(left, pictures, side=3.2)
+        self._matrix(left, self.similarity, "PuOr_r", (-1, 1), "cosine similarity s(i, k)", SIMILARITY)
+        left.set_title("Similarities")
+        share = self._share(temperature)[0]
+        self.map, self.numbers = self._matrix(right, share, "viridis", (0, 100), "share of row i, %", SHARE)
+        self.title, self.headline = right.set_title(" "), self.figure.suptitle(" ", fontsize=11)
+        above = (*right.patches, *right.spines.values(), *self.numbers.values())  # what lies on the map
+        self.moving = [self.map, *above, self.title, self.headline]
+        self.show(temperature)
+
+    def _matrix(self, ax: Axes, values: Tensor, colors: str, ends: tuple, label: str, number: dict) -> tuple:
+        """Draw a matrix, (2N, 2N). Returns its image and the texts in its cells, which are there up to N = 6."""
+        n = len(values) // 2
+        names, every = [f"{view}{i}" for view in "ab" for i in range(n)], -(-n // 8)
+        colors = plt.get_cmap(colors).with_extremes(bad="#E6E6E6")
+        shown = ax.imshow(values.numpy(), cmap=colors, vmin=ends[0], vmax=ends[1])
+        _mark(ax, self.positive)
+        numbers = _numbers(ax, values, **number) if n <= 6 else {}
+        ax.set_xticks(range(0, 2 * n, every), names[::every], fontsize=9)
+        ax.set_yticks(range(0, 2 * n, every), names[::every], fontsize=9)
+        ax.set(xlabel="view k", ylabel="view i")
+        ax.grid(False)
+        self.figure.colorbar(shown, ax=ax, label=label, shrink=0.9, pad=0.03)
+        return shown, numbers
+
+    def _share(self, temperature: float) -> tuple[Tensor, float]:
+        """Each row's softmax, in % and without itself (NaN), and the InfoNCE loss, in nats."""
+        log_share = (self.similarity / temperature).masked_fill(self.itself, -torch.inf).log_softmax(dim=1)
+        loss = -log_share[torch.arange(len(log_share)), self.positive].mean().item()
+        return (100 * log_share.exp()).masked_fill(self.itself, torch.nan), loss
+
+    def show(self, temperature: float) -> None:
+        """Set the temperature of the softmax: its map, its numbers, both titles and the description."""
+        share, loss = self._share(temperature)
+        self.map.set_data(share.numpy())
+        for (row, column), text in self.numbers.items():
+            text.set(**_number(share[row, column].item(), **SHARE))
+        n, chance = len(share) // 2, math.log(len(share) - 1)
+        self.title.set_text(f"Row softmax, temperature {temperature:.3g}")
+        self.headline.set_text(f"InfoNCE {loss:.2f} nats; chance {chance:.2f}.  Framed: the positive of row i")
+        hit = share[torch.arange(2 * n), self.positive].mean().item()
+        describe(
+            self.figure,
+            f"""
+            Two heat maps over the {2 * n} views of {n} images: cosine similarities, and each row's softmax at temperature
+            {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of
+            their row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""",
+        )
+
+
 def similarity_matrix(
     z_a: Tensor, z_b: Tensor, temperature: float = 0.1, views: Sequence[Tensor] | None = None
 ) -> Figure:
@@ -50,53 +136,7 @@ def similarity_matrix(
     positive of each row. The title gives the InfoNCE loss of these views, in nats, and its chance level log(2N - 1).
     views: the pixels of the first and of the second views, (N, 3, S, S) each, to be shown beside their rows.
     """
-    n = len(z_a)
-    if z_a.shape != z_b.shape or z_a.ndim != 2 or n == 0:
-        raise ValueError(f"Needed: (N, D) and (N, D). Given: {tuple(z_a.shape)} and {tuple(z_b.shape)}.")
-    z = F.normalize(torch.cat([z_a, z_b]).detach().float().cpu(), dim=1)
-    similarity = z @ z.T  # (2N, 2N)
-    itself = torch.eye(2 * n, dtype=torch.bool)
-    log_share = (similarity / temperature).masked_fill(itself, -torch.inf).log_softmax(dim=1)
-    positive = torch.arange(2 * n).roll(n)  # i <-> i + N
-    loss = -log_share[torch.arange(2 * n), positive].mean().item()
-
-    pictures = [to_rgb(pixels) for part in (() if views is None else views) for pixels in part]
-    if pictures and len(pictures) != 2 * n:
-        raise ValueError(f"views are the pixels of z_a's and z_b's views, {2 * n} pictures, not {len(pictures)}.")
-    fig, axes = panels(2, 2, 4.8 if pictures else 4.5, 4.1)
-    axes = axes[:, 0]
-    if pictures:
-        _beside_rows(axes[0], pictures, side=3.2)
-    share = (100 * log_share.exp()).masked_fill(itself, torch.nan)
-    halves = (
-        (axes[0], similarity, "PuOr_r", -1, 1, "cosine similarity s(i, k)", ".2f", lambda v: abs(v) > 0.6),
-        (axes[1], share, "viridis", 0, 100, "share of row i, %", ".0f", lambda v: v < 55),
-    )
-    names = [f"{view}{i}" for view in "ab" for i in range(n)]
-    every = -(-n // 8)
-    for ax, values, colors, low, high, label, form, bright in halves:
-        colors = plt.get_cmap(colors).with_extremes(bad="#E6E6E6")
-        shown = ax.imshow(values.numpy(), cmap=colors, vmin=low, vmax=high)
-        _mark(ax, positive)
-        if n <= 6:
-            _numbers(ax, values, form, bright)
-        ax.set_xticks(range(0, 2 * n, every), names[::every], fontsize=9)
-        ax.set_yticks(range(0, 2 * n, every), names[::every], fontsize=9)
-        ax.set(xlabel="view k", ylabel="view i")
-        ax.grid(False)
-        fig.colorbar(shown, ax=ax, label=label, shrink=0.9, pad=0.03)
-    axes[0].set_title("Similarities")
-    axes[1].set_title(f"Row softmax, temperature {temperature:.3g}")
-    chance = math.log(2 * n - 1)
-    fig.suptitle(f"InfoNCE {loss:.2f} nats; chance {chance:.2f}.  Framed: the positive of row i", fontsize=11)
-    hit = share[torch.arange(2 * n), positive].mean().item()
-    return describe(
-        fig,
-        f"""
-        Two heat maps over the {2 * n} views of {n} images: cosine similarities, and each row's softmax at temperature
-        {temperature:.3g} with the diagonal left out. Positives lie {n} cells off the diagonal and hold {hit:.0f} % of
-        their row on average; the loss is {loss:.2f} nats, chance is {chance:.2f}.""",
-    )
+    return SimilarityPicture(z_a, z_b, temperature, views).figure
 
 
 @styled

@@ -131,3 +131,38 @@ def view_pairs(
         {_count(n, "image")}, each with {_count(len(views), "random view")} of it. Boxes on the image show where each
         view was cut from; the views differ in place, size, colour, sharpness and direction, yet show the same thing.""",
     )
+
+
+class ViewsPicture:
+    """One image with the boxes of its crops, and beside it the views, which can be changed: `show(view)`.
+
+    image: uint8 (3, H, W). view: as many views as there will always be, made of that one image. figure: as `view_pairs`
+    draws it. moving: its artists that depend on the views.
+    """
+
+    def __init__(self, image: Tensor, view: View, cell: float = 1.8):
+        each = [View(view.pixels[k : k + 1], view.theta[k : k + 1]) for k in range(len(view.pixels))]
+        names = [f"view {k + 1}" for k in range(len(each))]
+        self.figure = view_pairs(image[None], *each, columns=1, names=names, cell=cell)
+        self.sides = image.shape[1:]
+        self.panels = self.figure.axes[1 : 1 + len(each)]
+        self.edges = self.figure.axes[0].patches  # two for each box: rim and line
+        for ax in self.panels:
+            ax.set_xlabel("flipped")  # room for the word below every view
+        self.moving = list(self.edges)
+        for ax in self.panels:
+            self.moving += [*ax.images, *ax.spines.values(), ax.xaxis]
+
+    def show(self, view: View, note: str = "") -> None:
+        """Show other views, View of the same number. note: what else the description should say."""
+        boxes = (crop_corners(view.theta, *self.sides) - 0.5).tolist()
+        told = []
+        for k, (ax, (x0, y0, x1, y1)) in enumerate(zip(self.panels, boxes, strict=True)):
+            for edge in self.edges[2 * k : 2 * k + 2]:
+                edge.set_bounds(x0, y0, x1 - x0, y1 - y0)
+            ax.images[0].set_data(to_rgb(view.pixels[k]))
+            flipped = bool(view.theta[k, 0, 0] < 0)
+            ax.set_xlabel("flipped" if flipped else " ")
+            share = (x1 - x0) * (y1 - y0) / (self.sides[0] * self.sides[1])
+            told.append(f"view {k + 1} holds {100 * share:.0f} % of it{', flipped' if flipped else ''}")
+        describe(self.figure, f"One image and {_count(len(told), 'random view')} of it: {'; '.join(told)}. {note}")

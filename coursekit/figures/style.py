@@ -102,20 +102,22 @@ def png(fig: Figure, close: bool = False) -> bytes:
         raw = io.BytesIO()
         fig.savefig(raw, format="png", dpi=fig.dpi, pil_kwargs={"compress_level": 0})
         pixels = np.asarray(Image.open(raw).convert("RGB"))
-        Image.fromarray(_trim(pixels)).save(buffer, format="PNG", compress_level=9)
+        Image.fromarray(np.ascontiguousarray(pixels[drawn_part(pixels)])).save(buffer, format="PNG", compress_level=9)
     if close:
         plt.close(fig)
     return buffer.getvalue()
 
 
-def _trim(pixels: np.ndarray, margin: int = 8) -> np.ndarray:
-    """Cut off the empty border of a picture, uint8 (H, W, 3), but for a margin of some px."""
+def drawn_part(pixels: np.ndarray, margin: int = 8) -> tuple[slice, slice]:
+    """Where something is drawn in a picture, uint8 (H, W, 3): rows and columns, with a margin of some px around it."""
     drawn = (pixels != pixels[0, 0]).any(axis=2)
     if not drawn.any():
-        return np.ascontiguousarray(pixels)
-    (top, bottom), (left, right) = (np.flatnonzero(drawn.any(axis=axis))[[0, -1]] for axis in (1, 0))
-    cut = pixels[max(top - margin, 0) : bottom + 1 + margin, max(left - margin, 0) : right + 1 + margin]
-    return np.ascontiguousarray(cut)
+        return slice(0, len(drawn)), slice(0, drawn.shape[1])
+    spans = []
+    for axis in (1, 0):
+        first, last = np.flatnonzero(drawn.any(axis=axis))[[0, -1]].tolist()
+        spans.append(slice(max(first - margin, 0), min(last + 1 + margin, drawn.shape[1 - axis])))
+    return tuple(spans)
 
 
 def _png_with_alt(fig: Figure) -> tuple[str, dict]:

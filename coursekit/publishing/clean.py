@@ -14,6 +14,7 @@ NOT_COMMITTED = "no-committed-output"  # tag of a cell that shows what is not ou
 LARGE_PICTURE = 60_000  # characters of base64
 HOME_NAME = "outputs"  # what a reader sees in place of the folder of this run; a checkout builds into its outputs/
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LIVE_ONLY = {"coursekit": "live page only"}  # how coursekit.widgets.live marks what helps a live page alone
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -46,7 +47,7 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
     """
     kept, streams = [], {}
     for output in outputs:
-        if WIDGET in output.get("data", {}):
+        if WIDGET in output.get("data", {}) or LIVE_ONLY.items() <= output.get("metadata", {}).items():
             continue
         if output["output_type"] != "stream":
             kept.append(output)

@@ -1,78 +1,70 @@
-"""What every widget of the course has in common: sliders beside a picture, and the picture of their first state for
-those without.
+"""What every explorer of the course has in common: a picture, and below it sliders that change it.
 
 Design choices:
 - only core ipywidgets, 7.7 as in Colab and 8: nothing to install or enable in a browser;
-- the picture is an Image widget fed with PNG bytes: an Output widget would leak prints into other cells;
-- a slider reports when it is let go of (`continuous_update=False`), so that slow machines draw once and not fifty
-  times;
-- shown first is a plain PNG of the first state, with alt text. GitHub, slides and the committed notebook keep it;
-  beside live sliders it stays as the state to compare with, and the live picture appears below at the first move.
+- the picture is an <img> in an HTML widget: it has alt text, which an Image widget has not, and no prints leak into it, as
+  they do into an Output widget;
+- a move is answered at once, while the slider is still held. ipywidgets sends the next move when the last one is
+  answered, and leaves out what came between: a slow machine draws fewer pictures, and is never behind.
 """
 
-import asyncio
+import base64
+import html
 from collections.abc import Callable, Mapping
 
-from IPython.display import Image, display
-from matplotlib.figure import Figure
+from IPython.display import display
 
-from coursekit.figures.style import alt_text, png
+from coursekit.widgets.live import ipywidgets, show, tooltip
 
-try:
-    import ipywidgets
-except ImportError:  # the course runs without: then there is only the picture
-    ipywidgets = None
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
-PATIENCE = 0.1  # seconds without another move before the picture is drawn
+SLIDER_WIDTH, LABEL_WIDTH = 330, 110  # px
 
 
 class Explorer:
     """A picture that depends on a few values, with a control for each. It is shown as the last line of a cell.
 
-    draw: called with the values by name, returns the Figure. first: the values at first. controls: made by `slider` and
-    its like, by the same names; {} if ipywidgets is missing. what: a few words for a reader who sees no sliders.
+    draw: called with the values by name, returns a PNG file's bytes and what is seen in it, in words; the pictures are
+    all of one size.
+    first: the values at first.
+    controls: made by `slider` and its like, by the same names; {} if ipywidgets is missing.
+    what: a few words for a reader who sees no sliders.
+    size: width and height of the picture, px.
 
-    values: dict, what the controls say. png: bytes of the current picture. picture, caption, widget: the ipywidgets.
+    values: dict, what the controls say. png, alt: the current picture and its description. picture, widget: the
+    ipywidgets.
     """
 
-    def __init__(self, draw: Callable[..., Figure], first: Mapping, controls: Mapping, what: str):
-        self.draw, self.values, self.controls, self.what = draw, dict(first), dict(controls), what
-        self.png, self.alt = self._render()
-        self.first = (self.png, self.alt)
-        self.waiting = None
+    def __init__(
+        self,
+        draw: Callable[..., tuple[bytes, str]],
+        first: Mapping,
+        controls: Mapping,
+        what: str,
+        size: tuple[int, int],
+    ):
+        self.draw, self.values, self.controls, self.what, self.size = draw, dict(first), dict(controls), what, size
+        self.png, self.alt = self.draw(**self.values)
         self.widget = self._build() if ipywidgets and controls else None
 
-    def _render(self) -> tuple[bytes, str]:
-        fig = self.draw(**self.values)
-        text = alt_text(fig)
-        return png(fig, close=True), text
-
     def _build(self):
-        self.picture = ipywidgets.Image(value=self.png, format="png", layout={"display": "none", "max_width": "100%"})
-        self.caption = ipywidgets.HTML(value="", layout={"display": "none"})
+        self.picture = ipywidgets.HTML(self._img(), layout={"margin": "0"})  # exactly where the plain picture was
         for name, control in self.controls.items():
             if isinstance(control, ipywidgets.Button):
-                control.on_click(lambda _, name=name: self._changed(name, self.values[name] + 1))
+                control.on_click(lambda _, name=name: self.set(**{name: self.values[name] + 1}))
             else:
-                control.observe(lambda change, name=name: self._changed(name, change["new"]), names="value")
-        layout = {
-            "grid_template_columns": "repeat(auto-fill, minmax(330px, 1fr))",
-            "width": "100%",
-            "max_width": "760px",
-        }
+                control.observe(lambda change, name=name: self.set(**{name: change["new"]}), names="value")
+        columns = f"repeat(auto-fill, minmax({SLIDER_WIDTH}px, 1fr))"
+        layout = {"grid_template_columns": columns, "width": "100%", "max_width": f"{self.size[0]}px"}
         grid = ipywidgets.GridBox(list(self.controls.values()), layout=layout)
-        return ipywidgets.VBox([grid, self.picture, self.caption])
+        return ipywidgets.VBox([self.picture, grid])
 
-    def _changed(self, name: str, value) -> None:
-        """A control moved. In a kernel, draw when no other follows: a key held down draws once."""
-        self.values[name] = value
-        if self.waiting is not None:
-            self.waiting.cancel()
-        try:
-            self.waiting = asyncio.get_running_loop().call_later(PATIENCE, self.set)
-        except RuntimeError:  # no kernel: nothing else can be waiting
-            self.set()
+    def _img(self) -> str:
+        width, height = self.size  # named, so that nothing below jumps while the next picture is unpacked
+        look = f'style="max-width:100%;height:auto;aspect-ratio:{width}/{height};display:block;margin:0"'
+        data = base64.b64encode(self.png).decode()
+        return (
+            f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" decoding="sync" {look} '
+            f'src="data:image/png;base64,{data}">'
+        )
 
     def set(self, **values) -> None:
         """Change values and draw again. Raises ValueError for a name that has no control."""
@@ -80,26 +72,25 @@ class Explorer:
         if unknown:
             raise ValueError(f"There is no {', '.join(unknown)} here, only {', '.join(self.values)}.")
         self.values.update(values)
-        self.png, self.alt = self._render()
+        self.png, self.alt = self.draw(**self.values)
         if self.widget is not None:
-            self.picture.value, self.caption.value = self.png, f"<small>{self.alt}</small>"
-            self.picture.layout.display = self.caption.layout.display = None  # shown from now on
+            self.picture.value = self._img()
 
     def _ipython_display_(self) -> None:
-        data, alt = self.first
-        display(Image(data=data, format="png", metadata={"alt": alt}))
-        if self.widget is None:
-            print(f"{self.what}: the sliders need ipywidgets (pip install ipywidgets).")
+        """Show the picture as it is now, and the controls where there is a kernel."""
+        plain = {"image/png": base64.b64encode(self.png).decode(), "text/plain": f"{self.what}: {self.alt}"}
+        metadata = {"image/png": {"alt": self.alt}}
+        if self.widget is not None:
+            show(self.widget, plain, metadata)
             return
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        display({WIDGET: view, "text/plain": f"{self.what}: run this cell to move the sliders."}, raw=True)
+        display(plain, metadata=metadata, raw=True)
+        print(f"{self.what}: the sliders need ipywidgets (pip install ipywidgets).")
 
 
 def slider(
     label: str, value, low: float, high: float, step: float = 0.05, kind: str = "FloatSlider", form: str = ".2f"
 ):
-    """A labelled slider that reports when it is let go of. kind: an ipywidgets class; for FloatLogSlider low and high
-    are exponents.
+    """A labelled slider. kind: an ipywidgets class; for FloatLogSlider low and high are exponents.
 
     None if ipywidgets is missing.
     """
@@ -111,10 +102,10 @@ def slider(
         max=high,
         step=step,
         description=label,
+        **tooltip(label),
         readout_format=form,
-        continuous_update=False,
-        style={"description_width": "110px"},
-        layout={"width": "330px"},
+        style={"description_width": f"{LABEL_WIDTH}px"},
+        layout={"width": f"{SLIDER_WIDTH}px"},
     )
 
 

@@ -1,8 +1,11 @@
 """A quiz with buttons: the same questions and answers as `coursekit.exercises.answer`, which works without widgets."""
 
-from IPython.display import Markdown, display
+import html
+import re
 
-from coursekit.widgets.explorer import WIDGET, ipywidgets
+from IPython.display import display
+
+from coursekit.widgets.live import ipywidgets, show, tooltip
 
 
 class QuizWidget:
@@ -16,34 +19,46 @@ class QuizWidget:
     def _build(self):
         rows = []
         for number, question in enumerate(self.quiz.questions, start=1):
-            listed = "".join(f"<li><b>{key}</b>&ensp;{text}</li>" for key, (text, _) in question.choices.items())
+            texts = {letter: text for letter, (text, _) in question.choices.items()}
+            listed = "".join(f"<li><b>{letter}</b>&ensp;{_html(text)}</li>" for letter, text in texts.items())
             asked = ipywidgets.HTML(
-                f'<div style="line-height:1.4"><b>Question {number}.</b> {question.text}'
-                f'<ul style="list-style:none;margin:4px 0">{listed}</ul></div>'
+                f'<div style="line-height:1.4"><b>Question {number}.</b> {_html(question.text)}'
+                f'<ul style="list-style:none;margin:4px 0;padding-left:1em">{listed}</ul></div>'
             )
             choice = ipywidgets.ToggleButtons(
-                options=list(question.choices), value=None, style={"button_width": "48px"}
+                options=list(texts),
+                value=None,
+                description=f"Answer {number}",
+                **tooltip(f"Answer {number}"),
+                tooltips=list(texts.values()),
+                style={"button_width": "48px", "description_width": "70px"},
             )
             reply = ipywidgets.HTML()  # radio buttons do not wrap long choices
             choice.observe(lambda change, n=number, to=reply: self._judge(n, change["new"], to), names="value")
             self.choices.append(choice)
             self.replies.append(reply)
             rows += [asked, choice, reply]
-        return ipywidgets.VBox(rows)
+        return ipywidgets.VBox(rows, layout={"max_width": "760px"})
 
     def _judge(self, number: int, letter: str, reply) -> None:
-        reply.value = f'<div style="line-height:1.4">{" ".join(self.quiz.judge(number, letter).split())}</div>'
+        said = _html(" ".join(self.quiz.judge(number, letter).split()))
+        reply.value = f'<div role="status" style="line-height:1.4;margin-bottom:8px">{said}</div>'
 
     def _ipython_display_(self) -> None:
-        if self.widget is None:
-            display(Markdown(self.quiz._repr_markdown_()))
-            print(f'To click needs ipywidgets (pip install ipywidgets). Without: answer("{self.quiz.lesson}", 1, "a")')
+        plain = {"text/markdown": self.quiz._repr_markdown_(), "text/plain": repr(self.quiz)}
+        if self.widget is not None:
+            show(self.widget, plain)
             return
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        display({WIDGET: view, "text/markdown": self.quiz._repr_markdown_(), "text/plain": repr(self.quiz)}, raw=True)
+        display(plain, raw=True)
+        print(f'To click needs ipywidgets (pip install ipywidgets). Without: answer("{self.quiz.lesson}", 1, "a")')
+
+
+def _html(text: str) -> str:
+    """A line of Markdown as HTML; of its marks, quizzes use those of code."""
+    return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def quiz_widget(quiz) -> QuizWidget:
-    """A quiz to click: quiz_widget(exercises.quiz("03")). quiz: a `coursekit.exercises.quizzes.Quiz`, handed in because
-    widgets stand below exercises."""
+    """A quiz to click, as `exercises.quiz("03")` shows itself. quiz: a `coursekit.exercises.quizzes.Quiz`, handed in
+    because widgets stand below exercises."""
     return QuizWidget(quiz)

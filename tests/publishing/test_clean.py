@@ -8,6 +8,7 @@ from PIL import Image
 
 from coursekit import runtime
 from coursekit.publishing import clean
+from coursekit.widgets import live
 
 
 def test_large_pictures_are_kept_in_256_colors_and_small_ones_untouched():
@@ -35,3 +36,13 @@ def test_paths_of_this_machine_become_the_names_that_a_reader_knows(tmp_path):
     told = clean.without_home(output, tmp_path)
     assert told["text"] == "from data/checkpoints/yolo12n_road_scenes.safetensors into outputs/runs"
     assert told["data"] == {"text/plain": ["outputs"], "image/png": str(tmp_path)}
+
+
+def test_what_only_a_live_page_needs_is_not_committed():
+    assert clean.LIVE_ONLY == live.MARK and clean.WIDGET == live.WIDGET
+    marked = [({"text/html": live.STYLE}, live.MARK), ({live.WIDGET: {}}, live.MARK)]
+    picture = ({"image/png": "iVBOR", "text/plain": "a picture"}, {"image/png": {"alt": "a picture"}})
+    outputs = [
+        {"output_type": "display_data", "data": data, "metadata": metadata} for data, metadata in (*marked, picture)
+    ]
+    assert clean.clean_outputs(outputs) == outputs[2:]

@@ -1,0 +1,95 @@
+"""What a move of a slider costs: CPU and wall time from the move to the new picture, and the memory after many moves.
+
+The claim: after the first picture a move takes less than 150 ms of CPU on one core, and 500 moves leave memory flat.
+Beside it, what the same picture costs if the whole figure is drawn anew, as `plt.show()` does.
+"""
+
+import gc
+import statistics
+import time
+
+import psutil
+import torch
+
+from coursekit import exercises
+from coursekit.draws import Draws
+from coursekit.figures import png, similarity_matrix, view_pairs
+from coursekit.recipes import lesson_03
+from coursekit.views import View
+from coursekit.widgets import quiz_widget, similarity_explorer, views_explorer
+from coursekit.widgets.explorers import STRENGTHS, yellow_van
+
+MOVES, MANY = 30, 500
+
+
+def cost(move, times: int) -> tuple[float, float, float]:
+    """Median CPU and wall time of move(k), k = 1 ... times, and the longest CPU time; ms."""
+    cpu, wall = [], []
+    for k in range(1, times + 1):
+        start = time.process_time(), time.perf_counter()
+        move(k)
+        cpu.append(1000 * (time.process_time() - start[0]))
+        wall.append(1000 * (time.perf_counter() - start[1]))
+    return statistics.median(cpu), statistics.median(wall), max(cpu)
+
+
+def memory() -> float:
+    """What the process holds, MB."""
+    gc.collect()
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    view = lesson_03.views(lesson_03.view_size()).view
+    generator = torch.Generator().manual_seed(0)
+    z_a, z_b = torch.randn(2, 5, 16, generator=generator)
+    pictures = [view(yellow_van().expand(5, -1, -1, -1), Draws(k)).pixels for k in range(2)]
+
+    views, similarity, quiz = (
+        views_explorer(view=view),
+        similarity_explorer(z_a, z_b, views=pictures),
+        quiz_widget(exercises.quiz("03")),
+    )
+
+    def move_a_view(k):  # another slider at every move
+        name, _, high = STRENGTHS[k % len(STRENGTHS)]
+        views.controls[name].value = high * (k * 7 % 20) / 20
+
+    def move_the_crop(k):
+        views.controls["scale"].value = (0.05 + 0.02 * (k % 30), 1.0)
+
+    def move_the_temperature(k):
+        similarity.controls["temperature"].value = 10 ** (-2 + (k * 7 % 50) / 20)
+
+    def click(k):
+        quiz.choices[k % 3].value = "ab"[k // 3 % 2]
+
+    def views_anew(k):
+        made = view(yellow.expand(4, -1, -1, -1), Draws(k))
+        each = [View(made.pixels[i : i + 1], made.theta[i : i + 1]) for i in range(4)]
+        png(view_pairs(yellow[None], *each, columns=1, cell=1.8), close=True)
+
+    yellow = yellow_van()
+    moves = {
+        "views: a strength": move_a_view,
+        "views: the crop": move_the_crop,
+        "views: new draw": lambda _: views.controls["seed"].click(),
+        "similarity: temperature": move_the_temperature,
+        "quiz: a choice": click,
+    }
+    print(f"  {'':34} CPU ms   wall ms   longest CPU ms   (median of {MOVES}, one thread)")
+    for name, move in moves.items():
+        print("  {:34} {:6.0f} {:9.0f} {:16.0f}".format(name, *cost(move, MOVES)))
+    print("  {:34} {:6.0f} {:9.0f} {:16.0f}".format("  a whole figure: views", *cost(views_anew, 5)))
+    matrix = cost(lambda k: png(similarity_matrix(z_a, z_b, k / 10, pictures), close=True), 5)
+    print("  {:34} {:6.0f} {:9.0f} {:16.0f}".format("  a whole figure: similarity", *matrix))
+    for name, move in moves.items():
+        cost(move, 50)  # what is kept on purpose is kept by now
+        before = memory()
+        cost(move, MANY)
+        print(f"  {name:34} {memory() - before:+6.1f} MB after {MANY} moves, {memory():.0f} MB in all")
+
+
+if __name__ == "__main__":
+    main()
