@@ -1,12 +1,27 @@
-"""Types for the arguments of commands: `parser.add_argument("--steps", type=arguments.count)`.
+"""The arguments of commands: `add` gives a parser one, and each type here says what its value may be.
 
-Each takes the word from the command line and returns its value. A word that makes no sense is answered with the usage of
+A type takes the word from the command line and returns its value. A word that makes no sense is answered with the usage of
 the command, the name of the argument and what is wanted, before anything is read or written.
 """
 
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+
+
+def add(parser, words: str, kind: Callable, about: str, default=None, **more) -> None:
+    """Give a parser one argument with a value: add(parser, "--steps N", count, "optimizer steps", 300).
+
+    words: its names and, last, what help calls its value.
+    kind: its type, one of this file or str.
+    about, default: for help, which tells the default too, if there is one.
+    more: as argparse's add_argument takes it.
+    """
+    *names, metavar = words.split()
+    if default is not None:
+        told = " ".join(map(str, default)) if isinstance(default, list) else default
+        about = f"{about} (default: {told})".strip()
+    parser.add_argument(*names, type=kind, default=default, metavar=metavar, help=about, **more)
 
 
 def _type(convert: Callable, fits: Callable, wanted: str) -> Callable:
