@@ -7,11 +7,11 @@ their Flickr licences.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from coursekit.data.downloads import Remote, download, download_many, extract
+from coursekit.data.archives import fetched
+from coursekit.data.downloads import Remote, download_many, or_else
 from coursekit.files import brief
 from coursekit.runtime import CourseError, home, offline
 
@@ -23,6 +23,10 @@ MEMBER = "annotations/instances_val2017.json"
 ZIP_SIZE = 252_907_541  # bytes; COCO publishes no checksum, these are the ones that its users agree on
 ZIP_SHA256 = "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268"
 
+WITHOUT_NETWORK = (
+    "Without a network: name COCO files that you have with --annotations and --images, or draw a dataset with "
+    "`coursekit data road-objects`."
+)
 LARGEST = 1e9  # px: no photograph is as long
 
 
@@ -147,29 +151,12 @@ def base_url() -> str:
     return os.environ.get("COURSEKIT_COCO_URL", "").strip().rstrip("/") or OFFICIAL
 
 
-def _or_say_how_else(fetch: Callable, *arguments, **known):
-    """fetch(...), and if that fails, what can be done without a network."""
-    try:
-        return fetch(*arguments, **known)
-    except CourseError as error:
-        raise CourseError(
-            f"{error}\nWithout a network: name COCO files that you have with --annotations and "
-            "--images, or draw a dataset with `coursekit data road-objects`."
-        ) from error
-
-
 def fetch_annotations() -> Path:
     """COCO 2017's annotations of the val photographs (253 MB zipped), fetched once. Returns instances_val2017.json."""
-    folder = home() / "downloads" / "coco"
-    unpacked = folder / "annotations_trainval2017"
-    if not (unpacked / MEMBER).is_file():
-        known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
-        if not offline():
-            print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
-        archive = _or_say_how_else(download, f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
-        extract(archive, unpacked, only=[MEMBER])
-        archive.unlink()  # the rest of it is not needed
-    return unpacked / MEMBER
+    known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
+    unpacked = home() / "downloads" / "coco" / "annotations_trainval2017"
+    with or_else(WITHOUT_NETWORK):
+        return fetched("COCO's annotations", f"{base_url()}/{ANNOTATIONS}", unpacked, [MEMBER], **known) / MEMBER
 
 
 def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
@@ -187,6 +174,7 @@ def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
     missing = sum(not remote.to.exists() for remote in files.values())
     if missing and not offline():
         print(f"Fetching {missing} photographs from {base_url()} (about {missing * 0.16:.0f} MB).", flush=True)
-    fetched = _or_say_how_else(download_many, list(files.values()), f"fetching {len(files)} photographs")
-    print(f"Photographs: {fetched} fetched, {len(files) - fetched} already there.", flush=True)
+    with or_else(WITHOUT_NETWORK):
+        download_many(list(files.values()), f"fetching {len(files)} photographs")
+    print(f"Photographs: {missing} fetched, {len(files) - missing} already there.", flush=True)
     return {number: remote.to for number, remote in files.items()}
