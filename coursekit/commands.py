@@ -20,7 +20,7 @@ def add_commands(verbs) -> None:
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history. If "
         "it already holds an unfinished run of the same settings, that run goes on.",
     )
-    add(pretrain, "method METHOD", str, "the self-supervised method: simclr; a wrong name lists all")
+    add(pretrain, "method METHOD", arg.text, "the self-supervised method: simclr; a wrong name lists all")
     setting = (
         "a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
     )
@@ -30,7 +30,7 @@ def add_commands(verbs) -> None:
         "the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, resnet18, vit_micro, "
     )
     network += "vit_small, vit_b_16 and others; a wrong name lists all"
-    add(pretrain, "--encoder NAME", str, network, required=True)
+    add(pretrain, "--encoder NAME", arg.text, network, required=True)
     images = pretrain.add_mutually_exclusive_group(required=True)
     add(images, "--images DIR", arg.path, "images to learn from: every picture below the folder")
     add(images, "--scenes N", arg.count, "or N drawn road scenes")
@@ -67,7 +67,7 @@ def add_commands(verbs) -> None:
         description="Make one of the files that ship in data/, with the budget that this machine is for: quick on a CPU, "
         "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.",
     )
-    add(recipes, "name NAME", str, "the recipe to make", nargs="?")
+    add(recipes, "name NAME", arg.text, "the recipe to make", nargs="?")
     add(recipes, "--out DIR", arg.path, "where to write (default: data/ of the checkout)")
     recipes.set_defaults(run=run_recipes)
 

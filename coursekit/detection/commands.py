@@ -22,7 +22,7 @@ def add_commands(verbs) -> None:
     add(detect, "--freeze-epochs N", arg.whole, "of these, with a frozen backbone (default: a tenth)")
     add(detect, "--unfreeze-lr-factor F", arg.rate, "learning rate after that, as a part of --lr0", 0.1)
     add(detect, "--imgsz PX", arg.count, "side of the images", 640)
-    add(detect, "--optimizer NAME", str, "SGD, AdamW, Adam or RMSProp", "SGD")
+    add(detect, "--optimizer NAME", arg.text, "SGD, AdamW, Adam or RMSProp", "SGD")
     add(detect, "--lr0 RATE", arg.rate, "learning rate", 0.01)
     add(detect, "--weight-decay W", arg.decay, "", 0.0005)
     start = (
@@ -51,7 +51,7 @@ def add_commands(verbs) -> None:
     add(predict, "--out DIR", arg.path, "a new folder", "predictions")
     add(predict, "--conf C", arg.share, "least confidence", 0.25)
     add(predict, "--imgsz PX", arg.count, "side of the images (default: as it was trained)")
-    add(predict, "--device NAME", str, "cpu, cuda, mps or a GPU's number (default: the best there is)")
+    add(predict, "--device NAME", arg.text, "cpu, cuda, mps or a GPU's number (default: the best there is)")
     predict.set_defaults(run=run_predict)
 
     efficiency = verbs.add_parser(
@@ -65,13 +65,13 @@ def add_commands(verbs) -> None:
     labels = "numbers of labelled images, or shares such as 0.1"
     add(efficiency, "--labels N", arg.amount, labels, [32, 128], nargs="+")
     add(efficiency, "--seeds S", arg.seed, "", [0, 1, 2], nargs="+")
-    add(efficiency, "--arms ARM", str, "of random, ssl, ssl_frozen_first", ["random", "ssl"], nargs="+")
+    add(efficiency, "--arms ARM", arg.text, "of random, ssl, ssl_frozen_first", ["random", "ssl"], nargs="+")
     length = efficiency.add_mutually_exclusive_group()
     add(length, "--steps N", arg.count, "optimizer steps of every run", 300)
     add(length, "--epochs N", arg.count, "or as many steps as N rounds over the largest label count")
     add(efficiency, "--imgsz PX", arg.count, "side of the images", 160)
     add(efficiency, "--lr0 RATE", arg.rate, "learning rate of AdamW", 0.001)
-    add(efficiency, "--split NAME", str, "what is measured on", "val")
+    add(efficiency, "--split NAME", arg.text, "what is measured on", "val")
     efficiency.add_argument("--keep-weights", action="store_true", help="keep every run's folder")
     add(efficiency, "--out DIR", arg.path, "folder of the experiment", required=True)
     efficiency.set_defaults(run=run_label_efficiency)
@@ -81,37 +81,31 @@ def _add_common(parser) -> None:
     add(parser, "--data YAML", arg.path, "the dataset, in YOLO's format", required=True)
     parser.add_argument("--size", default="n", choices=tuple("nsmlx"), help="of YOLO12 (default: n)")
     add(parser, "--batch N", arg.count, "images in a batch", 16)
-    add(parser, "--device NAME", str, "cpu, cuda or mps (default: the first that works)")
+    add(parser, "--device NAME", arg.text, "cpu, cuda or mps (default: the first that works)")
 
 
 def run_detect(args: argparse.Namespace) -> int:
     """coursekit detect: check, train, tell, and predict if asked."""
     from coursekit.data.yolo.road_objects import check
     from coursekit.detection.predictions import check_pictures
-    from coursekit.detection.settings import check_given
     from coursekit.detection.validation import check_dataset
     from coursekit.detection.yolo12 import train
+    from coursekit.files import listed
 
-    check_given(**vars(args))
     if args.conf is not None and not args.predict:
         raise CourseError("--conf is of what --predict draws: add --predict PATH, or leave --conf out.")
     conf = 0.25 if args.conf is None else args.conf
     check_pictures(args.predict or [])  # not after hours of training
     check_dataset(args.data)
     if not args.no_check and (problems := check(args.data)):
-        listed = "\n".join(f"  {problem}" for problem in problems[:5])
-        raise CourseError(
-            f"{args.data} has {len(problems)} problem(s):\n{listed}\n`coursekit data check {args.data}` "
-            "lists all. Mend them, or train all the same with --no-check."
-        )
+        way_out = f"`coursekit data check {args.data}` lists all. Mend them, or train all the same with --no-check."
+        raise CourseError(f"{args.data} has {len(problems)} problem(s):{listed(problems)}\n{way_out}")
     same = ("epochs", "freeze_epochs", "imgsz", "batch", "lr0", "unfreeze_lr_factor", "weight_decay", "optimizer")
     same += ("device", "project", "name", "seed", "weights")
     chosen = {name: getattr(args, name) for name in same}
     run = train(args.data, args.size, args.backbone, verbose=not args.quiet, plots=not args.no_plots, **chosen)
-    print(
-        f"mAP50-95 {run.metrics.map50_95:.3f}, mAP50 {run.metrics.map50:.3f} on the validation split; AP50 by class: "
-        + ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
-    )
+    found, by_class = run.metrics, ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
+    print(f"mAP50-95 {found.map50_95:.3f}, mAP50 {found.map50:.3f} on the validation split; AP50 by class: {by_class}")
     print(f"weights: {run.best}")
     if args.predict:
         _predict(run, args.predict, run.folder / "predictions", conf=conf, imgsz=args.imgsz, device=args.device)
@@ -121,9 +115,7 @@ def run_detect(args: argparse.Namespace) -> int:
 def run_predict(args: argparse.Namespace) -> int:
     """coursekit predict: check everything, then draw one picture after the other."""
     from coursekit.detection.predictions import check_pictures
-    from coursekit.detection.settings import check_given
 
-    check_given(**vars(args))
     check_pictures(args.pictures)
     _predict(args.weights, args.pictures, Path(args.out), conf=args.conf, imgsz=args.imgsz, device=args.device)
     return 0
@@ -135,16 +127,15 @@ def _predict(weights, pictures: list[str], folder: Path, **settings) -> None:
 
     from coursekit.detection.drawing import draw
     from coursekit.detection.predictions import predict_each
-    from coursekit.files import shown, write_atomically
+    from coursekit.files import listed, shown, write_atomically
 
     unreadable: list[CourseError] = []
     everything = predict_each(weights, pictures, unreadable=unreadable, **settings)  # refuses before there is a folder
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise CourseError(
-            f"Cannot make the folder {folder} for the pictures ({error.strerror}). Name a new one with --out."
-        ) from error
+        why = f"for the pictures ({error.strerror}). Name a new one with --out."
+        raise CourseError(f"Cannot make the folder {folder} {why}") from error
     for number, found in enumerate(everything):
         # The number makes a name unique; without odd bytes, and cut, because file systems take 255 bytes of a name
         stem = found.path.stem.encode(errors="ignore")[:200].decode(errors="ignore")
@@ -152,16 +143,14 @@ def _predict(weights, pictures: list[str], folder: Path, **settings) -> None:
         write_atomically(target, lambda file, picture=picture: picture.save(file, "JPEG", quality=92))
         print(shown(f"{found} -> {target}"))
     if unreadable:
-        listed = "\n".join(f"  {error}" for error in unreadable)
-        raise CourseError(f"{len(unreadable)} picture(s) were left out:\n{listed}\nThe other pictures are in {folder}.")
+        left_out = f"{len(unreadable)} picture(s) were left out:{listed(unreadable, len(unreadable))}"
+        raise CourseError(f"{left_out}\nThe other pictures are in {folder}.")
 
 
 def run_label_efficiency(args: argparse.Namespace) -> int:
     """coursekit label-efficiency: run what is missing, then print the table."""
     from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
-    from coursekit.detection.settings import check_given
 
-    check_given(**vars(args))
     same = ("size", "batch", "split", "imgsz", "lr0", "steps")
     settings = Settings(**{name: getattr(args, name) for name in same})
     if args.epochs:
