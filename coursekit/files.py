@@ -75,10 +75,8 @@ def _writing(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         why = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise CourseError(
-            f"Could not write {shown(path)}: {why}. What was there before is untouched. "
-            "Free some space or choose another folder."
-        ) from error
+        kept = "What was there before is untouched. Free some space or choose another folder."
+        raise CourseError(f"Could not write {shown(path)}: {why}. {kept}") from error
 
 
 def named(folder: str | Path) -> Path:

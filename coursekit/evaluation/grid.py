@@ -119,10 +119,9 @@ def _claim(folder: Path, setup: dict) -> None:
                 write_json(file, {"setup": setup, "provenance": provenance()})
     there = read_json(file, ("setup", "provenance"))["setup"]
     if changed := list(differences(there, setup)):
-        raise CourseError(
-            f"{folder} holds another experiment ({'; '.join(changed)}). Its rows would not be comparable: choose "
-            "another folder (--out), or move this one away. Nothing was changed."
-        )
+        way_out = "choose another folder (--out), or move this one away. Nothing was changed."
+        other = f"{folder} holds another experiment ({'; '.join(changed)})"
+        raise CourseError(f"{other}. Its rows would not be comparable: {way_out}")
 
 
 def _run_cell(cell: dict, run: Callable[[dict, Path], dict], row: Path, work: Path, keep: bool) -> str:

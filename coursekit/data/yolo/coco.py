@@ -11,18 +11,8 @@ from PIL import Image
 
 from coursekit.data.decode import SWAPPED, decoded, opened, orientation
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.data.yolo import folder as layout
 from coursekit.data.yolo.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
-from coursekit.data.yolo.folder import (
-    SPLITS,
-    YAML_NAME,
-    building,
-    count,
-    empty_counts,
-    found,
-    place,
-    summary,
-    write_labels,
-)
 from coursekit.data.yolo.yaml import IMAGE_FORMATS
 from coursekit.files import listed, named, shown
 from coursekit.runtime import CourseError
@@ -37,7 +27,7 @@ def _hash(purpose: str, image_id: int) -> str:
 def split_of(image_id: int) -> str:
     """The split of a COCO image id, from its SHA-256: about 70 : 15 : 15, the same on every machine."""
     share = int(_hash("road_objects", image_id)[:12], 16) / 16**12
-    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if share < end)
+    return next(split for split, end in zip(layout.SPLITS, SHARES, strict=True) if share < end)
 
 
 def from_coco(
@@ -69,7 +59,7 @@ def from_coco(
     for folder in folders:
         if not folder.is_dir():
             raise CourseError(f"There is no image folder {folder}.")
-    out = place(out, "road_photographs")
+    out = layout.place(out, "road_photographs")
     request = {
         "source": "COCO",
         "annotations": [str(f) for f in files] or "COCO 2017 val",
@@ -77,7 +67,7 @@ def from_coco(
         "limit": limit,
         "keep_empty": keep_empty,
     }
-    if (yaml := found(out, request)) is not None:
+    if (yaml := layout.found(out, request)) is not None:
         print(f"Already there: {yaml}")
         return yaml
     photographs, left_out = read_annotations(files or [fetch_annotations()])
@@ -95,22 +85,22 @@ def from_coco(
             f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
         )
     places = _look_up(chosen, folders) if folders else fetch_photographs(chosen)
-    with building(out, request) as (part, facts):
-        counts = empty_counts()
+    with layout.building(out, request) as (part, facts):
+        counts = layout.empty_counts()
         _place_all(chosen, places, part, fetched=not folders)
         for photograph in chosen:
             split, (classes, corners) = split_of(photograph.id), boxes[photograph.id]
             label = part / "labels" / split / f"{photograph.id:012d}.txt"
-            write_labels(label, classes, corners, photograph.width, photograph.height)
-            count(counts, split, classes)
+            layout.write_labels(label, classes, corners, photograph.width, photograph.height)
+            layout.count(counts, split, classes)
         if not counts["train"]["images"] or not counts["val"]["images"]:
             empty = "the split by image id leaves none to train on or none to validate on"
             raise CourseError(f"{len(chosen)} photographs are too few: {empty}. Take more of them.")
         facts |= {"counts": counts, "left_out": left_out}
-    print(f"Made {out} of {len(chosen)} photographs\n{summary(counts)}")
+    print(f"Made {out} of {len(chosen)} photographs\n{layout.summary(counts)}")
     if any(left_out.values()):
         print(f"Left out: {', '.join(f'{n} {what}' for what, n in left_out.items() if n)}.")
-    return out / YAML_NAME
+    return out / layout.YAML_NAME
 
 
 def _absolute(names) -> list[Path]:
