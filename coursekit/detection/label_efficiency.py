@@ -23,6 +23,7 @@ import yaml
 
 from coursekit import runtime
 from coursekit.arguments import amount
+from coursekit.data.tensor_file import checksum
 from coursekit.detection.devices import check_device
 from coursekit.detection.efficiency_summary import ARMS, Summary, read_rows, summarize
 from coursekit.detection.transfer import check_fit, read_backbone
@@ -33,7 +34,6 @@ from coursekit.evaluation.grid import read_json, run_grid, write_json
 from coursekit.files import write_atomically
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
-from coursekit.training.shape import checksum
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,22 +5,18 @@ weights_only=True) and `history.csv`. An exported encoder is one `.safetensors` 
 carry a checksum, and what is read is compared with its shape once, here.
 """
 
-import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
-import coursekit
+from coursekit.data.tensor_file import checksum, read_safetensors, write_safetensors
 from coursekit.files import write_atomically
 from coursekit.models import Encoder, rebuild_encoder
 from coursekit.runtime import CourseError
 from coursekit.training.history import History
-from coursekit.training.shape import checksum, misshapen_run, misshapen_spec
+from coursekit.training.shape import misshapen_run, misshapen_spec
 
 FORMAT = "coursekit-run-2"
 CHECKPOINT = "checkpoint.pt"
@@ -136,31 +132,3 @@ def export_encoder(run: str | Path, to: str | Path, half: bool = True) -> Path:
     state = {k: v.half() if half and v.dtype == torch.float32 else v for k, v in state.items()}
     about = {"recipe": contents["recipe"], "step": contents["step"]}
     return write_safetensors(Path(to), state, encoder=contents["encoder"], **about)
-
-
-def write_safetensors(path: Path, state: dict[str, Tensor], **about: Any) -> Path:
-    """Write tensors with what is known about them, as JSON in the header, and a checksum; atomically. Returns path."""
-    state = {name: tensor.contiguous() for name, tensor in state.items()}
-    header = {name: json.dumps(value) for name, value in about.items()}
-    header |= {"coursekit": coursekit.__version__, "checksum": checksum(state)}
-    write_atomically(path, lambda file: file.write(safetensors_bytes(state, metadata=header)))
-    return path
-
-
-def read_safetensors(path: Path, about: str) -> tuple[dict[str, Tensor], Any]:
-    """Tensors of a .safetensors file, half precision as float32, and what its header tells under `about`, else None.
-
-    Raises CourseError for a file that is missing, cut, damaged, or of another kind.
-    """
-    if not path.is_file():
-        raise CourseError(f"There is no file {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            told = json.loads(header.get(about, "null"))
-            state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise CourseError(f"{path} cannot be read as safetensors: {error}. Fetch or export it again.") from error
-    if header.get("checksum") not in (None, checksum(state)):
-        raise CourseError(f"{path} is damaged: its tensors do not have the checksum in its header. Fetch it again.")
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}, told

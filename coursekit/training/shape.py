@@ -1,34 +1,8 @@
-"""What a file must look like before anything else believes it: checksums, and the shape of runs and headers."""
+"""What a run and a header must look like before anything else believes them."""
 
-import hashlib
 from typing import Any
 
-import torch
 from torch import Tensor
-
-
-def checksum(contents: Any) -> str:
-    """A hash of nested dicts and lists of tensors and plain values: names, shapes, types and every byte."""
-    digest = hashlib.blake2b(digest_size=16)
-
-    def add(value: Any) -> None:
-        if isinstance(value, Tensor):
-            digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-        elif isinstance(value, dict):
-            digest.update(f"dict{len(value)}".encode())
-            for key in sorted(value, key=repr):
-                digest.update(repr(key).encode())
-                add(value[key])
-        elif isinstance(value, (list, tuple)):
-            digest.update(f"list{len(value)}".encode())
-            for part in value:
-                add(part)
-        else:
-            digest.update(repr(value).encode())
-
-    add(contents)
-    return digest.hexdigest()
 
 
 def misshapen_spec(spec: Any) -> str | None:

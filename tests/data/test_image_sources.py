@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from coursekit.data import drawn, image_sources, image_store
+from coursekit.data import drawn, image_sources
 from coursekit.data import images as image_sets
 from coursekit.data.images import ImageSet
 from coursekit.runtime import CourseError
@@ -24,7 +24,7 @@ def archive_of(folder, inner, files):
 
 def safetensors(**tensors) -> bytes:
     """A file that says it is a set of images, whatever is in it."""
-    metadata = {"format": image_store.FORMAT, "class_names": json.dumps(SUBTYPES)}
+    metadata = {"image_set": json.dumps({"class_names": SUBTYPES})}
     return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
 
