@@ -13,49 +13,36 @@ import importlib
 import os
 import sys
 import traceback
-from typing import NamedTuple
 
 import coursekit
 from coursekit.runtime import CourseError
 
-
-class Verb(NamedTuple):
-    """room: the package whose commands.py adds it. line: what the list of verbs says. example: of its use."""
-
-    room: str
-    line: str
-    example: str
-
-
-DATA, RUN = "--data road_objects/road_objects.yaml", "cv_course_runs/yolo12n_objects"
-VERBS = {
-    "doctor": Verb("coursekit", "is this machine ready, and how to mend what is not", ""),
-    "data": Verb("coursekit.data", "make, import and check datasets", "road-objects --out road_objects"),
-    "pretrain": Verb(
-        "coursekit",
-        "train an encoder without labels",
-        "simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl",
-    ),
-    "evaluate": Verb("coursekit", "judge a trained encoder: k-NN and linear probe", "runs/ssl"),
-    "detect": Verb(
-        "coursekit.detection",
-        "fine-tune YOLO12 from a pretrained backbone",
-        f"{DATA} --size n --backbone runs/ssl --epochs 100",
-    ),
-    "predict": Verb(
-        "coursekit.detection", "draw what a trained detector finds in pictures", f"{RUN} photos --out found"
-    ),
-    "label-efficiency": Verb(
-        "coursekit.detection",
-        "does pretraining pay at few labels?",
-        f"{DATA} --backbone runs/ssl --labels 32 --out runs/few_labels",
-    ),
-    "recipes": Verb("coursekit", "make the weights and results that ship with the course", "lesson-encoder"),
-    "lessons": Verb("coursekit.publishing", "run and check the lessons", "run 03"),
-    "slides": Verb("coursekit.publishing", "make a lecture of a lesson, and present it", "03 --serve"),
-    "publish": Verb(
-        "coursekit.publishing", "stamp the address of your copy into the lessons", "ada/seeing-without-labels"
-    ),
+VERBS = {  # name: the package whose commands.py adds it, what the list of verbs says
+    "doctor": ("coursekit", "is this machine ready, and how to mend what is not"),
+    "data": ("coursekit.data", "make, import and check datasets"),
+    "pretrain": ("coursekit", "train an encoder without labels"),
+    "evaluate": ("coursekit", "judge a trained encoder: k-NN and linear probe"),
+    "detect": ("coursekit.detection", "fine-tune YOLO12 from a pretrained backbone"),
+    "predict": ("coursekit.detection", "draw what a trained detector finds in pictures"),
+    "label-efficiency": ("coursekit.detection", "does pretraining pay at few labels?"),
+    "recipes": ("coursekit", "make the weights and results that ship with the course"),
+    "lessons": ("coursekit.publishing", "run and check the lessons"),
+    "slides": ("coursekit.publishing", "make a lecture of a lesson, and present it"),
+    "publish": ("coursekit.publishing", "stamp the address of your copy into the lessons"),
+}
+DATA = "--data road_objects/road_objects.yaml"
+EXAMPLES = {
+    "doctor": "",
+    "data": "road-objects --out road_objects",
+    "pretrain": "simclr --encoder yolo12n --images photos --image-size 160 --out runs/ssl",
+    "evaluate": "runs/ssl",
+    "detect": f"{DATA} --size n --backbone runs/ssl --epochs 100",
+    "predict": "cv_course_runs/yolo12n_objects photos --out found",
+    "label-efficiency": f"{DATA} --backbone runs/ssl --labels 32 --out runs/few_labels",
+    "recipes": "lesson-encoder",
+    "lessons": "run 03",
+    "slides": "03 --serve",
+    "publish": "ada/seeing-without-labels",
 }
 BUG = "coursekit: this is a bug in coursekit, not a mistake of yours. Please report it with what follows."
 INTERRUPTED, BROKEN_PIPE, INTERNAL = 130, 141, 70
@@ -68,17 +55,11 @@ class Help(argparse.HelpFormatter):
         return text if text.startswith("example:") else super()._fill_text(text, width, indent)
 
 
-def _style(parser: argparse.ArgumentParser) -> None:
-    """Give a parser and all below it the course's help."""
-    parser.formatter_class = Help
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                _style(below)
+class Parser(argparse.ArgumentParser):
+    """A parser with the course's help. A verb's complains of unknown arguments itself, with its own usage."""
 
-
-class Strict(argparse.ArgumentParser):
-    """A verb's parser that complains of unknown arguments itself, with its own usage instead of the whole program's."""
+    def __init__(self, **given):
+        super().__init__(formatter_class=Help, **given)
 
     def parse_known_args(self, args=None, namespace=None):
         """As argparse's, but nothing may be left over."""
@@ -90,20 +71,19 @@ class Strict(argparse.ArgumentParser):
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The parser of one verb with its arguments; without one, of all verbs by name, which is all that help needs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="coursekit",
         description="Seeing Without Labels: self-supervised learning for object detection.",
         epilog="coursekit VERB --help explains a verb. --traceback, anywhere, shows where an error came from.",
     )
     parser.add_argument("--version", action="version", version=f"coursekit {coursekit.__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Strict)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     if verb is not None:
-        importlib.import_module(f"{VERBS[verb].room}.commands").add_commands(verbs)
-        verbs.choices[verb].epilog = f"example: coursekit {verb} {VERBS[verb].example}".strip()
+        importlib.import_module(f"{VERBS[verb][0]}.commands").add_commands(verbs)
+        verbs.choices[verb].epilog = f"example: coursekit {verb} {EXAMPLES[verb]}".strip()
     else:
-        for name, known in VERBS.items():
-            verbs.add_parser(name, help=known.line)
-    _style(parser)
+        for name, (_, line) in VERBS.items():
+            verbs.add_parser(name, help=line)
     return parser
 
 

@@ -5,115 +5,78 @@ import os
 import shlex
 from pathlib import Path
 
-from coursekit import arguments
+from coursekit import arguments as arg
+from coursekit.arguments import add
 from coursekit.runtime import CourseError
+
+SKIP = "leave out images that cannot be read"
 
 
 def add_commands(verbs) -> None:
-    """Add the four verbs to an argparse subparsers object; each sets `run`, a function of its arguments."""
+    """Add the four verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
+    the list of verbs, and their examples, are in `coursekit.cli`."""
     pretrain = verbs.add_parser(
         "pretrain",
-        help="train an encoder without labels",
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history. If "
         "it already holds an unfinished run of the same settings, that run goes on.",
     )
-    pretrain.add_argument("method", metavar="METHOD", help="the self-supervised method: simclr; a wrong name lists all")
-    pretrain.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
-        "may be repeated; a wrong name lists all",
+    add(pretrain, "method METHOD", arg.text, "the self-supervised method: simclr; a wrong name lists all")
+    setting = (
+        "a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
     )
-    pretrain.add_argument(
-        "--encoder",
-        required=True,
-        metavar="NAME",
-        help="the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, "
-        "resnet18, vit_micro, vit_small, vit_b_16 and others; a wrong name lists all",
+    setting += "may be repeated; a wrong name lists all"
+    pretrain.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=setting)
+    network = (
+        "the network to train: yolo12n to yolo12x (sizes that are multiples of 32), resnet_micro, resnet18, vit_micro, "
     )
-    _add_images(pretrain, "images to learn from: every picture below the folder", required=True)
-    pretrain.add_argument("--limit", type=arguments.count, metavar="N", help="take at most N images of the folder")
-    pretrain.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
-    pretrain.add_argument(
-        "--image-size", type=arguments.image_size, default=96, metavar="PX", help="side of the views (default: 96)"
-    )
+    network += "vit_small, vit_b_16 and others; a wrong name lists all"
+    add(pretrain, "--encoder NAME", arg.text, network, required=True)
+    images = pretrain.add_mutually_exclusive_group(required=True)
+    add(images, "--images DIR", arg.path, "images to learn from: every picture below the folder")
+    add(images, "--scenes N", arg.count, "or N drawn road scenes")
+    add(pretrain, "--limit N", arg.count, "take at most N images of the folder")
+    pretrain.add_argument("--skip-unreadable", action="store_true", help=SKIP)
+    add(pretrain, "--image-size PX", arg.image_size, "side of the views", 96)
     length = pretrain.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=arguments.count, metavar="N", help="optimizer steps")
-    length.add_argument(
-        "--epochs", type=arguments.count, default=20, metavar="N", help="rounds over the images (default: 20)"
-    )
-    pretrain.add_argument(
-        "--batch-size",
-        type=arguments.count,
-        metavar="N",
-        help="images in a step (default: 256, or all); fewer need less memory",
-    )
-    pretrain.add_argument(
-        "--lr",
-        type=arguments.rate,
-        metavar="RATE",
-        help="peak learning rate (default: the method's, times batch size / 256)",
-    )
-    pretrain.add_argument("--weight-decay", type=arguments.decay, metavar="W", help="of AdamW (default: the method's)")
-    pretrain.add_argument(
-        "--warmup", type=arguments.whole, metavar="STEPS", help="of the learning rate (default: a tenth)"
-    )
-    pretrain.add_argument(
-        "--seed", type=arguments.seed, default=0, metavar="N", help="decides every random draw (default: 0)"
-    )
-    pretrain.add_argument("--out", required=True, type=arguments.path, metavar="RUN", help="folder of the run")
+    add(length, "--steps N", arg.count, "optimizer steps")
+    add(length, "--epochs N", arg.count, "rounds over the images", 20)
+    add(pretrain, "--batch-size N", arg.count, "images in a step (default: 256, or all); fewer need less memory")
+    add(pretrain, "--lr RATE", arg.rate, "peak learning rate (default: the method's, times batch size / 256)")
+    add(pretrain, "--weight-decay W", arg.decay, "of AdamW (default: the method's)")
+    add(pretrain, "--warmup STEPS", arg.whole, "of the learning rate (default: a tenth)")
+    add(pretrain, "--seed N", arg.seed, "decides every random draw", 0)
+    add(pretrain, "--out RUN", arg.path, "folder of the run", required=True)
     pretrain.set_defaults(run=run_pretrain)
 
     evaluate = verbs.add_parser(
         "evaluate",
-        help="judge a trained encoder: k-NN and linear probe",
         description="Freeze the encoder of a run and ask how well its features tell classes apart, beside what raw "
         "pixels and the same network with random weights score on the same images.",
     )
-    evaluate.add_argument(
-        "encoder", type=arguments.path, metavar="RUN", help="folder of a run, or an exported .safetensors encoder"
-    )
-    _add_images(evaluate, "labelled images: one subfolder for each class (default: crops of drawn road scenes)")
-    evaluate.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
-    evaluate.add_argument(
-        "--crops", type=arguments.count, default=2500, metavar="N", help="number of crops (default: 2500)"
-    )
-    evaluate.add_argument(
-        "--k", type=arguments.count, default=20, metavar="K", help="neighbours that vote (default: 20)"
-    )
-    evaluate.add_argument(
-        "--seed", type=arguments.seed, default=0, metavar="N", help="of crops, split and random weights"
-    )
+    add(evaluate, "encoder RUN", arg.path, "folder of a run, or an exported .safetensors encoder")
+    labelled = "labelled images: one subfolder for each class (default: crops of drawn road scenes)"
+    add(evaluate, "--images DIR", arg.path, labelled)
+    evaluate.add_argument("--skip-unreadable", action="store_true", help=SKIP)
+    add(evaluate, "--crops N", arg.count, "number of crops", 2500)
+    add(evaluate, "--k K", arg.count, "neighbours that vote", 20)
+    add(evaluate, "--seed N", arg.seed, "of crops, split and random weights", 0)
     evaluate.set_defaults(run=run_evaluate)
 
     recipes = verbs.add_parser(
         "recipes",
-        help="make the weights and results that ship with the course",
         description="Make one of the files that ship in data/, with the budget that this machine is for: quick on a CPU, "
         "full on a GPU. Without a name: list what there is. A recipe that was stopped goes on.",
     )
-    recipes.add_argument("name", nargs="?", metavar="NAME", help="the recipe to make")
-    recipes.add_argument(
-        "--out", type=arguments.path, metavar="DIR", help="where to write (default: data/ of the checkout)"
-    )
+    add(recipes, "name NAME", arg.text, "the recipe to make", nargs="?")
+    add(recipes, "--out DIR", arg.path, "where to write (default: data/ of the checkout)")
     recipes.set_defaults(run=run_recipes)
 
     doctor = verbs.add_parser(
         "doctor",
-        help="is this machine ready, and how to mend what is not",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
         "1 if something keeps the course from running.",
     )
     doctor.set_defaults(run=run_doctor)
-
-
-def _add_images(parser, what: str, required: bool = False) -> None:
-    parser = parser.add_mutually_exclusive_group(required=True) if required else parser
-    parser.add_argument("--images", type=arguments.path, metavar="DIR", help=what)
-    if required:
-        parser.add_argument("--scenes", type=arguments.count, metavar="N", help="or N drawn road scenes")
 
 
 def run_doctor(args: argparse.Namespace) -> int:

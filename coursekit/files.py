@@ -1,6 +1,5 @@
 """Files and folders that are whole or not there, whenever the process dies; one process at a time; names to print."""
 
-import errno
 import os
 import re
 import shutil
@@ -15,7 +14,6 @@ import psutil
 from coursekit.runtime import CourseError
 
 BLOCK = 2**20  # bytes written at a time
-CANNOT_RESERVE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)  # the answers of file systems without the call
 PART = re.compile(r"\.(.+)\.(\d{1,9})\.part", re.DOTALL)  # .NAME.PID.part
 
 
@@ -77,10 +75,8 @@ def _writing(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         why = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise CourseError(
-            f"Could not write {shown(path)}: {why}. What was there before is untouched. "
-            "Free some space or choose another folder."
-        ) from error
+        kept = "What was there before is untouched. Free some space or choose another folder."
+        raise CourseError(f"Could not write {shown(path)}: {why}. {kept}") from error
 
 
 def named(folder: str | Path) -> Path:
@@ -91,29 +87,35 @@ def named(folder: str | Path) -> Path:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """One process at a time holds this file, which is made if it is not there; the others wait. Removed if still empty.
+def only_one(makes: Path, lock: Path, wait: bool = True) -> Iterator[bool]:
+    """Yield whether it is for this process, and no other, to make a file now. A process that dies lets go of the lock.
 
-    Does nothing on Windows.
+    makes: the file; if it is there, the answer is no. lock: a file for this alone, gone at the end. wait: for a process
+    that is making the file, until that is done.
     """
     try:
         import fcntl
-    except ImportError:
-        yield
+    except ImportError:  # Windows: two processes would do the same work twice
+        yield not makes.exists()
         return
+    lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = open(path, "ab")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        file = open(lock, "wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            file.close()
+            yield False
+            return
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(lock)):
                 break
-        file.close()  # while this process waited, the file was moved away or removed: it protects nothing any more
+        file.close()  # while this process waited, the one before it removed the file: it protects nothing any more
     try:
-        yield
+        yield not makes.exists()
     finally:
-        with suppress(FileNotFoundError):
-            if path.stat().st_size == 0:
-                path.unlink()
+        lock.unlink(missing_ok=True)
+        fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough if a worker process inherited the file
         file.close()
 
 
@@ -145,12 +147,8 @@ def reserve(file: Path, start: int, end: int) -> None:
     """
     with open(file, "r+b") as opened:
         if hasattr(os, "posix_fallocate"):
-            try:
-                os.posix_fallocate(opened.fileno(), start, end - start)
-                return
-            except OSError as error:
-                if error.errno not in CANNOT_RESERVE:
-                    raise
+            os.posix_fallocate(opened.fileno(), start, end - start)
+            return
         opened.seek(start)
         for at in range(start, end, BLOCK):
             opened.write(bytes(min(BLOCK, end - at)))

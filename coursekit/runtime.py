@@ -196,10 +196,8 @@ def home() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CourseError(
-            f"Cannot make the folder {folder} for what the course builds ({error.strerror}). "
-            "Set COURSEKIT_HOME to a folder that you may write to."
-        ) from error
+        why = f"for what the course builds ({error.strerror}). Set COURSEKIT_HOME to a folder that you may write to."
+        raise CourseError(f"Cannot make the folder {folder} {why}") from error
     return folder.resolve()
 
 
@@ -212,9 +210,6 @@ def shipped(*parts: str) -> Path:
     base = root / "data" if root else Path(__file__).resolve().parent / "_shipped"
     path = base.joinpath(*parts)
     if not path.exists():
-        near = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-        raise CourseError(
-            f"{'/'.join(parts)} does not ship with this copy of the course. "
-            f"Beside it there is: {', '.join(near) or 'nothing'}."
-        )
+        near = ", ".join(sorted(p.name for p in path.parent.iterdir())) if path.parent.is_dir() else "nothing"
+        raise CourseError(f"{'/'.join(parts)} does not ship with this copy of the course. Beside it there is: {near}.")
     return path

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coursekit import files
-from coursekit.files import check_writable, listed, lock, named, replacing, reserve, shown, sweep, write_atomically
+from coursekit.files import check_writable, listed, named, only_one, replacing, reserve, shown, sweep, write_atomically
 from coursekit.runtime import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,37 +137,30 @@ def test_one_process_at_a_time_holds_a_lock_also_when_the_file_is_gone(tmp_path)
     code = """
 import sys
 from pathlib import Path
-from coursekit.files import lock
-with lock(Path(sys.argv[1])):
-    print("mine", Path(sys.argv[1]).exists(), flush=True)
+from coursekit.files import only_one
+with only_one(Path(sys.argv[1], "made"), Path(sys.argv[1], "lock")) as mine:
+    print(mine, Path(sys.argv[1], "lock").exists(), flush=True)
 """
     order = []
-    with lock(tmp_path / "a"):
-        others = [python(code, tmp_path / "a") for _ in range(2)]
+    with only_one(tmp_path / "made", tmp_path / "lock") as mine:
+        assert mine
+        others = [python(code, tmp_path) for _ in range(2)]
         threads = [threading.Thread(target=lambda p=p: order.append(p.stdout.readline())) for p in others]
         for thread in threads:
             thread.start()
         threads[0].join(0.5)
         assert order == []
-        (tmp_path / "a").rename(tmp_path / "moved")  # as a finished download does
     for thread, process in zip(threads, others, strict=True):
         thread.join(30)
         process.communicate()
-    assert order == ["mine True\n"] * 2 and names(tmp_path) == ["moved"]
-    with lock(tmp_path / "b"):
-        (tmp_path / "b").write_text("kept")
-    assert (tmp_path / "b").read_text() == "kept"
+    assert order == ["True True\n"] * 2 and names(tmp_path) == []
 
 
 @pytest.mark.parametrize("has_call", [True, False])
 def test_without_the_call_zeros_are_written_behind_the_head(tmp_path, monkeypatch, has_call):
-    def unknown(*_):
-        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
-
     monkeypatch.setattr(files, "BLOCK", 7)
-    monkeypatch.setattr(os, "posix_fallocate", unknown, raising=False)
     if not has_call:
-        monkeypatch.delattr(os, "posix_fallocate")
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
     (tmp_path / "file").write_bytes(b"head")
     reserve(tmp_path / "file", 4, 24)
     assert (tmp_path / "file").read_bytes() == b"head" + bytes(20)

@@ -1,95 +1,82 @@
-"""Unpacking archives from the network without trusting them.
+"""Files out of an archive from the network: only those that were asked for by name.
 
-Not left to `tarfile`'s own filter "data": it needs Python 3.11.4 or 3.10.12, lets links inside the archive pass, and
-counts no bytes. What is refused here leaves it nothing to do.
+A name is never taken from the archive to write to, and a link or a device in it is passed over, so no archive reaches a
+place outside its folder.
 """
 
 import shutil
-import stat
 import tarfile
 import zipfile
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
+from coursekit.data.downloads import download
 from coursekit.files import replacing
-from coursekit.runtime import CourseError
+from coursekit.runtime import CourseError, home, offline
 
 MOST_BYTES = 40 * 2**30  # no data set of the course comes near
-MOST_FILES = 1_000_000
 
 
-def extract(
-    archive: str | Path, to: str | Path, only: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Path:
-    """Unpack a .zip or .tar(.gz, .bz2, .xz) into the new folder `to`, all or nothing. Returns `to`.
+def fetched(name: str, url: str, to: Path, only: Collection[str], **known) -> Path:
+    """The folder `to` with files of an archive, downloaded and unpacked if it is not there yet. Returns `to`.
 
-    only: names of the members wanted; each must be there. Nothing is written outside `to`: absolute names, `..`, links
-    and devices are refused. Bombs are refused: more than `most_bytes` in all or more than a million members.
-
-    Raises CourseError for all of that, for a damaged archive, and if `to` is there already and not empty.
+    name: of the data set, for people. url: of the archive. only: as in `extract`. known: its size and checksum, as in
+    `download`. Raises CourseError as these two do.
     """
-    archive, to = Path(archive), Path(to)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise CourseError(f"{archive} is not unpacked: {to} is there already. Move or delete it first.")
-    try:
-        with replacing(to) as part:
-            part.mkdir()
-            _unpack(archive, part, only, most_bytes)
-    except CourseError:
-        raise
-    except OSError as error:
-        raise CourseError(
-            f"Cannot unpack {archive} into {to}: {error.strerror or error}. "
-            "Is the archive whole, and is there room on the disk?"
-        ) from error
-    except Exception as error:  # a damaged archive raises anything, from zlib.error to UnicodeDecodeError
-        raise CourseError(
-            f"{archive} is damaged or not an archive that can be read ({error}). Delete it and fetch it again."
-        ) from error
+    if to.is_dir():
+        return to
+    archive = home() / "downloads" / PurePosixPath(url).name
+    if not archive.exists() and not offline():
+        size = f" ({known['size'] / 1e6:.0f} MB)" if "size" in known else ""
+        print(f"Downloading {name}, once{size}.", flush=True)
+    extract(download(url, archive, **known), to, only)
+    archive.unlink()
     return to
 
 
-def _unpack(archive: Path, inside: Path, only: Collection[str] | None, most_bytes: int) -> None:
-    total, missing = 0, set(only or ())
-    for number, (name, kind, size, open_member) in enumerate(_members(archive)):
-        total += size if only is None or name in missing else 0
-        if total > most_bytes or number >= MOST_FILES:
-            most = f"{most_bytes / 2**30:.1f} GiB or {MOST_FILES} members"
-            raise CourseError(f"{archive} is refused: it unpacks to more than {most}.")
-        if only is not None and name not in missing:
-            continue
-        missing.discard(name)
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in name or "\0" in name:
-            raise CourseError(f"{archive} is refused: its member {name!r} would be written outside the folder.")
-        target = inside / path
-        if kind == "folder":
-            target.mkdir(parents=True, exist_ok=True)
-        elif kind != "file":
-            raise CourseError(f"{archive} is refused: its member {name!r} is {kind}, neither a file nor a folder.")
-        elif target.exists():
-            raise CourseError(f"{archive} is refused: it holds {name!r} twice.")
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open_member() as source, open(target, "xb") as file:
-                shutil.copyfileobj(source, file, 2**20)
-    if missing:
-        raise CourseError(f"{archive} does not hold {', '.join(sorted(missing))}: it is another archive than expected.")
+def extract(archive: str | Path, to: str | Path, only: Collection[str], most_bytes: int = MOST_BYTES) -> Path:
+    """Unpack files of a .zip or .tar(.gz, .bz2, .xz) into the new folder `to`, all or nothing. Returns `to`.
+
+    only: their names in the archive; each must be there. most_bytes: in all; more is refused as a bomb.
+    Raises CourseError for all of that, for a damaged archive, and if `to` is there already and not empty.
+    """
+    archive, to, missing, total = Path(archive), Path(to), set(only), 0
+    try:
+        with replacing(to) as part:
+            for name, size, opened in _files(archive):
+                if name not in missing:
+                    continue
+                missing.remove(name)
+                total += size
+                if total > most_bytes:
+                    raise CourseError(f"{archive} is refused: it unpacks to more than {most_bytes / 2**30:.1f} GiB.")
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                with opened() as source, open(part / name, "xb") as file:
+                    shutil.copyfileobj(source, file, 2**20)
+            if missing:
+                lacking = ", ".join(sorted(missing))
+                raise CourseError(f"{archive} does not hold {lacking}: it is another archive than expected. Delete it.")
+    except CourseError:
+        raise
+    except OSError as error:
+        why = f"{error.strerror or error}. Is the archive whole, the place free, and is there room on the disk?"
+        raise CourseError(f"Cannot unpack {archive} into {to}: {why}") from error
+    except Exception as error:  # a damaged archive raises anything, from zlib.error to UnicodeDecodeError
+        why = f"is damaged or not an archive that can be read ({error}). Delete it and fetch it again."
+        raise CourseError(f"{archive} {why}") from error
+    return to
 
 
-def _members(archive: Path) -> Iterator[tuple]:
-    """(name, "file", "folder" or what else it is, bytes, a function that opens it) of each member.
+def _files(archive: Path) -> Iterator[tuple]:
+    """(name, bytes, a function that opens it) of each regular file.
 
     Neither module reads more bytes of a member than its header names, so that the header's number can be counted.
     """
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
-            for info in file.infolist():
-                link = stat.S_ISLNK(info.external_attr >> 16)
-                kind = "a link" if link else "folder" if info.is_dir() else "file"
-                yield info.filename, kind, info.file_size, lambda info=info: file.open(info)
+            yield from ((info.filename, info.file_size, partial(file.open, info)) for info in file.infolist())
         return
     with tarfile.open(archive) as file:
-        for info in file:
-            kind = "folder" if info.isdir() else "file" if info.isreg() else "a link or a device"
-            yield info.name, kind, info.size, lambda info=info: file.extractfile(info)
+        for info in filter(tarfile.TarInfo.isreg, file):
+            yield str(PurePosixPath(info.name)), info.size, partial(file.extractfile, info)

@@ -3,6 +3,7 @@
 import argparse
 
 from coursekit import arguments as arg
+from coursekit.arguments import add
 
 
 def add_commands(subparsers) -> None:
@@ -15,54 +16,34 @@ def add_commands(subparsers) -> None:
         help="draw the road_objects dataset from a seed",
         description="Draw road scenes with persons, bicycles, cars and buses, as a YOLO dataset.",
     )
-    draw.add_argument(
-        "--out",
-        type=arg.path,
-        metavar="DIR",
-        help="a new or empty folder (default: datasets/road_objects in the course's folder, /content on Colab)",
-    )
+    place = "a new or empty folder (default: datasets/road_objects in the course's folder, /content on Colab)"
+    add(draw, "--out DIR", arg.path, place)
     for split, count in (("train", 1000), ("val", 200), ("test", 200)):
-        draw.add_argument(
-            f"--{split}", type=arg.whole, default=count, metavar="N", help=f"scenes in {split} (default {count})"
-        )
-    draw.add_argument(
-        "--size", type=arg.image_size, default=320, metavar="PX", help="width and height of a scene (default 320)"
-    )
-    draw.add_argument("--seed", type=arg.seed, default=0, metavar="N", help="another seed, other scenes (default 0)")
+        add(draw, f"--{split} N", arg.whole, f"scenes in {split}", count)
+    add(draw, "--size PX", arg.image_size, "width and height of a scene", 320)
+    add(draw, "--seed N", arg.seed, "another seed, other scenes", 0)
     draw.set_defaults(run=_road_objects)
 
     coco = commands.add_parser(
         "from-coco",
         help="make road_objects of COCO's photographs",
-        description="Make road_objects of COCO's photographs. Without --annotations, COCO 2017 "
-        "val's are downloaded (253 MB); without --images, the photographs that are "
-        "needed.",
+        description="Make road_objects of COCO's photographs. Without --annotations, COCO 2017 val's are downloaded "
+        "(253 MB); without --images, the photographs that are needed.",
     )
-    for option, metavar, what in (
-        ("--annotations", "FILE", "an instances_*.json file"),
-        ("--images", "DIR", "a folder with photographs"),
-    ):
-        what += "; may be repeated"
-        coco.add_argument(option, type=arg.path, action="append", default=[], metavar=metavar, help=what)
-    coco.add_argument(
-        "--out",
-        type=arg.path,
-        metavar="DIR",
-        help="a new or empty folder (default: datasets/road_photographs in the course's folder)",
-    )
-    coco.add_argument(
-        "--limit", type=arg.count, metavar="N", help="at most N photographs; a larger N only adds to them"
-    )
+    add(coco, "--annotations FILE", arg.path, "an instances_*.json file; may be repeated", action="append")
+    add(coco, "--images DIR", arg.path, "a folder with photographs; may be repeated", action="append")
+    place = "a new or empty folder (default: datasets/road_photographs in the course's folder)"
+    add(coco, "--out DIR", arg.path, place)
+    add(coco, "--limit N", arg.count, "at most N photographs; a larger N only adds to them")
     coco.add_argument("--keep-empty", action="store_true", help="also photographs without any of the four classes")
     coco.set_defaults(run=_from_coco)
 
     check = commands.add_parser(
         "check",
         help="list everything that is wrong with a YOLO dataset",
-        description="List everything that is wrong with a YOLO dataset, with file and line. "
-        "Exit status 1 where anything is.",
+        description="List everything that is wrong with a YOLO dataset, with file and line. Exit status 1 if anything is.",
     )
-    check.add_argument("yaml", type=arg.path, metavar="YAML", help="the dataset's YAML")
+    add(check, "yaml YAML", arg.path, "the dataset's YAML")
     check.set_defaults(run=_check)
 
 
@@ -90,9 +71,8 @@ def _check(args: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     for cache in caches(args.yaml):
-        print(
-            f"Remark: {shown(cache)} is not read here. Ultralytics itself would run code in it: delete it if it came along."
-        )
+        why = "is not read here. Ultralytics itself would run code in it: delete it if it came along."
+        print(f"Remark: {shown(cache)} {why}")
     if problems:
         files = len({problem.file for problem in problems})
         print(f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}.")

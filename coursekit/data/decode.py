@@ -22,17 +22,8 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif",
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")  # as Pillow names them
 SMALLEST = 8  # px: a picture with a shorter side below this shows nothing that could be learned
 ORIENTATION = 0x0112
-_T = Image.Transpose
-_TURNS = (
-    _T.FLIP_LEFT_RIGHT,
-    _T.ROTATE_180,
-    _T.FLIP_TOP_BOTTOM,
-    _T.TRANSPOSE,
-    _T.ROTATE_270,
-    _T.TRANSVERSE,
-    _T.ROTATE_90,
-)
-UPRIGHT = dict(enumerate(_TURNS, start=2))  # {EXIF orientation: what turns the picture upright}
+_TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90".split()
+UPRIGHT = {2 + i: Image.Transpose[name] for i, name in enumerate(_TURNS)}  # {EXIF orientation: what turns it upright}
 SWAPPED = (5, 6, 7, 8)  # orientations that exchange width and height
 
 # a photograph of 90 megapixels and more is unusual, not suspicious: from twice that on it is an error
@@ -63,16 +54,12 @@ def find_images(folder: str | Path, skip_unreadable: bool = False) -> list[Path]
     if closed:
         what = listed([f"{error.filename}: {error.strerror}" for error in closed], 10)
         if not skip_unreadable:
-            raise CourseError(
-                f"{len(closed)} folders below {folder} cannot be read:{what}\nAsk for the right to "
-                "read them, or name a folder without them."
-            )
+            way_out = "Ask for the right to read them, or name a folder without them."
+            raise CourseError(f"{len(closed)} folders below {folder} cannot be read:{what}\n{way_out}")
         print(f"Left out {len(closed)} folders:{what}", flush=True)
     if not found and links:
-        raise CourseError(
-            f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. Links are "
-            f"not followed: name {os.path.realpath(links[0])} instead."
-        )
+        followed = f"Links are not followed: name {os.path.realpath(links[0])} instead."
+        raise CourseError(f"The folder {folder} holds no image itself, but a link to a folder, {links[0]}. {followed}")
     if not found:
         held = f"holds {others} files, none of them an image" if others else "is empty"
         raise CourseError(f"The folder {folder} {held}. Images end in {', '.join(EXTENSIONS)}.")
@@ -143,10 +130,8 @@ def read_square(path: str | Path, size: int) -> np.ndarray:
     with opened(path) as image:
         turn = orientation(image)
         if min(image.size) < SMALLEST:
-            raise CourseError(
-                f"{path} is only {image.width} x {image.height} px: too small to learn from, "
-                f"the shorter side needs at least {SMALLEST} px."
-            )
+            least = f"too small to learn from, the shorter side needs at least {SMALLEST} px"
+            raise CourseError(f"{path} is only {image.width} x {image.height} px: {least}.")
         if image.format == "JPEG" and image.mode in ("RGB", "L"):
             # decodes at 1/2, 1/4, 1/8: several times faster for large photographs
             image.draft(None, (2 * size, 2 * size))

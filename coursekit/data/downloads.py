@@ -10,17 +10,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit import __version__
-from coursekit.data.archives import extract
 from coursekit.data.parallel import map_threads, progress_bar
-from coursekit.files import listed, lock
+from coursekit.files import listed, only_one
 from coursekit.runtime import CourseError, offline
-
-__all__ = ["Remote", "checksum", "download", "download_many", "extract"]
 
 PAUSE = 0.5  # s before the first new attempt; doubled for each one after it, 8 s at most
 TIMEOUT = 30  # s without a byte
@@ -78,93 +76,85 @@ def download(
         remote.verify(remote.to, message)
         return remote.to
     if offline():
-        raise CourseError(
-            f"{remote.to.name} would have to be downloaded from {url}, but COURSEKIT_OFFLINE is set. "
-            f"Unset it, or put the file at {remote.to} yourself."
-        )
+        way_out = f"Unset it, or put the file at {remote.to} yourself."
+        raise CourseError(f"{remote.to.name} has to be downloaded from {url}, but COURSEKIT_OFFLINE is set. {way_out}")
     part = remote.to.with_name(remote.to.name + ".part")
     try:
         remote.to.parent.mkdir(parents=True, exist_ok=True)
-        with lock(part):
-            if not remote.to.exists():  # another process may have fetched it while this one waited
+        with only_one(remote.to, part.with_suffix(".lock")) as mine:
+            if mine:  # another process may have fetched it while this one waited
                 _fetch(remote, part, retries, bar)
     except OSError as error:
-        raise CourseError(
-            f"Cannot write {part}: {error.strerror or error}. Free some space or choose another folder."
-        ) from error
+        why = f"{error.strerror or error}. Free some space or choose another folder."
+        raise CourseError(f"Cannot write {part}: {why}") from error
     return remote.to
 
 
-def download_many(
-    files: Sequence[Remote], description: str = "downloading", workers: int = 16, retries: int = 5
-) -> int:
+@contextmanager
+def or_else(advice: str) -> Iterator[None]:
+    """Adds to a CourseError raised inside what can be done if the network does not bring the files."""
+    try:
+        yield
+    except CourseError as error:
+        raise CourseError(f"{error}\n{advice}") from error
+
+
+def download_many(files: Sequence[Remote], description: str = "downloading", workers: int = 16) -> int:
     """Fetch many files side by side, with a progress bar over files. Returns how many had to be fetched.
 
     One failure does not stop the others, twenty in a row do; raises CourseError at the end with the number and the
     first few. A second call goes on where this one stopped.
     """
     missing = [file for file in files if not file.to.exists()]
-    failed, in_a_row = [], 0
+    failed, in_a_row, stop = [], 0, threading.Event()
+
+    def attempt(file: Remote) -> str | None:
+        try:
+            if not stop.is_set():
+                download(**vars(file), bar=progress_bar("", None, silent=True))
+        except CourseError as error:
+            return str(error)
+        return None
+
     with progress_bar(description, len(missing), unit="file") as bar:
-        stop = threading.Event()
-
-        def attempt(file: Remote) -> str | None:
-            if stop.is_set():
-                return None
-            try:
-                download(**vars(file), retries=retries, bar=progress_bar("", None, silent=True))
-            except CourseError as error:
-                return str(error)
-            return None
-
         try:
             for problem in map_threads(attempt, missing, workers):
                 bar.update()
+                failed += [problem] if problem else []
                 in_a_row = in_a_row + 1 if problem else 0
-                if problem:
-                    failed.append(problem)
                 if in_a_row == HOPELESS:
                     break
         finally:
             stop.set()  # after Ctrl-C the files that wait are not begun
     if failed:
+        untried = "The others were not tried. " if in_a_row == HOPELESS else ""
         raise CourseError(
             f"{len(failed)} of {len(missing)} files could not be fetched:{listed(failed)}\n"
-            f"{'The others were not tried. ' if in_a_row == HOPELESS else ''}What has arrived is kept; "
-            "run the same command again to fetch the rest."
+            f"{untried}What has arrived is kept; run the same command again to fetch the rest."
         )
     return len(missing)
 
 
 def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
     """Attempts until the file is whole. Only attempts that bring nothing new count as failures."""
-    failures, furthest, known = 0, _length(part), part.with_name(part.name + ".version")
+    failures, furthest, seen = 0, _length(part), {}
     with bar if bar is not None else progress_bar(remote.to.name, remote.size, "B", unit_scale=True) as bar:
         while True:
             try:
-                _attempt(remote, part, known, bar)
+                _attempt(remote, part, seen, bar)
                 break
             except (_Cut, urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
                 failures = 0 if _length(part) > furthest else failures + 1
                 furthest = max(furthest, _length(part))
-                if isinstance(error, urllib.error.HTTPError):
-                    reason = f"the server answers {error.code} ({error.reason})"
-                    if (
-                        error.code not in PASSING
-                    ):  # the file is not there, or needs a permission: no attempt changes that
-                        raise CourseError(
-                            f"{remote.url} cannot be fetched: {reason}. Is the address right, and still in use? "
-                            f"You can also put the file at {remote.to} yourself."
-                        ) from error
-                elif isinstance(error, urllib.error.URLError):
-                    reason = f"the server cannot be reached ({error.reason})"
-                else:
-                    reason = str(error) or type(error).__name__
+                said = f"{remote.url} cannot be fetched: {_reason(error)}."
+                if getattr(error, "code", 503) not in PASSING:
+                    way_out = (
+                        f"Is the address right, and still in use? You can also put the file at {remote.to} yourself."
+                    )
+                    raise CourseError(f"{said} {way_out}") from error
                 if failures > retries:
-                    kept = f"{_length(part)} bytes have arrived and are kept: check" if _length(part) else "Check"
-                    raise CourseError(
-                        f"{remote.url} cannot be fetched: {reason}. {kept} the network and run the same command again."
-                    ) from error
+                    kept = f"{furthest} bytes have arrived and are kept: check" if furthest else "Check"
+                    raise CourseError(f"{said} {kept} the network and run the same command again.") from error
                 time.sleep(min(PAUSE * 2 ** max(failures - 1, 0), 8))
     try:
         remote.verify(
@@ -174,24 +164,31 @@ def _fetch(remote: Remote, part: Path, retries: int, bar) -> None:
         )
     except CourseError:
         part.unlink()
-        known.unlink(missing_ok=True)
         raise
     os.replace(part, remote.to)
-    known.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} ({error.reason})"
+    if isinstance(error, urllib.error.URLError):
+        return f"the server cannot be reached ({error.reason})"
+    return str(error) or type(error).__name__
 
 
 def _length(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
-    """One request; appends to `part` if the server lets it, else starts from the first byte. Raises _Cut."""
+def _attempt(remote: Remote, part: Path, seen: dict[str, str], bar) -> None:
+    """One request; appends to `part` if the server lets it, else starts from the first byte. Raises _Cut.
+
+    seen: {"If-Range": which version of the file an earlier attempt met}, kept up to date here.
+    """
     have = _length(part)
     headers = {"User-Agent": f"coursekit/{__version__}", "Accept-Encoding": "identity"}
     if have:
-        headers["Range"] = f"bytes={have}-"
-        if known.exists():
-            headers["If-Range"] = known.read_text()  # the server starts anew if the file is another one by now
+        headers |= {"Range": f"bytes={have}-", **seen}  # the server starts anew if the file is another one by now
     try:
         answer = urllib.request.urlopen(urllib.request.Request(remote.url, headers=headers), timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -201,33 +198,28 @@ def _attempt(remote: Remote, part: Path, known: Path, bar) -> None:
         os.truncate(part, 0)  # more bytes than the file has: they belong to another version
         raise _Cut("the earlier part did not belong to this file") from error
     with answer:
-        start = f"bytes {have}-"
-        append = have > 0 and answer.status == 206 and answer.headers.get("Content-Range", "").startswith(start)
-        if answer.status == 206 and not append:
+        append = answer.status == 206
+        if append and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise _Cut("the server sent another part than the one asked for")
-        length = answer.headers.get("Content-Length")
-        whole = int(length) + (have if append else 0) if length and length.isdigit() else None
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "W/"
-        if version.startswith("W/"):  # a weak ETag cannot vouch for bytes
-            known.unlink(missing_ok=True)
-        else:
-            known.write_text(version)
-        bar.total = bar.total or whole
+        seen.clear()
+        seen |= {} if version.startswith("W/") else {"If-Range": version}  # a weak ETag cannot vouch for bytes
+        bar.total = bar.total or (answer.length and answer.length + have * append)
         with open(part, "ab" if append else "wb") as file:
             bar.update(file.tell() - bar.n)
-            while block := _read(answer, file.tell()):
+            while block := _read(answer):
                 file.write(block)
                 bar.update(len(block))
-            if whole is not None and file.tell() < whole:
-                raise _Cut(f"the connection was cut after {file.tell()} of {whole} bytes")
+            if answer.length:  # bytes that were announced and did not come
+                raise _Cut(f"the connection was cut after {file.tell()} bytes")
 
 
-def _read(answer: http.client.HTTPResponse, have: int) -> bytes:
+def _read(answer: http.client.HTTPResponse) -> bytes:
     """The next block; whatever ends the connection is a cut, never to be mistaken for a full disk."""
     try:
         return answer.read(BLOCK)
     except (OSError, http.client.HTTPException) as error:
-        raise _Cut(f"the connection was cut after {have} bytes ({error})") from error
+        raise _Cut(f"the connection was cut ({error})") from error
 
 
 def checksum(path: str | Path, kind: str = "sha256") -> str:

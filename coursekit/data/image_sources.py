@@ -4,6 +4,7 @@ The last two return (images uint8 (N, 3, H, W), labels int64 (N,) or None, class
 authors' binary files: no pickle is opened.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coursekit.data import image_store
+from coursekit.data.archives import fetched
 from coursekit.data.decode import find_images, read_square
-from coursekit.data.downloads import download, extract
+from coursekit.data.downloads import or_else
 from coursekit.data.parallel import map_threads, progress_bar
 from coursekit.files import listed
 from coursekit.runtime import CourseError, home
@@ -23,9 +25,11 @@ Parts = tuple[Tensor, Tensor | None, tuple[str, ...] | None]
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_KNOWN = {"size": 170_052_171, "sha256": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
 CIFAR10_FOLDER = "cifar-10-batches-bin"
+CIFAR10_FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL10_URL = "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz"
 STL10_KNOWN = {"size": 2_640_397_119, "md5": "91f7769df0f17e558f3565bffb0c7dfb"}
+STL10_FILES = ("unlabeled_X.bin", "train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin")
 STL10_NAMES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
 
@@ -78,9 +82,8 @@ def cifar10(split: str, size: int | None, limit: int | None) -> Parts:
     bytes.
     """
     _known_split(split, ("train", "test"))
-    folder = _unpacked("CIFAR-10", CIFAR10_URL, CIFAR10_FOLDER, CIFAR10_KNOWN)
-    files = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
-    records = np.concatenate([_records(folder / file, 1 + 3 * 32 * 32) for file in files])
+    folder = _unpacked("CIFAR-10", CIFAR10_URL, CIFAR10_FOLDER, sum(CIFAR10_FILES.values(), []), CIFAR10_KNOWN)
+    records = np.concatenate([_records(folder / file, 1 + 3 * 32 * 32) for file in CIFAR10_FILES[split]])
     records = records[_spread(len(records), limit)]
     labels = torch.from_numpy(records[:, 0].astype(np.int64))
     return _resized(records[:, 1:].reshape(-1, 3, 32, 32), size), labels, CIFAR10_NAMES
@@ -93,7 +96,7 @@ def stl10(split: str, size: int | None, limit: int | None) -> Parts:
     stored column by column; labels count from 1.
     """
     _known_split(split, ("unlabeled", "train", "test"))
-    folder = _unpacked("STL-10", STL10_URL, "stl10_binary", STL10_KNOWN)
+    folder = _unpacked("STL-10", STL10_URL, "stl10_binary", STL10_FILES, STL10_KNOWN)
     records = _records(folder / f"{split}_X.bin", 3 * 96 * 96)
     chosen = _spread(len(records), limit)
     images = _resized(records[chosen].reshape(-1, 3, 96, 96).transpose(0, 1, 3, 2), size)
@@ -112,26 +115,13 @@ def _place(inner: str) -> Path:
     return home() / "datasets" / inner / inner  # the archive holds a folder of the same name
 
 
-def _unpacked(name: str, url: str, inner: str, known: dict) -> Path:
+def _unpacked(name: str, url: str, inner: str, files: Sequence[str], known: dict) -> Path:
     """The unpacked folder of a data set, fetched if it is not there yet."""
-    place = _place(inner)
-    if place.is_dir():
-        return place
-    archive = home() / "downloads" / Path(url).name
-    if not archive.exists():
-        print(f"{name} is downloaded once ({known['size'] / 1e6:.0f} MB).", flush=True)
-    try:
-        download(url, archive, **known)
-    except CourseError as error:
-        raise CourseError(
-            f"{name} cannot be had. {error}\nThe course works without it: ImageSet.road_scenes draws "
-            "images from a seed, ImageSet.from_folder reads your own."
-        ) from error
-    extract(archive, place.parent)
-    if not place.is_dir():
-        raise CourseError(f"{archive} does not hold {inner}: delete it and {place.parent}, and start again.")
-    archive.unlink()
-    return place
+    without = (
+        "The course works without it: ImageSet.road_scenes draws images from a seed, ImageSet.from_folder reads yours."
+    )
+    with or_else(f"{name} cannot be had. {without}"):
+        return fetched(name, url, _place(inner).parent, [f"{inner}/{file}" for file in files], **known) / inner
 
 
 def _records(file: Path, length: int) -> np.ndarray:

@@ -1,15 +1,12 @@
-"""Where decoded images are kept: a memory-mapped cache for large folders, and the file format of ImageSet.save."""
+"""Where decoded images are kept: a memory-mapped cache for large folders."""
 
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from coursekit.files import replacing, reserve, sweep
@@ -17,7 +14,6 @@ from coursekit.runtime import CourseError, home
 
 LARGE = 64 * 2**20  # bytes: from here on decoded images are cached on disk and memory-mapped
 RULE = "square-bicubic-1"  # names the resize rule; a new rule must not read an old cache
-FORMAT = "coursekit.ImageSet.1"
 
 
 def folder_key(root: Path, files: list[Path], size: int) -> str:
@@ -66,42 +62,9 @@ def filled(key: str, n: int, size: int, fill: Callable[[np.ndarray], int]) -> np
             pixels.flush()
         return np.lib.format.open_memmap(place, mode="c")
     except OSError as error:
-        raise CourseError(
-            f"No room for the decoded images ({math.prod(shape) / 2**30:.1f} GiB) in {place.parent} "
-            f"({error.strerror or error}). Free some space or set COURSEKIT_HOME to another disk."
-        ) from error
-
-
-def save(path: str | Path, tensors: dict[str, Tensor], class_names: tuple[str, ...] | None) -> Path:
-    """Write tensors and class names to one .safetensors file, atomically. Returns its path, with the extension."""
-    path = Path(path).expanduser()
-    path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
-    metadata = {"format": FORMAT, "class_names": json.dumps(class_names)}
-    try:
-        with replacing(path) as part:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=metadata)
-    except (OSError, SafetensorError) as error:
-        raise CourseError(f"Cannot write {path}: {error}. Free some space or name another folder.") from error
-    return path
-
-
-def load(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
-    """Tensors and class names that `save` wrote. Raises CourseError for a missing, damaged or foreign file."""
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise CourseError(f"There is no file {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CourseError(f"{path} is a safetensors file, but not one that ImageSet.save wrote.")
-            names = json.loads(metadata.get("class_names", ""))
-            if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-                raise ValueError("its class names are not a list of names")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise CourseError(f"{path} is damaged or was not written by ImageSet.save ({error}). Save it again.") from error
-    return tensors, None if names is None else tuple(names)
+        where = f"({math.prod(shape) / 2**30:.1f} GiB) in {place.parent} ({error.strerror or error})"
+        way_out = "Free some space or set COURSEKIT_HOME to another disk."
+        raise CourseError(f"No room for the decoded images {where}. {way_out}") from error
 
 
 def as_tensor(array: np.ndarray) -> Tensor:

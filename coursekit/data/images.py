@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coursekit.data import image_sources, image_store
 from coursekit.data.drawn import draw_crops, draw_images, drawing_version
+from coursekit.data.tensor_file import read_safetensors, write_safetensors
 from coursekit.runtime import CourseError, home
 from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPES
 
@@ -140,18 +141,24 @@ class ImageSet:
         return cls(*image_sources.stl10(split, size, limit))
 
     def save(self, path: str | Path) -> Path:
-        """Write the set to one .safetensors file, atomically. Returns its path."""
+        """Write the set to one .safetensors file, atomically. Returns its path, with the extension."""
+        path = Path(path).expanduser()
+        path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
         tensors = {"images": self.images, "labels": self.labels, "masks": self.masks}
-        return image_store.save(path, {k: v for k, v in tensors.items() if v is not None}, self.class_names)
+        held = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        return write_safetensors(path, held, image_set={"class_names": self.class_names})
 
     @classmethod
     def load(cls, path: str | Path) -> "ImageSet":
         """Read what `save` wrote. Raises CourseError for a missing, damaged or foreign file."""
-        tensors, class_names = image_store.load(path)
+        tensors, told = read_safetensors(Path(path).expanduser(), "image_set")
         try:
-            return cls(class_names=class_names, **tensors)
-        except (TypeError, ValueError) as error:
-            raise CourseError(f"{path} is not a set of images of this course: {error}.") from error
+            names = told["class_names"]
+            if names is not None and not all(isinstance(name, str) for name in names):
+                raise ValueError("its class names are not names")
+            return cls(class_names=names, **tensors)
+        except (TypeError, ValueError, LookupError) as error:
+            raise CourseError(f"{path} is not a set of images that ImageSet.save wrote: {error}.") from error
 
 
 def _drawn_once(name: str, n: int, size: int, draw: Callable[[], ImageSet]) -> ImageSet:

@@ -22,17 +22,18 @@ from pathlib import Path
 import yaml
 
 from coursekit import runtime
+from coursekit.arguments import amount
+from coursekit.data.tensor_file import checksum
+from coursekit.detection.devices import check_device
 from coursekit.detection.efficiency_summary import ARMS, Summary, read_rows, summarize
-from coursekit.detection.settings import check_device, check_numbers, check_seed
 from coursekit.detection.transfer import check_fit, read_backbone
-from coursekit.detection.validation import check_dataset, check_image_size, dataset_images, read_dataset
-from coursekit.detection.yolo12 import OPTIMIZERS, train
+from coursekit.detection.validation import check_dataset, dataset_images, read_dataset
+from coursekit.detection.yolo12 import check_settings, train
 from coursekit.detection.yolo_backbone import check_size, new_detector
 from coursekit.evaluation.grid import read_json, run_grid, write_json
 from coursekit.files import write_atomically
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
-from coursekit.training.shape import checksum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,10 +97,8 @@ def run_experiment(
     counts = _label_counts(labels, len(images))
     unknown = [arm for arm in arms if arm not in ARMS]
     if unknown or not arms or not seeds:
-        raise CourseError(
-            f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}. Give at least one of them, "
-            "and at least one seed."
-        )
+        known = f"Arms are {', '.join(ARMS)}, not {', '.join(unknown) or 'none'}"
+        raise CourseError(f"{known}. Give at least one of them, and at least one seed.")
     encoders = _backbones(backbone, len(seeds))
     if any(ARMS[arm].pretrained for arm in arms):
         for encoder in encoders:
@@ -149,25 +148,17 @@ def steps_of(settings: Settings, data: str | Path, labels: Sequence[float], epoc
 def _check_settings(settings: Settings, seeds: Sequence[int], device: str | None) -> None:
     """Refuse what `train` would refuse in the first run, before there is an experiment. Raises CourseError."""
     check_size(settings.size)
-    check_image_size(settings.imgsz)
+    names = ("imgsz", "batch", "lr0", "unfreeze_lr_factor", "weight_decay", "optimizer")
     for seed in seeds:
-        check_seed(seed)
-    names = ("lr0", "unfreeze_lr_factor", "weight_decay", "batch")
-    check_numbers(**{name: getattr(settings, name) for name in names}, seed=0)
-    if settings.optimizer not in OPTIMIZERS:
-        raise CourseError(f"optimizer is {settings.optimizer!r}. Choose one of {', '.join(OPTIMIZERS)}.")
+        check_settings(**{name: getattr(settings, name) for name in names}, seed=seed)
     check_device(device)
 
 
 def _label_counts(labels: Sequence[float], available: int) -> list[int]:
     counts = []
     for wanted in labels:
-        share = isinstance(wanted, float) and 0 < wanted <= 1
-        if not share and not (math.isfinite(wanted) and wanted >= 1 and wanted == int(wanted)):
-            raise CourseError(
-                f"{wanted} is not a number of labels. Give a whole number, or a share from above 0 to 1.0."
-            )
-        n = max(1, round(wanted * available)) if share else int(wanted)
+        amount.check(labels=wanted)
+        n = max(1, round(wanted * available)) if isinstance(wanted, float) else int(wanted)
         if n > available:
             raise CourseError(f"{n} labels are wanted, the train split has {available} images. Ask for fewer.")
         counts.append(n)

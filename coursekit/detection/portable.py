@@ -8,10 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
+from coursekit.data.tensor_file import read_safetensors, write_safetensors
 from coursekit.detection.ultralytics_setup import session
 from coursekit.detection.yolo_backbone import SIZES, check_size
 from coursekit.runtime import CourseError
-from coursekit.training.checkpoints import fit_state, read_safetensors, write_safetensors
+from coursekit.training.checkpoints import fit_state
 
 
 def export_detector(detector: nn.Module, to: str | Path, size: str, imgsz: int) -> Path:

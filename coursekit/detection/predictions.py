@@ -1,6 +1,5 @@
 """Running a detector on pictures. `drawing` paints what it found."""
 
-import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from coursekit.data.decode import find_images, open_image, read_rgb
-from coursekit.detection.settings import check_device
+from coursekit.arguments import count, share, side
+from coursekit.data.decode import find_images, opened, read_rgb
+from coursekit.detection.devices import check_device
 from coursekit.detection.ultralytics_setup import session
-from coursekit.detection.validation import check_image_size
 from coursekit.detection.weights import load_detector
 from coursekit.detection.yolo12 import DetectionRun
+from coursekit.files import named
 from coursekit.runtime import CourseError
 
 CHUNK = 16  # images that go through the network together
@@ -78,11 +78,9 @@ def predict_each(
     from ultralytics.models.yolo.detect import DetectionPredictor
 
     if imgsz is not None:
-        check_image_size(imgsz)
-    check_share("conf", conf)
-    check_share("iou", iou)
-    if max_det < 1:
-        raise CourseError(f"max_det is {max_det}: ask for at least one box in a picture.")
+        side.check(imgsz=imgsz)
+    share.check(conf=conf, iou=iou)
+    count.check(max_det=max_det)
     device = check_device(device)
     detector = load_detector(weights.best if isinstance(weights, DetectionRun) else weights)
     settings = {
@@ -92,10 +90,9 @@ def predict_each(
         "max_det": max_det,
         "device": device,
     }
+    settings |= {"batch": CHUNK, "mode": "predict", "save": False, "verbose": False}
     with session():
-        predictor = DetectionPredictor(
-            overrides={**settings, "batch": CHUNK, "mode": "predict", "save": False, "verbose": False}
-        )
+        predictor = DetectionPredictor(overrides=settings)
         predictor.setup_model(detector, verbose=False)
     return _found(predictor, _pictures(source, unreadable))
 
@@ -107,38 +104,19 @@ def _found(predictor, pictures: Iterator[tuple[np.ndarray, Path | None]]) -> Ite
             results = predictor(bgr)
         for (image, origin), result in zip(chunk, results, strict=True):
             boxes = result.boxes.cpu().numpy()
-            yield Detections(
-                image,
-                boxes.xyxy.astype(np.float32),
-                boxes.cls.astype(np.int64),
-                boxes.conf.astype(np.float32),
-                tuple(result.names.values()),
-                origin,
-            )
-
-
-def check_share(name: str, value: float) -> None:
-    """Raises CourseError unless the value is a number in [0, 1]."""
-    if not 0 <= value <= 1:  # nan is refused here as well
-        raise CourseError(f"{name} is {value}: it lies between 0 and 1.")
+            found = (boxes.xyxy.astype(np.float32), boxes.cls.astype(np.int64), boxes.conf.astype(np.float32))
+            yield Detections(image, *found, tuple(result.names.values()), origin)
 
 
 def check_pictures(paths: Sequence[str | Path]) -> None:
     """Raises CourseError for a file that is not a picture, and for a folder without any. Nothing is decoded."""
     for path in paths:
-        if not str(path).strip():
-            raise CourseError("The name of a picture is empty. Name a picture or a folder of pictures.")
-        path = Path(path).expanduser()
+        path = named(path)
         if path.is_dir():
             find_images(path)
             continue
-        try:
-            if path.exists() and not path.is_file():  # opening a pipe would wait without end
-                raise OSError(errno.EINVAL, "it is a pipe or a device")
-            open_image(path).close()
-        except Exception as error:  # damaged headers raise anything; whatever it is, this file is the cause
-            reason = getattr(error, "strerror", None) or "it is not a picture"
-            raise CourseError(f"Cannot detect in {path}: {reason}. Name a picture or a folder of pictures.") from error
+        with opened(path):
+            pass
 
 
 def _pictures(source, unreadable: list[CourseError] | None) -> Iterator[tuple[np.ndarray, Path | None]]:
@@ -154,8 +132,7 @@ def _pictures(source, unreadable: list[CourseError] | None) -> Iterator[tuple[np
             else:
                 yield image, file
     elif isinstance(source, Tensor):
-        for image in source if source.ndim == 4 else [source]:
-            yield _checked(image.detach().cpu().permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()), None
+        yield from _pictures(source.detach().cpu().movedim(-3, -1).numpy(), unreadable)
     elif isinstance(source, np.ndarray):
         for image in source if source.ndim == 4 else [source]:
             yield _checked(image), None
@@ -168,7 +145,6 @@ def _pictures(source, unreadable: list[CourseError] | None) -> Iterator[tuple[np
 
 def _checked(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise CourseError(
-            f"Pictures are uint8 RGB, (H, W, 3) as arrays or (3, H, W) as tensors, not {image.dtype} {image.shape}."
-        )
+        wanted = "uint8 RGB, (H, W, 3) as arrays or (3, H, W) as tensors"
+        raise CourseError(f"Pictures are {wanted}, not {image.dtype} {image.shape}.")
     return image

@@ -33,11 +33,8 @@ class TransferReport:
 
     def __str__(self) -> str:
         lines = [f"{self.matched} of {self.total} tensors matched"]
-        for title, items in (
-            ("missing in the backbone", self.missing),
-            ("unknown to the detector", self.unused),
-            ("of another shape", self.mismatched),
-        ):
+        titles = ("missing in the backbone", "unknown to the detector", "of another shape")
+        for title, items in zip(titles, (self.missing, self.unused, self.mismatched), strict=True):
             if items:
                 more = f", and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
                 lines.append(f"  {title}: " + "; ".join(map(str, items[:SHOWN])) + more)

@@ -46,6 +46,10 @@ WEAK_HALF = re.compile(
     r"(nvidia|geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.IGNORECASE
 )
 
+COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+# How Ultralytics' messages go on after the reason: "... or run a command with an official Ultralytics model, i.e. ..."
+ADVICE = re.compile(r",?\s*(?:or )?(?:use an official|run a command with an official)", re.IGNORECASE)
+
 
 def _threads_before_import() -> int:
     """Threads that torch would use if Ultralytics had not been imported."""
@@ -256,3 +260,13 @@ def session(quiet: bool = True) -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
         torch.backends.cudnn.deterministic = cudnn
         torch.set_num_threads(threads)
+
+
+def reason(error: Exception, lines: int = 1) -> str:
+    """The first lines of an error out of Ultralytics or torch, as a sentence: without colors, addresses and its advice."""
+    if isinstance(error, (LookupError, UnicodeError)):  # their texts are bare keys and bytes
+        return f"it is damaged or another kind of file ({type(error).__name__})."
+    plain = COLOR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
+    told = [line.split("See http")[0].strip() for line in plain.splitlines() if not line.startswith("http")]
+    text = ADVICE.split(" ".join([line for line in told if line][:lines]))[0].strip() or type(error).__name__
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -4,9 +4,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from coursekit.arguments import side
 from coursekit.data.yolo.yaml import listed_images, load_yaml
-from coursekit.detection.settings import check_device
-from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.devices import check_device
+from coursekit.detection.ultralytics_setup import reason, session
 from coursekit.detection.weights import checkpoint_path, load_detector
 from coursekit.runtime import CourseError
 
@@ -67,15 +68,13 @@ def validate(
     """
     from ultralytics.models.yolo.detect import DetectionValidator
 
-    check_image_size(imgsz)
+    side.check(imgsz=imgsz)
     yaml, path, device = check_dataset(data, split), checkpoint_path(weights), check_device(device)
     detector = load_detector(path)
     theirs, ours = list(detector.names.values()), list(read_dataset(yaml)["names"].values())
     if theirs != ours:
-        raise CourseError(
-            f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} "
-            f"({_few(ours)}). Numbers would be compared that mean different classes: train on it first."
-        )
+        differ = f"{path} detects {len(theirs)} classes ({_few(theirs)}), {yaml} has {len(ours)} ({_few(ours)})"
+        raise CourseError(f"{differ}. Numbers would be compared that mean different classes: train on it first.")
     settings = {"model": str(path), "data": str(yaml), "split": split, "imgsz": imgsz, "batch": batch, "device": device}
     settings |= {"mode": "val", "workers": 0, "plots": out is not None, "verbose": verbose}
     with session(quiet=not verbose), tempfile.TemporaryDirectory() as nowhere:
@@ -84,25 +83,17 @@ def validate(
     return metrics_of(validator.metrics)
 
 
-def check_image_size(imgsz: int) -> None:
-    """Raises CourseError unless imgsz is a positive multiple of 32; Ultralytics would round it without being asked."""
-    if not isinstance(imgsz, int) or imgsz < 32 or imgsz % 32:
-        raise CourseError(f"imgsz is {imgsz}. YOLO12 takes multiples of 32 px: 320, 480, 640, ...")
-
-
 def check_dataset(data: str | Path, split: str = "") -> Path:
     """The dataset's YAML as an absolute path. Raises CourseError if the file, its keys or its images are unusable."""
     path = Path(data).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         raise CourseError(f"{str(data)!r} is not a dataset: name its YAML file.")
     if not path.is_file():
-        raise CourseError(
-            f"There is no dataset {path}. `coursekit data road-objects --out DIR` builds one and prints "
-            "the name of its YAML."
-        )
+        way_out = "`coursekit data road-objects --out DIR` builds one and prints the name of its YAML"
+        raise CourseError(f"There is no dataset {path}. {way_out}.")
     found = load_yaml(path)  # before Ultralytics reads it, which has no limits of size and depth
-    if not found.lines:
-        raise _unusable(path, found.problems[0].message)
+    if wrong := found.network if found.lines else found.problems:
+        raise _unusable(path, f"{wrong[0].message}.")
     read_dataset(path.resolve(), split)
     return path.resolve()
 
@@ -110,14 +101,8 @@ def check_dataset(data: str | Path, split: str = "") -> Path:
 def dataset_images(yaml: Path, split: str) -> list[Path]:
     """The image files of a split, in order of their names. Raises CourseError if there are none."""
     entry = read_dataset(yaml, split)[split]
-    try:
-        images = {
-            image
-            for place in ([entry] if isinstance(entry, str) else entry)
-            for image, *_ in listed_images(Path(place))
-        }
-    except (OSError, UnicodeDecodeError) as error:  # a list that is not a text file
-        raise _unusable(yaml, f"{split!r} cannot be read ({error}).") from error
+    places = [entry] if isinstance(entry, str) else entry
+    images = {image for place in places for image, *_ in listed_images(Path(place))}
     if not images:
         raise CourseError(f"{yaml}: the split {split!r} has no images.")
     return sorted(images)
@@ -132,32 +117,17 @@ def read_dataset(path: Path, split: str = "") -> dict:
             # Here, and not left to the training: there a YAML's `download:` script would be run for missing images
             data = check_det_dataset(str(path), autodownload=False, split=split)
     except Exception as error:  # Ultralytics raises nearly every kind here, YAML's own errors among them
-        raise _unusable(path, (str(error).strip() or type(error).__name__).splitlines()[0]) from error
-    shape = data.get("kpt_shape", (0, 0))
-    pair = isinstance(shape, list | tuple) and len(shape) == 2
-    for key, fits in {
-        "channels": data["channels"] == 3,
-        "bg_class_idx": not data.get("bg_class_idx"),
-        "kpt_shape": pair,
-    }.items():
-        if not fits:
-            raise _unusable(
-                path,
-                f"{key} is {data[key]!r}: remove it. Boxes in RGB pictures do without, and it changes what is built.",
-            )
+        raise _unusable(path, reason(error)) from error
     for key in ("train", "val"):
         for folder in data[key] if isinstance(data[key], list) else [data[key]]:
             if not Path(folder).exists():
-                raise _unusable(
-                    path, f"{key!r} is not there: {folder}. `path:` must be the folder that holds images/ and labels/."
-                )
+                what = f"{key!r} is not there: {folder}. `path:` must be the folder that holds images/ and labels/."
+                raise _unusable(path, what)
     return data
 
 
-def _unusable(path: Path, reason: str) -> CourseError:
-    return CourseError(
-        f"{path} is not a usable YOLO dataset: {reason} `coursekit data check {path}` lists every problem."
-    )
+def _unusable(path: Path, why: str) -> CourseError:
+    return CourseError(f"{path} is not a usable YOLO dataset: {why} `coursekit data check {path}` lists every problem.")
 
 
 def _few(names: list[str]) -> str:

@@ -1,6 +1,5 @@
 """Which weights a detector starts from, and checkpoints that are refused with a reason."""
 
-import re
 from pathlib import Path
 
 import torch
@@ -8,12 +7,12 @@ from torch import nn
 
 from coursekit import runtime
 from coursekit.detection.portable import import_detector
-from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.ultralytics_setup import reason, session
 from coursekit.detection.yolo_backbone import check_size
+from coursekit.files import named
 from coursekit.runtime import CourseError
 
-# How Ultralytics' messages go on after the reason: "... or run a command with an official Ultralytics model, i.e. ..."
-ADVICE = re.compile(r",?\s*(?:or )?(?:use an official|run a command with an official)", re.IGNORECASE)
+NAME_ONE = "Name a .pt file, or the folder that `coursekit detect` printed."
 
 
 def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str]:
@@ -39,10 +38,9 @@ def starting_weights(size: str, weights: str = "auto") -> tuple[Path | None, str
     if path:
         return path, f"starts from {name}, trained on COCO by Ultralytics, downloaded to {path}"
     if weights == "pt":
-        raise CourseError(
-            f"{name} is not at hand and {problem}. Put the file into {runtime.home() / 'weights'}, "
-            "or start from random weights: weights='yaml' (--weights yaml)."
-        )
+        place = f"Put the file into {runtime.home() / 'weights'}"
+        way_out = f"{place}, or start from random weights: weights='yaml' (--weights yaml)"
+        raise CourseError(f"{name} is not at hand and {problem}. {way_out}.")
     return None, f"starts from yolo12{size}.yaml: random weights, because {name} is not at hand and {problem}"
 
 
@@ -60,7 +58,7 @@ def _download(name: str) -> tuple[Path | None, str]:
         with session():  # published under its name only when complete; one attempt, to wait less for a closed network
             attempt_download_asset(target, retry=0, progress=False)
     except Exception as error:  # whatever Ultralytics and requests raise: ConnectionError, OSError, HTTP errors, ...
-        return None, f"its download failed ({_reason(error)})"
+        return None, f"its download failed ({reason(error).rstrip('.')})"
     return (target, "") if target.is_file() else (None, "its download failed")
 
 
@@ -69,23 +67,19 @@ def checkpoint_path(weights: str | Path) -> Path:
 
     Raises CourseError if there is none.
     """
-    if not str(weights).strip():
-        raise CourseError("The name of the weights is empty. Name a .pt file or the folder of a detection run.")
-    path = Path(weights).expanduser()
+    path = named(weights)
     if path.is_dir():
         for inside in (path / "weights" / "best.pt", path / "weights" / "last.pt", path / "best.pt", path / "last.pt"):
             if inside.is_file():
                 return inside.resolve()
         raise CourseError(
-            f"{path} is not the folder of a finished detection run: it has no weights/best.pt. "
-            "Name the folder that `coursekit detect` printed, or a .pt file."
+            f"{path} is not the folder of a finished detection run: it has no weights/best.pt. {NAME_ONE}"
         )
     if not path.is_file():
-        raise CourseError(f"There is no checkpoint {path}. Name a .pt file or the folder of a detection run.")
+        raise CourseError(f"There is no checkpoint {path}. {NAME_ONE}")
     if path.suffix not in (".pt", ".safetensors"):
-        raise CourseError(
-            f"{path} is not a YOLO checkpoint: those end in .pt, or in .safetensors if coursekit exported them."
-        )
+        known = "those end in .pt, or in .safetensors if coursekit exported them"
+        raise CourseError(f"{path} is not a YOLO checkpoint: {known}.")
     return path.resolve()
 
 
@@ -104,10 +98,8 @@ def load_detector(weights: str | Path) -> nn.Module:
         try:
             with session():
                 model = load_checkpoint(path)[0]
-        except (
-            Exception
-        ) as error:  # whatever bytes make of the unpickler: IndexError, KeyError, UnicodeDecodeError, ...
-            raise _refusal(path, f"{_reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
+        except Exception as error:  # whatever bytes make of the unpickler: IndexError, UnicodeDecodeError, ...
+            raise _refusal(path, f"{reason(error)} Name the best.pt or last.pt that Ultralytics wrote.") from error
         if not isinstance(model, DetectionModel) or model.task != "detect":
             raise _refusal(path, f"it holds a {type(model).__name__} for the task {model.task!r}.")
     _check_shape(model, path)
@@ -123,7 +115,7 @@ def _check_shape(model: nn.Module, path: Path) -> None:
         numbers = range(model.model[-1].nc)
         broken = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
     except Exception as error:  # a forged or older network raises anything
-        raise _refusal(path, f"an RGB picture does not pass its layers ({_reason(error)})") from error
+        raise _refusal(path, f"an RGB picture does not pass its layers ({reason(error)})") from error
     if broken:
         raise _refusal(path, f"{len(broken)} of its tensors hold NaN or infinity, such as {broken[0]}: train it again.")
     if not isinstance(names, dict) or [*names] != [*numbers] or not all(isinstance(n, str) for n in names.values()):
@@ -134,11 +126,3 @@ def _check_shape(model: nn.Module, path: Path) -> None:
 
 def _refusal(path: Path, reason: str) -> CourseError:
     return CourseError(f"{path} is not a YOLO detection checkpoint: {reason}")
-
-
-def _reason(error: Exception) -> str:
-    """One sentence of an error out of Ultralytics or torch, without Ultralytics' advice to run a model of its own."""
-    text = (str(error).replace("ERROR ❌️ ", "").strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, (LookupError, UnicodeError)):
-        return f"it is damaged or another kind of file ({type(error).__name__})."  # their texts are bare keys and bytes
-    return ADVICE.split(text)[0].strip() or f"it is damaged or another kind of file ({type(error).__name__})."

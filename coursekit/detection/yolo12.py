@@ -7,7 +7,6 @@ trains (`YOLO("x.yaml").train()` would build a fresh one), the learning rates ar
 
 import contextlib
 import errno
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -16,11 +15,12 @@ from pathlib import Path
 import cv2
 from torch import nn
 
+from coursekit import arguments as arg
 from coursekit import runtime
-from coursekit.detection.settings import check_device, check_given, check_numbers
+from coursekit.detection.devices import check_device
 from coursekit.detection.transfer import TransferReport, check_fit, load_backbone, read_backbone
-from coursekit.detection.ultralytics_setup import session
-from coursekit.detection.validation import Metrics, check_dataset, check_image_size, metrics_of
+from coursekit.detection.ultralytics_setup import reason, session
+from coursekit.detection.validation import Metrics, check_dataset, metrics_of
 from coursekit.detection.weights import load_detector, starting_weights
 from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, YOLOBackbone, check_size, new_detector
 from coursekit.models.encoder import Encoder
@@ -29,7 +29,6 @@ from coursekit.runtime import CourseError
 OPTIMIZERS = ("SGD", "AdamW", "Adam", "RMSProp")
 # A dataset without usable images or labels, a last batch of one image, too little memory, OpenCV at its limits
 TRAINING_ERRORS = (AssertionError, MemoryError, OSError, RuntimeError, ValueError, cv2.error)
-COLOR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -113,16 +112,11 @@ def train(
     and if Ultralytics itself stops. What a callback raises comes out as it is.
     """
     check_size(size)
-    check_image_size(imgsz)
-    check_given(project=str(project), name=name)
-    check_numbers(lr0=lr0, unfreeze_lr_factor=unfreeze_lr_factor, weight_decay=weight_decay, seed=seed, batch=batch)
+    name = f"yolo12{size}_objects" if name is None else name
+    arg.text.check(project=str(project), name=name)
+    check_settings(imgsz, batch, lr0, unfreeze_lr_factor, weight_decay, optimizer, seed)
     yaml, device = check_dataset(data), check_device(device)
     frozen_epochs = _split_epochs(epochs, freeze_epochs, backbone is not None)
-    if optimizer not in OPTIMIZERS:
-        names = ", ".join(OPTIMIZERS)
-        raise CourseError(
-            f"optimizer is {optimizer!r}. Choose one of {names}: with 'auto' Ultralytics would ignore lr0."
-        )
     if backbone is not None:
         backbone = read_backbone(backbone)
         check_fit(new_detector(size), backbone)  # before a folder is made for the run
@@ -131,7 +125,7 @@ def train(
     detector = load_detector(path) if path else None
     start += "; then layers 0 to 8 come from the backbone" if backbone is not None else ""
     print(f"yolo12{size} {start}")
-    folder = _claim(Path(project).expanduser() / (name or f"yolo12{size}_objects"))
+    folder = _claim(Path(project).expanduser() / name)
     common = {"data": str(yaml), "imgsz": imgsz, "batch": batch, "optimizer": optimizer, "weight_decay": weight_decay}
     common |= {"device": device, "workers": _workers(device), "seed": seed, "verbose": verbose}
     common |= {"model": f"yolo12{size}.yaml", "name": folder.name, "project": str(folder.parent)}
@@ -189,7 +183,9 @@ def _stage(prepare: Callable, folder: Path, callbacks: dict | None, **overrides)
     except TRAINING_ERRORS as error:
         if error in theirs:  # a callback's own error is its author's to see
             raise
-        raise CourseError(f"Ultralytics stopped training: {_summary(error)} {_way_out(error, folder)}") from error
+        raise CourseError(
+            f"Ultralytics stopped training: {reason(error, lines=2)} {_way_out(error, folder)}"
+        ) from error
     return trainer
 
 
@@ -197,10 +193,8 @@ def _way_out(error: Exception, folder: Path) -> str:
     # torch.save reports a full disk as a RuntimeError of its writer
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "PytorchStreamWriter" in str(error):
         return f"Free some space where {folder} is, or choose another folder (--project); the data is not the cause."
-    return (
-        "`coursekit data check` lists what is wrong with a dataset; a smaller imgsz (--imgsz) or batch (--batch) needs "
-        "less memory."
-    )
+    smaller = "a smaller imgsz (--imgsz) or batch (--batch) needs less memory"
+    return f"`coursekit data check` lists what is wrong with a dataset; {smaller}."
 
 
 def _noting(function: Callable, errors: list[Exception]) -> Callable:
@@ -216,12 +210,20 @@ def _noting(function: Callable, errors: list[Exception]) -> Callable:
     return call
 
 
-def _summary(error: Exception) -> str:
-    """What is wrong and the first reason, as a sentence, without colors and the address of Ultralytics' pages."""
-    plain = COLOR_CODES.sub("", str(error)).replace("ERROR ❌️ ", "")
-    lines = [line.split("See http")[0].strip() for line in plain.splitlines() if not line.startswith("http")]
-    text = " ".join([line for line in lines if line][:2]) or type(error).__name__
-    return text if text.endswith((".", "!", "?")) else text + "."
+def check_settings(
+    imgsz: int, batch: int, lr0: float, unfreeze_lr_factor: float, weight_decay: float, optimizer: str, seed: int
+) -> None:
+    """Raise CourseError for a setting of `train` that no training can use. Arguments as there."""
+    arg.side.check(imgsz=imgsz)
+    arg.count.check(batch=batch)
+    arg.rate.check(lr0=lr0)
+    arg.decay.check(unfreeze_lr_factor=unfreeze_lr_factor, weight_decay=weight_decay)
+    arg.seed.check(seed=seed)
+    if optimizer not in OPTIMIZERS:
+        known = ", ".join(OPTIMIZERS)
+        raise CourseError(
+            f"optimizer is {optimizer!r}. Choose one of {known}: with 'auto' Ultralytics would ignore lr0."
+        )
 
 
 def _check_names(settings: dict) -> None:
@@ -232,7 +234,7 @@ def _check_names(settings: dict) -> None:
         with session():
             get_cfg(overrides=settings)
     except (RuntimeError, SyntaxError, TypeError, ValueError) as error:
-        raise CourseError(f"Ultralytics does not take these settings: {str(error).strip()}") from error
+        raise CourseError(f"Ultralytics does not take these settings: {reason(error)}") from error
 
 
 @contextlib.contextmanager
@@ -247,8 +249,7 @@ def _no_empty_folder(folder: Path) -> Iterator[None]:
 
 
 def _split_epochs(epochs: int, freeze_epochs: int | None, has_backbone: bool) -> int:
-    if epochs < 1:
-        raise CourseError(f"epochs is {epochs}. Train for at least 1.")
+    arg.count.check(epochs=epochs)
     if freeze_epochs is None:
         return max(1, epochs // 10) if has_backbone and epochs > 1 else 0
     if not 0 <= freeze_epochs <= epochs:
@@ -268,10 +269,8 @@ def _claim(first: Path) -> Path:
                 print(f"results go to {folder}" + (f" ({first.name} exists already)" if attempt > 1 else ""))
                 return folder.resolve()
     except OSError as error:
-        reason = "a file or a broken link is in the way" if isinstance(error, FileExistsError) else error.strerror
-        raise CourseError(
-            f"Cannot make the run folder {first}: {reason}. Choose another project (--project)."
-        ) from error
+        why = "a file or a broken link is in the way" if isinstance(error, FileExistsError) else error.strerror
+        raise CourseError(f"Cannot make the run folder {first}: {why}. Choose another project (--project).") from error
 
 
 def _workers(device: str) -> int:
@@ -286,7 +285,7 @@ def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
     """
     from ultralytics.utils.torch_utils import get_flops, get_num_params
 
-    check_image_size(imgsz)
+    arg.side.check(imgsz=imgsz)
     rows = []
     with session():
         for size in sizes:

@@ -6,19 +6,3 @@ from coursekit.evaluation.judging import compare, judge, knn_score, nearest
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 from coursekit.evaluation.partners import partners_found, pick_partners
-
-__all__ = [
-    "ProbeResult",
-    "compare",
-    "extract_features",
-    "judge",
-    "knn_accuracy",
-    "knn_predict",
-    "knn_score",
-    "linear_probe",
-    "nearest",
-    "partners_found",
-    "pick_partners",
-    "raw_pixels",
-    "run_grid",
-]

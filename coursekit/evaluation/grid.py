@@ -14,12 +14,11 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from coursekit.evaluation.provenance import provenance
-from coursekit.files import write_atomically
+from coursekit.files import only_one, write_atomically
 from coursekit.runtime import CourseError
 from coursekit.training.history import History
 from coursekit.training.keeping import differences
@@ -120,10 +119,9 @@ def _claim(folder: Path, setup: dict) -> None:
                 write_json(file, {"setup": setup, "provenance": provenance()})
     there = read_json(file, ("setup", "provenance"))["setup"]
     if changed := list(differences(there, setup)):
-        raise CourseError(
-            f"{folder} holds another experiment ({'; '.join(changed)}). Its rows would not be comparable: choose "
-            "another folder (--out), or move this one away. Nothing was changed."
-        )
+        way_out = "choose another folder (--out), or move this one away. Nothing was changed."
+        other = f"{folder} holds another experiment ({'; '.join(changed)})"
+        raise CourseError(f"{other}. Its rows would not be comparable: {way_out}")
 
 
 def _run_cell(cell: dict, run: Callable[[dict, Path], dict], row: Path, work: Path, keep: bool) -> str:
@@ -155,29 +153,3 @@ def _raise(failed: dict[str, Exception], folder: Path) -> None:
     raise CourseError(
         f"{len(failed)} cells failed, and the others are in {folder}. The same call runs only what is missing.\n{told}"
     )
-
-
-@contextmanager
-def only_one(makes: Path, lock: Path, wait: bool) -> Iterator[bool]:
-    """Yield whether it is for this process, and no other, to make a file now. A process that dies lets go of the lock.
-
-    makes: the file; if it is there, the answer is no. wait: for a process that is making it, until that is done.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes on one folder would do the same work twice, and end with the same rows
-        yield not makes.exists()
-        return
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        try:
-            yield not makes.exists()
-            if makes.exists():  # only then: whoever waits for this lock, or makes it anew, will find the file
-                lock.unlink(missing_ok=True)
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough if a worker process inherited the file

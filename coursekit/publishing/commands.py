@@ -42,7 +42,7 @@ def add_commands(verbs) -> None:
     slides.add_argument("names", nargs="*", metavar="LESSON", help="how its file name starts")
     slides.add_argument("--all", action="store_true", help="every lesson")
     slides.add_argument("--serve", action="store_true", help="then present them from this machine, until Ctrl-C")
-    slides.add_argument("--port", type=arg.port, default=8000, help="of the server (default: 8000)")
+    arg.add(slides, "--port N", arg.port, "of the server", 8000)
     slides.set_defaults(run=make_slides, which=True)
 
 

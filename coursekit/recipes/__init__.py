@@ -8,5 +8,3 @@ again. A lesson's recipes are one file here, with the settings that the lesson s
 from coursekit.recipes import lesson_03, lesson_11, lesson_12
 from coursekit.recipes.cards import card, shipped_encoder, shipped_weights
 from coursekit.recipes.registry import RECIPES, make
-
-__all__ = ["RECIPES", "card", "lesson_03", "lesson_11", "lesson_12", "make", "shipped_encoder", "shipped_weights"]

@@ -1,10 +1,10 @@
 """The card that goes with shipped weights, and weights that are loaded only if they are those that the card means."""
 
-import hashlib
 import re
 from pathlib import Path
 
 from coursekit import runtime
+from coursekit.data.downloads import checksum
 from coursekit.data.drawn import drawing_version
 from coursekit.evaluation.judging import TITLES
 from coursekit.evaluation.provenance import in_words, provenance
@@ -40,7 +40,7 @@ def write_card(
     lines += [
         f"Made by `coursekit recipes`: {in_words(provenance(drawings=drawing_version()))}.",
         f"Stored as float16. {terms}",
-        f"SHA-256 of {weights.name}: {_sha256(weights)}",
+        f"SHA-256 of {weights.name}: {checksum(weights)}",
         "",
     ]
     write_atomically(weights.with_suffix(".md"), lambda file: file.write("\n".join(lines).encode()))
@@ -64,7 +64,7 @@ def shipped_weights(name: str) -> Path:
     Raises CourseError if there is none, or if the file is not the one that the card was written for.
     """
     path = runtime.shipped("checkpoints", f"{name}.safetensors")
-    if _sha256(path) not in re.findall(r"\b[0-9a-f]{64}\b", card(name)):
+    if checksum(path) not in re.findall(r"\b[0-9a-f]{64}\b", card(name)):
         raise CourseError(
             f"{path} is not the file that its card describes: its SHA-256 differs. Fetch both again, or make them anew."
         )
@@ -74,7 +74,3 @@ def shipped_weights(name: str) -> Path:
 def shipped_encoder(name: str) -> Encoder:
     """The shipped encoder of this name, on the CPU in eval mode, checked as in `shipped_weights`."""
     return load_encoder(shipped_weights(name))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -3,5 +3,3 @@
 from coursekit.training.checkpoints import export_encoder, load_encoder, load_run
 from coursekit.training.history import History
 from coursekit.training.loop import pretrain
-
-__all__ = ["History", "export_encoder", "load_encoder", "load_run", "pretrain"]

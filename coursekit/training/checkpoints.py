@@ -5,38 +5,23 @@ weights_only=True) and `history.csv`. An exported encoder is one `.safetensors` 
 carry a checksum, and what is read is compared with its shape once, here.
 """
 
-import json
-import pickle
 import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
-import coursekit
+from coursekit.data.tensor_file import checksum, read_safetensors, write_safetensors
 from coursekit.files import write_atomically
 from coursekit.models import Encoder, rebuild_encoder
 from coursekit.runtime import CourseError
 from coursekit.training.history import History
-from coursekit.training.shape import checksum, misshapen_run, misshapen_spec
+from coursekit.training.shape import misshapen_run, misshapen_spec
 
 FORMAT = "coursekit-run-2"
 CHECKPOINT = "checkpoint.pt"
 ENCODER_KEY = "encoder."
 AGAIN = "Point to a folder that `coursekit pretrain --out` wrote"
-UNREADABLE = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    OSError,
-    AttributeError,
-    TypeError,
-)  # what torch.load raises for bytes that are something else
 
 
 def save_run(folder: str | Path, contents: dict) -> None:
@@ -57,40 +42,34 @@ def load_run(run: str | Path) -> dict:
     path = Path(run)
     path = path / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
-        raise CourseError(
-            f"There is no checkpoint at {path}. A run is the folder that `coursekit pretrain --out` wrote."
-        )
+        raise CourseError(f"There is no checkpoint at {path}. {AGAIN}.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles that torch did not write; the error below says it better
             contents = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise CourseError(f"{path} may not be read: {error.strerror}. Ask its owner, or `chmod u+r` it.") from error
-    except UNREADABLE as error:
-        raise CourseError(
-            f"{path} cannot be read as a checkpoint of coursekit: it is damaged, or another kind of file, and nothing "
-            f"in it was run ({type(error).__name__}). {AGAIN}."
-        ) from error
+    except Exception as error:  # bytes that are something else raise anything
+        kind = f"it is damaged, or another kind of file, and nothing in it was run ({type(error).__name__})"
+        raise CourseError(f"{path} cannot be read as a checkpoint of coursekit: {kind}. {AGAIN}.") from error
     if not isinstance(contents, dict) or not str(contents.get("format")).startswith("coursekit-run-"):
-        raise CourseError(
-            f"{path} is a PyTorch file, but not a run of coursekit. {AGAIN}, or to an exported .safetensors encoder."
-        )
-    if contents.pop("format") != FORMAT:
-        raise CourseError(
-            f"{path} was written by coursekit {contents.get('coursekit')}, which kept runs in another way. Start a new "
-            "run in another folder; this one was left as it is."
-        )
-    told = contents.pop("checksum", None)
+        other = f"{AGAIN}, or to an exported .safetensors encoder"
+        raise CourseError(f"{path} is a PyTorch file, but not a run of coursekit. {other}.")
+    told, form, anew = contents.pop("checksum", None), contents.pop("format"), "Start a new run in another folder"
+    if form != FORMAT:
+        version = f"coursekit {contents.get('coursekit')}, which kept runs in another way"
+        raise CourseError(f"{path} was written by {version}. {anew}; this one was left as it is.")
     if problem := misshapen_run(contents):
-        raise CourseError(
-            f"{path}: {problem}. It was not written by this coursekit. Start a new run in another folder."
-        )
+        raise CourseError(f"{path}: {problem}. It was not written by this coursekit. {anew}.")
     if told != checksum(contents):
-        raise CourseError(
-            f"{path} is damaged: its tensors do not have the checksum that it was written with. Copy it here again, or "
-            "start a new run in another folder."
-        )
+        differ = "its tensors do not have the checksum that it was written with"
+        raise CourseError(f"{path} is damaged: {differ}. Copy it here again. {anew}, if it is lost.")
     return contents
+
+
+def _encoder_state(run: dict) -> dict[str, Tensor]:
+    """The tensors of a run's encoder, by their names in it."""
+    return {name[len(ENCODER_KEY) :]: v for name, v in run["state"].items() if name.startswith(ENCODER_KEY)}
 
 
 def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
@@ -107,14 +86,11 @@ def load_encoder(source: str | Path, encoder: Encoder | None = None) -> Encoder:
             raise CourseError(f"{path}: {problem}. It was not written by `export_encoder`.")
     else:
         run = load_run(path)
-        spec = run["encoder"]
-        state = {name[len(ENCODER_KEY) :]: v for name, v in run["state"].items() if name.startswith(ENCODER_KEY)}
+        state, spec = _encoder_state(run), run["encoder"]
     if encoder is None:
         if spec is None:
-            raise CourseError(
-                f"{path} does not say how its encoder was built, because it was not made by build_encoder. "
-                "Build the same network and pass it: load_encoder(path, encoder=...)."
-            )
+            why = "does not say how its encoder was built, because it was not made by build_encoder"
+            raise CourseError(f"{path} {why}. Build the same network and pass it: load_encoder(path, encoder=...).")
         try:
             encoder = rebuild_encoder(spec)
         except CourseError as error:
@@ -143,45 +119,16 @@ def fit_state(module: torch.nn.Module, state: dict[str, Tensor], where: str, spe
         )
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
-        raise CourseError(
-            f"{where} holds NaN or infinite numbers in {len(broken)} of {len(state)} tensors, the first is {broken[0]}: "
-            "its training failed. Go back to an earlier run, or train again with a smaller learning rate."
-        )
+        what = f"NaN or infinite numbers in {len(broken)} of {len(state)} tensors, the first is {broken[0]}"
+        way_out = "Go back to an earlier run, or train again with a smaller learning rate."
+        raise CourseError(f"{where} holds {what}: its training failed. {way_out}")
     module.load_state_dict(state)
 
 
 def export_encoder(run: str | Path, to: str | Path, half: bool = True) -> Path:
     """Write only the encoder of a run as .safetensors, small enough to share. half: store float16 (computing stays float32)."""
     contents = load_run(run)
-    state = {k[len(ENCODER_KEY) :]: v for k, v in contents["state"].items() if k.startswith(ENCODER_KEY)}
+    state = _encoder_state(contents)
     state = {k: v.half() if half and v.dtype == torch.float32 else v for k, v in state.items()}
     about = {"recipe": contents["recipe"], "step": contents["step"]}
     return write_safetensors(Path(to), state, encoder=contents["encoder"], **about)
-
-
-def write_safetensors(path: Path, state: dict[str, Tensor], **about: Any) -> Path:
-    """Write tensors with what is known about them, as JSON in the header, and a checksum; atomically. Returns path."""
-    state = {name: tensor.contiguous() for name, tensor in state.items()}
-    header = {name: json.dumps(value) for name, value in about.items()}
-    header |= {"coursekit": coursekit.__version__, "checksum": checksum(state)}
-    write_atomically(path, lambda file: file.write(safetensors_bytes(state, metadata=header)))
-    return path
-
-
-def read_safetensors(path: Path, about: str) -> tuple[dict[str, Tensor], Any]:
-    """Tensors of a .safetensors file, half precision as float32, and what its header tells under `about`, else None.
-
-    Raises CourseError for a file that is missing, cut, damaged, or of another kind.
-    """
-    if not path.is_file():
-        raise CourseError(f"There is no file {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            told = json.loads(header.get(about, "null"))
-            state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise CourseError(f"{path} cannot be read as safetensors: {error}. Fetch or export it again.") from error
-    if header.get("checksum") not in (None, checksum(state)):
-        raise CourseError(f"{path} is damaged: its tensors do not have the checksum in its header. Fetch it again.")
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}, told

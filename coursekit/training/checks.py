@@ -1,12 +1,12 @@
 """What is looked at before hours of training begin."""
 
 import hashlib
-import math
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from coursekit import arguments as arg
 from coursekit.files import check_writable
 from coursekit.methods.base import Defaults
 from coursekit.runtime import CourseError
@@ -17,46 +17,37 @@ def check_batch(pixels: Tensor, steps: int, batch_size: int, world: int) -> None
     """Raise CourseError for images and sizes that cannot be trained with. world: number of processes."""
     if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.dtype != torch.uint8:
         raise CourseError(f"pretrain wants uint8 images (N, 3, H, W), not {pixels.dtype} {tuple(pixels.shape)}.")
-    if steps < 1:
-        raise CourseError(f"pretrain needs at least one step, not {steps}.")
+    arg.count.check(steps=steps)
     if batch_size < 2:
+        why = "two images or more, because a method compares images with one another"
         raise CourseError(
-            f"A batch needs two images or more, and it has {batch_size} of the set's {len(pixels)}: a method compares "
-            "images with one another. Take a larger batch size, or more images."
+            f"A batch needs {why}; it has {batch_size} of the set's {len(pixels)}. Take a larger batch size."
         )
     if batch_size > len(pixels):
-        raise CourseError(
-            f"The batch size, {batch_size}, is larger than the set: {len(pixels)} images. "
-            f"Take a batch size of {len(pixels)} or less, or more images."
-        )
+        larger = f"The batch size, {batch_size}, is larger than the set: {len(pixels)} images"
+        raise CourseError(f"{larger}. Take a batch size of {len(pixels)} or less, or more images.")
     if batch_size % world:
-        raise CourseError(
-            f"The batch size, {batch_size}, does not divide over {world} processes. Take a multiple of {world}."
-        )
+        over = f"The batch size, {batch_size}, does not divide over {world} processes"
+        raise CourseError(f"{over}. Take a multiple of {world}.")
 
 
 def check_rates(rates: Defaults, warmup: int) -> None:
     """Raise CourseError for numbers that no optimizer can use."""
-    if not (math.isfinite(rates.lr) and rates.lr > 0):
-        raise CourseError(f"The learning rate is {rates.lr}; it must be a number above 0, such as 0.001.")
-    if not (math.isfinite(rates.weight_decay) and rates.weight_decay >= 0):
-        raise CourseError(f"The weight decay is {rates.weight_decay}; it must be 0 or a number above it, such as 0.05.")
+    arg.rate.check(lr=rates.lr)
+    arg.decay.check(weight_decay=rates.weight_decay)
+    arg.whole.check(warmup=warmup)
+    if rates.clip is not None:
+        arg.rate.check(clip=rates.clip)
     if not all(0 <= beta < 1 for beta in rates.betas):
-        raise CourseError(f"The betas are {rates.betas}; each must be at least 0 and below 1, such as (0.9, 0.999).")
-    if rates.clip is not None and not rates.clip > 0:
-        raise CourseError(f"The gradient is clipped at {rates.clip}; it must be a number above 0, or None for any.")
-    if warmup < 0:
-        raise CourseError(f"The warm-up is {warmup} steps; it must be 0 or more.")
+        raise CourseError(f"betas is {rates.betas}: each must be at least 0 and below 1, such as (0.9, 0.999).")
 
 
 def check_folder(out: str | Path) -> None:
     """Raise CourseError if a run cannot be kept in `out`, or if it would overwrite something that is not a run."""
     check_writable(out)
     if (Path(out) / "history.csv").exists() and not (Path(out) / CHECKPOINT).exists():
-        raise CourseError(
-            f"{out} holds a history.csv but no checkpoint, so it is not a run, and its file would be overwritten. "
-            "Choose another folder."
-        )
+        why = "so it is not a run, and its file would be overwritten. Choose another folder"
+        raise CourseError(f"{out} holds a history.csv but no checkpoint, {why}.")
 
 
 def fingerprint(pixels: Tensor) -> str:

@@ -41,28 +41,21 @@ class Keeper:
             return 0, History()
         sweep(Path(self.out))  # what a killed process was writing
         where, run = str(Path(self.out) / CHECKPOINT), load_run(self.out)
-        self._compare(run["recipe"])
+        if differ := list(differences(run["recipe"], self.recipe)):
+            way_out = "Use the same settings to go on, or another folder to start anew. Nothing was changed."
+            raise CourseError(f"{self.out} holds a run with other settings ({'; '.join(differ)}). {way_out}")
         fit_state(self.method, run["state"], where, run["encoder"])
         try:
             self.optimizer.load_state_dict(run["optimizer"])
             if self.fabric.course_precision is not None and run["scaler"]:
                 self.fabric.course_precision.load_state_dict(run["scaler"])
         except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-            raise CourseError(
-                f"{where}: the state of its optimizer does not fit this method ({error}). Start a new run in another folder."
-            ) from error
+            why = f"the state of its optimizer does not fit this method ({error})"
+            raise CourseError(f"{where}: {why}. Start a new run in another folder.") from error
         if run["step"] < self.recipe["steps"]:
             self.fabric.print(f"Going on from {self.out} at step {run['step']} of {self.recipe['steps']}.")
         self.saved = run["step"]
         return run["step"], History(run["history"])
-
-    def _compare(self, there: dict) -> None:
-        differ = list(differences(there, self.recipe))
-        if differ:
-            raise CourseError(
-                f"{self.out} holds a run with other settings ({'; '.join(differ)}). Use the same settings to go on, or "
-                "another folder to start anew. Nothing was changed."
-            )
 
     def due(self, step: int) -> bool:
         """Is it time for a checkpoint after this step?"""

@@ -100,9 +100,8 @@ def pretrain(
     method.train()
     first = fabric.global_rank == 0
     log_every, clock, since = log_every or max(1, steps // 100), time.perf_counter(), start
-    bar = tqdm(
-        total=steps, initial=start, unit="step", file=sys.stdout, mininterval=0.5, disable=not (progress and first)
-    )
+    silent = not (progress and first)
+    bar = tqdm(total=steps, initial=start, unit="step", file=sys.stdout, mininterval=0.5, disable=silent)
     with runtime.restored_random_state(), InterruptAfterStep() as interrupt, bar:
         for step, batch in batches(pixels, batch_size, start, steps, seed, fabric):  # uint8 (B, 3, H, W) on the device
             rate = rates.lr * warmup_cosine(step, steps, warmup)
@@ -130,12 +129,12 @@ def pretrain(
             if first and (keeper.due(step) or last or interrupt.asked):
                 keeper.save(step + 1, history)
             if interrupt.asked:
-                held = (
+                kept = (
                     f"{out} holds all of them: the same call goes on from there."
                     if out
                     else "Nothing was saved: no out=."
                 )
-                raise KeyboardInterrupt(f"Stopped after {step + 1} of {steps} steps. {held}")
+                raise KeyboardInterrupt(f"Stopped after {step + 1} of {steps} steps. {kept}")
     method.train(was_training)
     return history
 
@@ -209,7 +208,5 @@ def batches(
 
 def advice(rate: float, keeper: Keeper) -> str:
     """What to try when the loss is not a number. rate: the learning rate of that step."""
-    return (
-        f"where the learning rate was {rate:.2e}.{keeper.kept} Try, in this order: a learning rate ten times smaller, "
-        "a longer warm-up, a higher temperature, precision='32-true'."
-    )
+    first = "a learning rate ten times smaller, a longer warm-up, a higher temperature, precision='32-true'"
+    return f"where the learning rate was {rate:.2e}.{keeper.kept} Try, in this order: {first}."

@@ -184,10 +184,10 @@ def test_photographs_are_found_below_the_folders_and_missing_ones_named(made):
     "spoil, words",
     [
         (lambda d: d.pop("images"), "not a COCO annotation file"),
-        (lambda d: d["images"][0].pop("file_name"), r"images\[0\] has no file_name"),
-        (lambda d: d["images"][1].update(file_name="../../etc/passwd"), r"images\[1\].*leads out"),
-        (lambda d: d["images"][1].update(id="seven"), r"images\[1\] has no whole number as id"),
-        (lambda d: d["images"][1].update(width=0), r"images\[1\] has width 0"),
+        (lambda d: d["images"][0].pop("file_name"), r"images\[0\] has the file_name None"),
+        (lambda d: d["images"][1].update(file_name="../../etc/passwd"), r"images\[1\] has the file_name .*passwd"),
+        (lambda d: d["images"][1].update(id="seven"), r"images\[1\] has the id .seven"),
+        (lambda d: d["images"][1].update(width=0), r"images\[1\] has the width 0"),
         (lambda d: d["images"].append(d["images"][0]), "is there twice"),
         (lambda d: d["annotations"][2].update(bbox=[1, 2, 3]), r"annotations\[2\] has the bbox"),
         (lambda d: d["annotations"][2].update(bbox=[1, 2, 3, float("nan")]), r"annotations\[2\] has the bbox"),
@@ -195,7 +195,7 @@ def test_photographs_are_found_below_the_folders_and_missing_ones_named(made):
         (lambda d: d["categories"][0].update(name="dog"), "category 1 is 'dog'"),
         (lambda d: d["annotations"].clear(), "No photograph in .* shows a person"),
         (lambda d: d["images"][0].update(width=333), "it is another picture"),
-        (lambda d: d.update(categories=None), "categories is None instead of a list"),
+        (lambda d: d.update(categories=None), "no list .categories"),
         (lambda d: d["categories"].append({"id": [1]}), r"categories\[5\] has the id \[1\]"),
         (lambda d: d["annotations"][1].update(image_id=[1]), r"annotations\[1\] has the image_id \[1\]"),
         (lambda d: d["annotations"][1].update(category_id=[1]), r"annotations\[1\] has the category_id \[1\]"),
@@ -204,9 +204,9 @@ def test_photographs_are_found_below_the_folders_and_missing_ones_named(made):
             lambda d: d["annotations"][1].update(bbox=[1, 2, 3, 10**400]),
             r"annotations\[1\] has the bbox \[1, 2, 3, 1000",
         ),
-        (lambda d: d["images"].append(None), r"images\[6\] has no whole number as id"),
-        (lambda d: d["images"][1].update(width=10**400), r"images\[1\] has width 1000"),
-        (lambda d: d["images"][1].update(file_name="a\0.jpg"), r"images\[1\] has no file_name"),
+        (lambda d: d["images"].append(None), r"images\[6\] has the id None"),
+        (lambda d: d["images"][1].update(width=10**400), r"images\[1\] has the width 1000"),
+        (lambda d: d["images"][1].update(file_name="a\0.jpg"), r"images\[1\] has the file_name"),
         (lambda d: d["images"][1].update(file_name="\ud800.jpg"), "1 of 6 photographs are missing"),
         (
             lambda d: d["images"][1].update(coco_url=7, file_name="none.jpg"),
@@ -239,7 +239,7 @@ def test_what_yolo_would_not_read_is_refused_by_name(made, name):
 
 
 def test_damaged_files_are_named(made):
-    with pytest.raises(CourseError, match="no annotation file"):
+    with pytest.raises(CourseError, match="annotation file .*none.json: No such file"):
         from_coco(made.folder / "none.json", made.images, made.folder / "out")
     (made.folder / "cut.json").write_text('{"images": [\n{"id": 1,')
     with pytest.raises(CourseError, match="cut.json:2: not valid JSON"):

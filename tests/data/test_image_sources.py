@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from coursekit.data import drawn, image_sources, image_store
+from coursekit.data import drawn, image_sources
 from coursekit.data import images as image_sets
 from coursekit.data.images import ImageSet
 from coursekit.runtime import CourseError
@@ -24,7 +24,7 @@ def archive_of(folder, inner, files):
 
 def safetensors(**tensors) -> bytes:
     """A file that says it is a set of images, whatever is in it."""
-    metadata = {"format": image_store.FORMAT, "class_names": json.dumps(SUBTYPES)}
+    metadata = {"image_set": json.dumps({"class_names": SUBTYPES})}
     return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
 
@@ -57,6 +57,7 @@ def test_stl10_columns_become_rows(server, tmp_path, monkeypatch, own_home, caps
     pixels = np.stack([np.stack([picture + i] * 3) for i in range(4)]).astype(np.uint8)
     stored = pixels.transpose(0, 1, 3, 2)
     files = {"unlabeled_X.bin": stored, "train_X.bin": stored[:2], "train_y.bin": np.array([1, 10], np.uint8)}
+    files |= {"test_X.bin": stored[:1], "test_y.bin": np.array([2], np.uint8)}
     body = archive_of(tmp_path / "make", "stl10_binary", files)
     server.files["/stl10_binary.tar.gz"] = body
     monkeypatch.setattr(image_sources, "STL10_URL", f"{server.url}/stl10_binary.tar.gz")
@@ -72,7 +73,7 @@ def test_stl10_columns_become_rows(server, tmp_path, monkeypatch, own_home, caps
 
 
 def test_without_a_network_the_way_out_is_named(own_home):
-    with pytest.raises(CourseError, match="CIFAR-10 cannot be had.*COURSEKIT_OFFLINE"):
+    with pytest.raises(CourseError, match="(?s)COURSEKIT_OFFLINE.*CIFAR-10 cannot be had.*from_folder"):
         ImageSet.cifar10()
 
 

@@ -245,11 +245,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     (tmp_path / "pickle.pt").write_bytes(pickle.dumps({"images": 1}))
     (tmp_path / "zero").write_bytes(b"")
     save_file({"images": torch.zeros(1)}, tmp_path / "other.safetensors")
-    save_file(
-        {"images": torch.zeros(1)},
-        tmp_path / "odd.safetensors",
-        metadata={"format": image_store.FORMAT, "class_names": "null"},
-    )
+    save_file({"images": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"image_set": '{"class_names": null}'})
     for name in ("cut.safetensors", "pickle.pt", "zero", "other.safetensors", "odd.safetensors", "none"):
         with pytest.raises(CourseError, match=name):
             ImageSet.load(tmp_path / name)

@@ -183,7 +183,7 @@ def test_a_full_disk_is_named_and_the_data_is_not_blamed(dataset, tmp_path):
 @pytest.mark.parametrize("name", ["project", "name"])
 def test_an_empty_name_is_refused(dataset, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CourseError, match=f"--{name}"):
+    with pytest.raises(CourseError, match=f"{name} is .."):
         train(dataset, **{**SHORT, name: ""})
     assert list(tmp_path.iterdir()) == []
 

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from coursekit.evaluation.grid import cell_name, only_one, run_grid
+from coursekit.evaluation.grid import cell_name, run_grid
+from coursekit.files import only_one
 from coursekit.runtime import CourseError
 
 CELLS = [{"method": method, "seed": seed} for seed in (0, 1) for method in ("a", "b")]

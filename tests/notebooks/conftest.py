@@ -6,8 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
+import threading
 from pathlib import Path
 
 import pytest
@@ -106,19 +105,18 @@ def server(browser, tmp_path_factory):
     own = {**environment(home), "COURSEKIT_SMOKE": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
     own |= {name: str(home / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR")}
     own |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
-    log = home / "server.log"
-    with log.open("w") as file:
-        started = subprocess.Popen(command, env={**os.environ, **own}, stdout=file, stderr=subprocess.STDOUT)
-    address, end = f"http://127.0.0.1:{port}", time.monotonic() + READY
-    while True:
-        try:
-            urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5).close()
+    started = subprocess.Popen(
+        command, env={**os.environ, **own}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    said = []
+    for line in started.stdout:
+        said.append(line)
+        if "is running at" in line:
             break
-        except OSError:
-            if started.poll() is not None or time.monotonic() > end:
-                started.kill()
-                pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
-            time.sleep(0.3)
+    else:
+        pytest.fail("JupyterLab did not start:\n" + "".join(said[-20:]))
+    threading.Thread(target=started.stdout.read, daemon=True).start()  # a full pipe would stop it
+    address = f"http://127.0.0.1:{port}"
     yield address
     started.terminate()
     try:

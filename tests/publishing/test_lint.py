@@ -8,7 +8,8 @@ from coursekit.lessons import LESSONS
 from coursekit.publishing import clean, lint
 from tests.publishing.conftest import markdown
 
-PNG = {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": "<Figure>"}, "metadata": {}}
+ONE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="  # a single white pixel
+PNG = {"output_type": "display_data", "data": {"image/png": ONE, "text/plain": "<Figure>"}, "metadata": {}}
 
 
 def stream(text: str, name: str = "stdout") -> dict:

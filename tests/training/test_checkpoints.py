@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from coursekit.data.images import ImageSet
+from coursekit.data.tensor_file import checksum, read_safetensors
 from coursekit.files import write_atomically
 from coursekit.models import build_encoder, pretrained
 from coursekit.runtime import CourseError
 from coursekit.training import export_encoder, load_encoder, load_run, pretrain
-from coursekit.training.checkpoints import CHECKPOINT, FORMAT, read_safetensors
-from coursekit.training.shape import checksum
+from coursekit.training.checkpoints import CHECKPOINT, FORMAT
 from tests.training.worlds import images, method
 
 QUIET = {"progress": False, "device": "cpu"}

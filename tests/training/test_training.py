@@ -174,11 +174,11 @@ def test_an_interrupt_ends_the_step_and_keeps_the_work(tmp_path, one_thread, sen
     [
         ({"batch_size": 41}, "41, is larger than the set: 40 images"),
         ({"batch_size": 1}, "two images or more"),
-        ({"steps": 0}, "at least one step"),
-        ({"lr": -1.0}, "learning rate is -1"),
-        ({"lr": float("nan")}, "learning rate is nan"),
-        ({"weight_decay": -5.0}, "weight decay is -5"),
-        ({"warmup": -1}, "warm-up is -1"),
+        ({"steps": 0}, "steps is 0"),
+        ({"lr": -1.0}, "lr is -1"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"weight_decay": -5.0}, "weight_decay is -5"),
+        ({"warmup": -1}, "warmup is -1"),
     ],
 )
 def test_settings_that_cannot_work_are_explained(settings, words):

@@ -50,11 +50,10 @@ def check(yaml: str | Path) -> list[Problem]:
             problems += found
             first = seen.setdefault(pixels, entry) if pixels else entry
             if first.split != entry.split:
-                message = (
-                    f"{entry.image.name} in {entry.split} is the same picture as {first.image} in {first.split}: what is "
-                    "tested on must not be trained on"
+                same = (
+                    f"is the same picture as {first.image} in {first.split}: what is tested on must not be trained on"
                 )
-                problems.append(Problem(entry.named_in, entry.line, message))
+                problems.append(Problem(entry.named_in, entry.line, f"{entry.image.name} in {entry.split} {same}"))
     return problems
 
 

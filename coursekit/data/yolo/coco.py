@@ -4,25 +4,15 @@ import hashlib
 import os
 import shutil
 from collections import Counter, defaultdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from coursekit.data.decode import ORIENTATION, SWAPPED, decoded, opened, orientation
+from coursekit.data.decode import SWAPPED, decoded, opened, orientation
 from coursekit.data.parallel import map_threads, progress_bar
+from coursekit.data.yolo import folder as layout
 from coursekit.data.yolo.coco_files import Photograph, fetch_annotations, fetch_photographs, read_annotations
-from coursekit.data.yolo.folder import (
-    SPLITS,
-    YAML_NAME,
-    building,
-    count,
-    empty_counts,
-    found,
-    place,
-    summary,
-    write_labels,
-)
 from coursekit.data.yolo.yaml import IMAGE_FORMATS
 from coursekit.files import listed, named, shown
 from coursekit.runtime import CourseError
@@ -30,15 +20,14 @@ from coursekit.runtime import CourseError
 SHARES = (0.7, 0.85, 1.0)  # train, val, test end here on the unit interval that ids are hashed to
 
 
+def _hash(purpose: str, image_id: int) -> str:
+    return hashlib.sha256(f"{purpose} {image_id}".encode()).hexdigest()
+
+
 def split_of(image_id: int) -> str:
     """The split of a COCO image id, from its SHA-256: about 70 : 15 : 15, the same on every machine."""
-    share = int(hashlib.sha256(f"road_objects {image_id}".encode()).hexdigest()[:12], 16) / 16**12
-    return next(split for split, end in zip(SPLITS, SHARES, strict=True) if share < end)
-
-
-def _rank(image_id: int) -> str:
-    """The order in which a limit takes images: by another hash, so that a larger limit only adds."""
-    return hashlib.sha256(f"order {image_id}".encode()).hexdigest()
+    share = int(_hash("road_objects", image_id)[:12], 16) / 16**12
+    return next(split for split, end in zip(layout.SPLITS, SHARES, strict=True) if share < end)
 
 
 def from_coco(
@@ -59,7 +48,7 @@ def from_coco(
     COCO's categories 1, 2, 3, 6 become 0 person, 1 bicycle, 2 car, 3 bus. Boxes are cut to the frame; crowd boxes,
     boxes without area and repeated boxes are left out, and counted in what is printed. The split of a photograph
     depends on its id alone. Photographs are hard-linked or copied unchanged, except for those whose EXIF block would turn
-    them away from their boxes.
+    them away from their boxes: these become PNGs of the same pixels.
 
     Raises CourseError for files that are missing, damaged or not COCO's, for photographs in a format that YOLO does not
     read, and if `out` holds anything else.
@@ -70,7 +59,7 @@ def from_coco(
     for folder in folders:
         if not folder.is_dir():
             raise CourseError(f"There is no image folder {folder}.")
-    out = place(out, "road_photographs")
+    out = layout.place(out, "road_photographs")
     request = {
         "source": "COCO",
         "annotations": [str(f) for f in files] or "COCO 2017 val",
@@ -78,43 +67,40 @@ def from_coco(
         "limit": limit,
         "keep_empty": keep_empty,
     }
-    if (yaml := found(out, request)) is not None:
+    if (yaml := layout.found(out, request)) is not None:
         print(f"Already there: {yaml}")
         return yaml
     photographs, left_out = read_annotations(files or [fetch_annotations()])
     boxes = {p.id: _clean(p, left_out) for p in photographs.values()}
     chosen = [p for p in photographs.values() if keep_empty or len(boxes[p.id][0])]
     left_out["photographs without any of the four classes"] = len(photographs) - len(chosen)
-    chosen = sorted(sorted(chosen, key=lambda p: _rank(p.id))[:limit], key=lambda p: p.id)
+    chosen.sort(key=lambda p: _hash("order", p.id))  # another order than the split's: a larger limit only adds
+    chosen = sorted(chosen[:limit], key=lambda p: p.id)
     if not chosen:
-        raise CourseError(
-            f"No photograph in {', '.join(map(str, files)) or 'COCO'} shows a person, bicycle, car or "
-            "bus. --keep-empty keeps photographs without any."
-        )
+        where = ", ".join(map(str, files)) or "COCO"
+        raise CourseError(f"No photograph in {where} shows a person, bicycle, car or bus. Keep all with --keep-empty.")
     if bad := [p for p in chosen if Path(p.name).suffix[1:].lower() not in IMAGE_FORMATS]:
         raise CourseError(
             f"{bad[0].listed_in}: the file_name of {len(bad)} photographs does not end as YOLO's images do:"
             f"{listed([p.name for p in bad])}\nConvert them to .jpg, there and in the folder."
         )
     places = _look_up(chosen, folders) if folders else fetch_photographs(chosen)
-    with building(out, request) as (part, facts):
-        counts = empty_counts()
+    with layout.building(out, request) as (part, facts):
+        counts = layout.empty_counts()
         _place_all(chosen, places, part, fetched=not folders)
         for photograph in chosen:
             split, (classes, corners) = split_of(photograph.id), boxes[photograph.id]
             label = part / "labels" / split / f"{photograph.id:012d}.txt"
-            write_labels(label, classes, corners, photograph.width, photograph.height)
-            count(counts, split, classes)
+            layout.write_labels(label, classes, corners, photograph.width, photograph.height)
+            layout.count(counts, split, classes)
         if not counts["train"]["images"] or not counts["val"]["images"]:
-            raise CourseError(
-                f"{len(chosen)} photographs are too few: the split by image id leaves none to train on "
-                "or none to validate on. Take more of them."
-            )
+            empty = "the split by image id leaves none to train on or none to validate on"
+            raise CourseError(f"{len(chosen)} photographs are too few: {empty}. Take more of them.")
         facts |= {"counts": counts, "left_out": left_out}
-    print(f"Made {out} of {len(chosen)} photographs\n{summary(counts)}")
+    print(f"Made {out} of {len(chosen)} photographs\n{layout.summary(counts)}")
     if any(left_out.values()):
         print(f"Left out: {', '.join(f'{n} {what}' for what, n in left_out.items() if n)}.")
-    return out / YAML_NAME
+    return out / layout.YAML_NAME
 
 
 def _absolute(names) -> list[Path]:
@@ -137,33 +123,24 @@ def _clean(photograph: Photograph, left_out: Counter) -> tuple[list[int], np.nda
 
 def _look_up(chosen: list[Photograph], folders: list[Path]) -> dict[int, Path]:
     """Where the photographs are: file_name in one of the folders, else the one file of that name below them."""
-    places, missing = {}, []
-
-    @cache
-    def below() -> dict[str, set[Path]]:
-        index = defaultdict(set)
-        for here, _, names in (step for folder in folders for step in os.walk(folder)):
-            for name in names:
-                index[name].add(Path(here, name))
-        return index
-
+    places, missing, below = {}, [], defaultdict(set)
+    for here, _, names in (step for folder in folders for step in os.walk(folder)):
+        for name in names:
+            below[name].add(Path(here, name))
     for photograph in chosen:
         there = [folder / photograph.name for folder in folders if os.path.isfile(folder / photograph.name)][:1]
-        there = there or sorted(below().get(Path(photograph.name).name, ()))
+        there = there or sorted(below[Path(photograph.name).name])
         if len(there) > 1:
-            raise CourseError(
-                f"{shown(photograph.name)} is there more than once: {', '.join(map(shown, there))}. Name the "
-                "folder that is meant with --images."
-            )
+            found = f"{shown(photograph.name)} is there more than once: {', '.join(map(shown, there))}"
+            raise CourseError(f"{found}. Name the folder that is meant with --images.")
         if there:
             places[photograph.id] = there[0]
         else:
             missing.append(photograph.name)
     if missing:
         raise CourseError(
-            f"{len(missing)} of {len(chosen)} photographs are missing:{listed(missing)}\n"
-            f"Looked in {', '.join(map(str, folders))}. Add their folder with --images, or leave "
-            "--images out and they are downloaded."
+            f"{len(missing)} of {len(chosen)} photographs are missing:{listed(missing)}\nLooked in "
+            f"{', '.join(map(str, folders))}. Add their folder with --images; without --images they are downloaded."
         )
     return places
 
@@ -198,35 +175,17 @@ def _place(photograph: Photograph, source: Path, target: Path) -> None:
         decoded(image)  # to the last row: half a photograph is found here, not in training
     turned = stored[::-1] if turn in SWAPPED else stored
     if not any(_same_shape(photograph, size) for size in (stored, turned)):
-        raise CourseError(
-            f"{source} is {stored[0]} x {stored[1]} px, its annotation says {photograph.width} x "
-            f"{photograph.height}: it is another picture."
-        )
+        wanted = f"its annotation says {photograph.width} x {photograph.height}: it is another picture"
+        raise CourseError(f"{source} is {stored[0]} x {stored[1]} px, {wanted}.")
     if turn != 1 and not (turn in SWAPPED and _same_shape(photograph, turned) and not _same_shape(photograph, stored)):
-        _copy_unturned(source, target)  # COCO's boxes belong to the pixels as they are stored
+        # COCO's boxes belong to the pixels as they are stored: keep these, and nothing that tells a viewer to turn them
+        with opened(source) as image:
+            Image.fromarray(np.asarray(decoded(image))).save(target.with_suffix(".png"))
         return
     try:
         os.link(os.path.realpath(source), target)
     except OSError:  # another disk, or a file system without hard links
         shutil.copyfile(source, target)
-
-
-def _copy_unturned(source: Path, target: Path) -> None:
-    """A copy with the same pixels and nothing that tells a viewer to turn them; of a JPEG bit for bit, minus EXIF."""
-    data = source.read_bytes()
-    if not data.startswith(b"\xff\xd8"):
-        with opened(source) as image:
-            exif = image.getexif()
-            exif[ORIENTATION] = 1
-            image.save(target, format=image.format, exif=exif)
-        return
-    kept, at = bytearray(data[:2]), 2
-    while data[at] == 0xFF and data[at + 1] != 0xDA:  # segment by segment, up to the pixels
-        length = 2 + int.from_bytes(data[at + 2 : at + 4], "big") if data[at + 1] != 0xFF else 1
-        if data[at + 1] != 0xE1:  # APP1 holds EXIF and XMP
-            kept += data[at : at + length]
-        at += length
-    target.write_bytes(kept + data[at:])
 
 
 def _same_shape(photograph: Photograph, size: tuple[int, int]) -> bool:

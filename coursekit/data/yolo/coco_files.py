@@ -7,11 +7,11 @@ their Flickr licences.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from coursekit.data.downloads import Remote, download, download_many, extract
+from coursekit.data.archives import fetched
+from coursekit.data.downloads import Remote, download_many, or_else
 from coursekit.files import brief
 from coursekit.runtime import CourseError, home, offline
 
@@ -23,6 +23,10 @@ MEMBER = "annotations/instances_val2017.json"
 ZIP_SIZE = 252_907_541  # bytes; COCO publishes no checksum, these are the ones that its users agree on
 ZIP_SHA256 = "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268"
 
+WITHOUT_NETWORK = (
+    "Without a network: name COCO files that you have with --annotations and --images, or draw a dataset with "
+    "`coursekit data road-objects`."
+)
 LARGEST = 1e9  # px: no photograph is as long
 
 
@@ -52,10 +56,8 @@ def read_annotations(files: list[Path]) -> tuple[dict[int, Photograph], Counter]
             photograph = _photograph(file, i, entry)
             other = here.get(photograph.id) or photographs.get(photograph.id)
             if other is not None:
-                raise CourseError(
-                    f"The image id {photograph.id} is there twice: in {other.listed_in} and in {file}. "
-                    "Name each annotation file once; ids must differ between files."
-                )
+                twice = f"The image id {photograph.id} is there twice: in {other.listed_in} and in {file}"
+                raise CourseError(f"{twice}. Name each annotation file once; ids must differ between files.")
             here[photograph.id] = photograph
         for i, entry in enumerate(data["annotations"]):
             if (box := _box(file, i, entry)) is None:
@@ -74,36 +76,34 @@ def _load(file: Path) -> dict:
     """The content of an annotation file, with lists under "images" and "annotations" and COCO's categories."""
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise CourseError(f"There is no annotation file {file}.") from None
     except OSError as error:
-        raise CourseError(f"Cannot read {file}: {error.strerror}.") from error
+        raise CourseError(f"Cannot read the annotation file {file}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise CourseError(f"{file}{line}: not valid JSON ({error}). Is the file whole? Fetch it again.") from error
-    for key in ("images", "annotations"):
+    if isinstance(data, dict):
+        data.setdefault("categories", [])
+    for key in ("images", "annotations", "categories"):
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
-            raise CourseError(
-                f"{file} is not a COCO annotation file: it has no list {key!r}. The course needs "
-                "instances_*.json, not captions or keypoints."
-            )
-    categories = data.get("categories", [])
-    if not isinstance(categories, list):
-        raise _wrong(file, f"categories is {brief(categories)} instead of a list")
-    for i, category in enumerate(categories):
-        number, name = (category.get("id"), category.get("name")) if isinstance(category, dict) else (None, None)
-        if not isinstance(number, int):
-            raise _wrong(file, f"categories[{i}] has the id {brief(number)} instead of a whole number")
+            what = f"it has no list {key!r}. The course needs instances_*.json, not captions or keypoints"
+            raise CourseError(f"{file} is not a COCO annotation file: {what}.")
+    for i, category in enumerate(map(_as_dict, data["categories"])):
+        number, name = category.get("id"), category.get("name")
+        _judge(file, f"categories[{i}]", "id", number, isinstance(number, int))
         if CATEGORY_NAMES.get(number, name) != name:
-            raise CourseError(
-                f"{file}: category {number} is {brief(name)}, in COCO's numbering it is {CATEGORY_NAMES[number]!r}. "
-                "Only COCO's own category numbers can be read."
-            )
+            told = f"category {number} is {brief(name)}, in COCO's numbering it is {CATEGORY_NAMES[number]!r}"
+            raise CourseError(f"{file}: {told}. Only COCO's own category numbers can be read.")
     return data
 
 
-def _wrong(file: Path, what: str) -> CourseError:
-    return CourseError(f"{file}: {what}. The file is damaged or not in COCO's format.")
+def _as_dict(entry) -> dict:
+    return entry if isinstance(entry, dict) else {}
+
+
+def _judge(file: Path, where: str, key: str, value, good: bool) -> None:
+    if not good:
+        what = f"{where} has the {key} {brief(value)}"
+        raise CourseError(f"{file}: {what}, which cannot be. The file is damaged or not in COCO's format.")
 
 
 def _is_length(value) -> bool:
@@ -113,32 +113,28 @@ def _is_length(value) -> bool:
 
 def _photograph(file: Path, i: int, entry) -> Photograph:
     """One entry of "images", judged."""
-    where, entry = f"images[{i}]", entry if isinstance(entry, dict) else {}
-    number, name, width, height = (entry.get(key) for key in ("id", "file_name", "width", "height"))
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise _wrong(file, f"{where} has no whole number as id")
-    if not isinstance(name, str) or not name.strip() or "\0" in name:
-        raise _wrong(file, f"{where} has no file_name")
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts:
-        raise _wrong(file, f"{where} has the file_name {name!r}, which leads out of the image folder")
-    if not all(_is_length(v) and v > 0 for v in (width, height)):
-        raise _wrong(file, f"{where} has width {brief(width)} and height {brief(height)}")
-    url = entry.get("coco_url")
+    number, name, width, height, url = map(_as_dict(entry).get, ("id", "file_name", "width", "height", "coco_url"))
+    path = PurePosixPath(name.replace("\\", "/") if isinstance(name, str) else "")
+    for key, value, good in (
+        ("id", number, isinstance(number, int) and not isinstance(number, bool)),
+        ("file_name", name, path.name and "\0" not in name and not path.is_absolute() and ".." not in path.parts),
+        ("width", width, _is_length(width) and width > 0),
+        ("height", height, _is_length(height) and height > 0),
+    ):
+        _judge(file, f"images[{i}]", key, value, good)
     return Photograph(number, name, width, height, url if isinstance(url, str) else None, file)
 
 
 def _box(file: Path, i: int, entry) -> tuple[int, tuple[float, ...]] | None:
     """(class, (x, y, w, h)) of one entry of "annotations", judged; None for the other categories."""
-    where, entry = f"annotations[{i}]", entry if isinstance(entry, dict) else {}
-    category, box = entry.get("category_id"), entry.get("bbox")
-    for key in ("image_id", "category_id"):
-        if not isinstance(entry.get(key), (int, float)):
-            raise _wrong(file, f"{where} has the {key} {brief(entry.get(key))} instead of a number")
+    image, category, box = map(_as_dict(entry).get, ("image_id", "category_id", "bbox"))
+    for key, value in (("image_id", image), ("category_id", category)):
+        _judge(file, f"annotations[{i}]", key, value, isinstance(value, (int, float)))
     if category not in CLASS_OF_CATEGORY:
         return None
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_length, box)):
-        raise _wrong(file, f"{where} has the bbox {brief(box)} instead of four numbers of pixels")
+    _judge(
+        file, f"annotations[{i}]", "bbox", box, isinstance(box, list) and len(box) == 4 and all(map(_is_length, box))
+    )
     return CLASS_OF_CATEGORY[category], tuple(box)
 
 
@@ -147,29 +143,12 @@ def base_url() -> str:
     return os.environ.get("COURSEKIT_COCO_URL", "").strip().rstrip("/") or OFFICIAL
 
 
-def _or_say_how_else(fetch: Callable, *arguments, **known):
-    """fetch(...), and if that fails, what can be done without a network."""
-    try:
-        return fetch(*arguments, **known)
-    except CourseError as error:
-        raise CourseError(
-            f"{error}\nWithout a network: name COCO files that you have with --annotations and "
-            "--images, or draw a dataset with `coursekit data road-objects`."
-        ) from error
-
-
 def fetch_annotations() -> Path:
     """COCO 2017's annotations of the val photographs (253 MB zipped), fetched once. Returns instances_val2017.json."""
-    folder = home() / "downloads" / "coco"
-    unpacked = folder / "annotations_trainval2017"
-    if not (unpacked / MEMBER).is_file():
-        known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
-        if not offline():
-            print(f"COCO's annotations are downloaded once ({ZIP_SIZE / 1e6:.0f} MB).", flush=True)
-        archive = _or_say_how_else(download, f"{base_url()}/{ANNOTATIONS}", folder / Path(ANNOTATIONS).name, **known)
-        extract(archive, unpacked, only=[MEMBER])
-        archive.unlink()  # the rest of it is not needed
-    return unpacked / MEMBER
+    known = {"size": ZIP_SIZE, "sha256": ZIP_SHA256} if base_url() == OFFICIAL else {}
+    unpacked = home() / "downloads" / "coco" / "annotations_trainval2017"
+    with or_else(WITHOUT_NETWORK):
+        return fetched("COCO's annotations", f"{base_url()}/{ANNOTATIONS}", unpacked, [MEMBER], **known) / MEMBER
 
 
 def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
@@ -187,6 +166,7 @@ def fetch_photographs(chosen: list[Photograph]) -> dict[int, Path]:
     missing = sum(not remote.to.exists() for remote in files.values())
     if missing and not offline():
         print(f"Fetching {missing} photographs from {base_url()} (about {missing * 0.16:.0f} MB).", flush=True)
-    fetched = _or_say_how_else(download_many, list(files.values()), f"fetching {len(files)} photographs")
-    print(f"Photographs: {fetched} fetched, {len(files) - fetched} already there.", flush=True)
+    with or_else(WITHOUT_NETWORK):
+        download_many(list(files.values()), f"fetching {len(files)} photographs")
+    print(f"Photographs: {missing} fetched, {len(files) - missing} already there.", flush=True)
     return {number: remote.to for number, remote in files.items()}

@@ -33,10 +33,8 @@ def place(out: str | Path | None, name: str) -> Path:
     """Where a dataset goes: `out`, or datasets/NAME in the course's folder. Raises CourseError for an impossible name."""
     out = home() / "datasets" / name if out is None else named(out).absolute()
     if shown(out) != str(out):  # neither OpenCV nor a YAML in UTF-8 can name it
-        raise CourseError(
-            f"The folder name {shown(out)} is not valid UTF-8, or not one line. Nothing was written: name another folder "
-            "with --out."
-        )
+        why = "is not valid UTF-8, or not one line. Nothing was written: name another folder with --out."
+        raise CourseError(f"The folder name {shown(out)} {why}")
     return out
 
 
@@ -51,26 +49,21 @@ def found(out: Path, request: dict) -> Path | None:
         if out.is_symlink():
             raise CourseError(f"{out} is a link to {os.path.realpath(out)}. {nothing} that folder itself with --out.")
         if os.path.ismount(out):
-            raise CourseError(
-                f"{out} is a mount point (a disk or a shared folder), which a dataset cannot replace. "
-                f"{nothing} a folder in it with --out, such as {out / 'road_objects'}."
-            )
+            mount = "is a mount point (a disk or a shared folder), which a dataset cannot replace"
+            raise CourseError(f"{out} {mount}. {nothing} a folder in it with --out, such as {out / 'road_objects'}.")
         return None
     if not out.is_dir():
         raise CourseError(f"{out} is a file. {nothing} a folder for the dataset with --out.")
     try:
         there = dict(json.loads((out / RECORD_NAME).read_text(encoding="utf-8"))["request"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise CourseError(
-            f"{out} holds files that are not a dataset of this course. {nothing} a new or empty folder with --out."
-        ) from None
+        other = "holds files that are not a dataset of this course"
+        raise CourseError(f"{out} {other}. {nothing} a new or empty folder with --out.") from None
     wanted = json.loads(json.dumps(request))
     if there != wanted or not (out / YAML_NAME).is_file():
         differs = [f"{k} {there.get(k)} there, {v} wanted" for k, v in wanted.items() if there.get(k) != v]
-        raise CourseError(
-            f"{out} holds another dataset ({'; '.join(differs) or 'not whole'}). {nothing} another folder with --out, "
-            "or delete that one."
-        )
+        other = f"holds another dataset ({'; '.join(differs) or 'not whole'})"
+        raise CourseError(f"{out} {other}. {nothing} another folder with --out, or delete that one.")
     return out / YAML_NAME
 
 
@@ -91,9 +84,8 @@ def building(out: Path, request: dict) -> Iterator[tuple[Path, dict]]:
             record = {"made_by": f"coursekit {__version__}", "request": request, **facts}
             (part / RECORD_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise CourseError(
-            f"Cannot build the dataset {out}: {error.strerror or error}. Is there room, and may you write there?"
-        ) from error
+        why = f"{error.strerror or error}. Is there room, and may you write there?"
+        raise CourseError(f"Cannot build the dataset {out}: {why}") from error
 
 
 def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: float, height: float) -> None:
@@ -125,9 +117,8 @@ def count(counts: dict[str, dict], split: str, classes: Sequence[int]) -> None:
 
 def summary(counts: dict[str, dict]) -> str:
     """A small table of images and boxes per split. counts as from `empty_counts`."""
-    head = f"{'':>7}{'images':>9}" + "".join(f"{name:>9}" for name in CLASS_NAMES)
-    rows = [
-        f"{split:>7}{counts[split]['images']:>9}" + "".join(f"{n:>9}" for n in counts[split]["boxes"].values())
-        for split in SPLITS
-    ]
-    return "\n".join([head, *rows])
+    table = f"{'':>7}{'images':>9}" + "".join(f"{name:>9}" for name in CLASS_NAMES)
+    for split in SPLITS:
+        boxes = "".join(f"{n:>9}" for n in counts[split]["boxes"].values())
+        table += f"\n{split:>7}{counts[split]['images']:>9}{boxes}"
+    return table

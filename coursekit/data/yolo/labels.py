@@ -60,18 +60,15 @@ def _judge_values(values: list[float], kind: str, classes: int) -> list[str]:
         said.append(f"class {int(label)} is out of range: the dataset has classes 0 to {classes - 1}")
     out = [v for v in numbers if not -ROUNDING <= v <= 1 + ROUNDING]
     if out:
-        return said + [
-            f"{out[0]:g} is outside [0, 1]: coordinates are shares of the image's width and height, not pixels"
-        ]
+        shares = "coordinates are shares of the image's width and height, not pixels"
+        return [*said, f"{out[0]:g} is outside [0, 1]: {shares}"]
     x, y, w, h = numbers if kind == "box" else _around(numbers)
     area = w * h if kind == "box" else _polygon_area(numbers)
     if w <= 0 or h <= 0 or area <= 0:
         said.append(f"the {kind} has no area")
     elif min(x - w / 2, y - h / 2) < -EDGE or max(x + w / 2, y + h / 2) > 1 + EDGE:
-        said.append(
-            f"the box reaches outside the image: x {x - w / 2:.4f} to {x + w / 2:.4f}, y {y - h / 2:.4f} to "
-            f"{y + h / 2:.4f}, beyond [0, 1]"
-        )
+        where = f"x {x - w / 2:.4f} to {x + w / 2:.4f}, y {y - h / 2:.4f} to {y + h / 2:.4f}"
+        said.append(f"the box reaches outside the image: {where}, beyond [0, 1]")
     return said
 
 

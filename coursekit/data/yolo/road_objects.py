@@ -11,19 +11,9 @@ import cv2
 
 from coursekit.data.drawn import scene_seed
 from coursekit.data.parallel import map_processes, progress_bar
+from coursekit.data.yolo import folder as layout
 from coursekit.data.yolo.check import Problem, check
 from coursekit.data.yolo.coco import from_coco
-from coursekit.data.yolo.folder import (
-    RECORD_NAME,
-    SPLITS,
-    building,
-    count,
-    empty_counts,
-    found,
-    place,
-    summary,
-    write_labels,
-)
 from coursekit.data.yolo.read import Example, read
 from coursekit.runtime import CourseError, home, mode, offline
 from coursekit.scenes.road_scenes import CLASS_NAMES, draw_scene
@@ -55,29 +45,27 @@ def build(
     """
     counts = {"train": train, "val": val, "test": test}
     if min(train, val) < 1 or test < 0:
-        raise CourseError(
-            f"A dataset needs at least one scene to train on and one to validate on, not {train} and "
-            f"{val} (and {test} to test on)."
-        )
+        least = "at least one scene to train on and one to validate on"
+        raise CourseError(f"A dataset needs {least}, not {train} and {val} (and {test} to test on).")
     if size < 64 or seed < 0:
         raise CourseError(f"Scenes need at least 64 px and a seed of at least 0, not {size} px and seed {seed}.")
-    out = place(out, "road_objects")
+    out = layout.place(out, "road_objects")
     request = {"source": "drawn scenes", **counts, "size": size, "seed": seed}
-    if (yaml := found(out, request)) is not None:
+    if (yaml := layout.found(out, request)) is not None:
         if not quiet:
             print(f"Already there: {yaml}")
         return yaml
-    with building(out, request) as (part, facts):
+    with layout.building(out, request) as (part, facts):
         total = sum(counts.values())
-        facts["counts"] = empty_counts()
-        jobs = [(split, i) for split in SPLITS for i in range(counts[split])]
+        facts["counts"] = layout.empty_counts()
+        jobs = [(split, i) for split in layout.SPLITS for i in range(counts[split])]
         with progress_bar(f"drawing {total} road scenes", total) as bar:
             draw = partial(_write_scene, folder=part, size=size, seed=seed)
             for (split, _), classes in zip(jobs, map_processes(draw, jobs), strict=True):
-                count(facts["counts"], split, classes)
+                layout.count(facts["counts"], split, classes)
                 bar.update()
     if not quiet:
-        print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{summary(facts['counts'])}")
+        print(f"Drew {total} road scenes of {size} px (seed {seed}) into {out}\n{layout.summary(facts['counts'])}")
     return out / "road_objects.yaml"
 
 
@@ -87,7 +75,7 @@ def _write_scene(job: tuple[str, int], folder: Path, size: int, seed: int) -> li
     image = folder / "images" / split / f"{index:06d}.jpg"
     if not cv2.imwrite(str(image), scene.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise OSError(None, f"cannot write {image.name}")
-    write_labels(folder / "labels" / split / f"{index:06d}.txt", scene.classes, scene.boxes, size, size)
+    layout.write_labels(folder / "labels" / split / f"{index:06d}.txt", scene.classes, scene.boxes, size, size)
     return [int(label) for label in scene.classes]
 
 
@@ -111,9 +99,9 @@ def get(train: int = 1000, val: int = 200, test: int = 200, size: int = 320, see
             reason = "offline" if offline() else "the photographs cannot be had: " + str(error).split("\n")[0]
     out = folder / "road_objects"
     request = {"source": "drawn scenes", "train": train, "val": val, "test": test, "size": size, "seed": seed}
-    if (out / RECORD_NAME).exists():
+    if (out / layout.RECORD_NAME).exists():
         try:
-            found(out, request)
+            layout.found(out, request)
         except CourseError:  # another dataset lives there: this one gets a folder of its own
             out = folder / f"road_objects_{train}_{val}_{test}_{size}px_seed{seed}"
     yaml = build(out, train, val, test, size, seed)

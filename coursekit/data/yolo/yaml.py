@@ -41,6 +41,7 @@ class DatasetYaml:
     keypoints: tuple[int, int] | None = None
     lines: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    network: list[Problem] = field(default_factory=list)  # those of the problems that no training may start with
 
     def wrong(self, key: str | None, message: str) -> None:
         self.problems.append(Problem(self.file, self.lines.get(key), message))
@@ -110,19 +111,18 @@ def _written_out(node: yaml.Node, known: dict[yaml.Node, float]) -> float:
 
 def _judge_network(found: DatasetYaml, data: dict) -> None:
     """Keys by which Ultralytics builds another network, or counts other classes, than the rest of the YAML says."""
+    before = len(found.problems)
     if data.get("channels", 3) != 3:
-        found.wrong(
-            "channels",
-            f"channels: {brief(data['channels'])} makes a network that does not see RGB: remove the line (gray pictures "
-            "are read as RGB)",
-        )
+        why = "makes a network that does not see RGB: remove the line (gray pictures are read as RGB)"
+        found.wrong("channels", f"channels: {brief(data['channels'])} {why}")
     if data.get("bg_class_idx"):
         found.wrong("bg_class_idx", "bg_class_idx replaces the number of classes: remove the line")
     shape = data.get("kpt_shape")
     if isinstance(shape, list) and len(shape) == 2 and all(type(v) is int and v > 0 for v in shape):
         found.keypoints = (shape[0], shape[1])
-    elif shape is not None:
+    elif "kpt_shape" in data:
         found.wrong("kpt_shape", f"kpt_shape must be two whole numbers, not {brief(shape)}")
+    found.network = found.problems[before:]
 
 
 def _judge_names(found: DatasetYaml, data: dict) -> None:
