@@ -53,6 +53,7 @@ IMPORTED_AS = {
     "pillow": "PIL",
     "pyyaml": "yaml",
     "lightning-fabric": "lightning_fabric",
+    "resvg-py": "resvg_py",
 }
 ONLY_IMPORTERS = {"ultralytics": "detection", "ipywidgets": "widgets"}  # package -> the one room that may
 TOOLS = {"jupyterlab", "nbval", "ruff", "hatchling", "sphinx-revealjs"}  # started or read, not imported

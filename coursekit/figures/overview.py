@@ -52,8 +52,8 @@ def pipeline() -> SVG:
     d.block(746, 62, 112, 72, "thrown away\nafterwards:\nprojector,\npredictor", 12, color=MUTED)
 
     d.arrow((452, 158), (452, 276), color=TINTS["green"][1], line=4)
-    d.rect(466, 198, 226, 24, PAPER, TINTS["green"][1], 1.5, radius=12)
-    d.text(579, 215, "weights move into the backbone", 12, True, TINTS["green"][2], width=224)
+    d.rect(462, 198, 240, 24, PAPER, TINTS["green"][1], 1.5, radius=12)
+    d.text(582, 215, "weights move into the backbone", 12, True, TINTS["green"][2], width=224)
 
     d.arrow((450, 180), (424, 180), color=MUTED, line=1.5)
     d.rect(226, 168, 194, 24, PAPER, MUTED, 1.2, radius=12)

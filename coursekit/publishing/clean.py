@@ -5,13 +5,19 @@ import hashlib
 import io
 from pathlib import Path
 
+import matplotlib
+import resvg_py
 from PIL import Image
 
 from coursekit import runtime
 from coursekit.publishing import lessons
 
 NOT_COMMITTED = "no-committed-output"  # tag of a cell that shows what is not ours to publish, such as photographs
+GUESS = "guess"  # tag of a cell that answers a question which a reader is to think about first: its output is folded
+FOLDED = {"collapsed": True, "jupyter": {"outputs_hidden": True}}  # metadata: how JupyterLab folds an output
 LARGE_PICTURE = 60_000  # characters of base64
+FONTS = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")  # DejaVu, the same on every machine
+DIAGRAM = 880  # px: width of a diagram as a PNG, its own
 HOME_NAME = "outputs"  # what a reader sees in place of the folder of this run; a checkout builds into its outputs/
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LIVE_ONLY = {"coursekit": "live page only"}  # how coursekit.widgets.live marks what helps a live page alone
@@ -76,6 +82,17 @@ def small_png(picture: str) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def add_picture(output: dict) -> None:
+    """Put a PNG beside a diagram: JupyterLab shows no SVG of a notebook that it does not trust, and every new copy is one."""
+    data = output.get("data", {})
+    svg = "".join(data.get("image/svg+xml", ""))
+    if svg and "image/png" not in data:
+        made = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=DIAGRAM, font_dirs=[FONTS], skip_system_fonts=True))
+        data["image/png"] = base64.b64encode(made).decode()
+        shown = output.setdefault("metadata", {})
+        shown.setdefault("image/png", {"alt": (shown.get("image/svg+xml") or {}).get("alt") or shown.get("alt", "")})
+
+
 def without_home(output: dict, home: Path) -> dict:
     """The output with `outputs` wherever its text names the folder that this run built in, which is gone by tomorrow,
     and with `data` for the folder of what ships."""
@@ -115,10 +132,13 @@ def clean(notebook: dict, home: Path | None = None) -> dict:
     for cell in notebook["cells"]:
         for noise in ("execution", "ExecuteTime", "outputId", "id"):
             cell.get("metadata", {}).pop(noise, None)
+        if GUESS in lessons.tags(cell):
+            cell["metadata"].update(FOLDED)
         if cell["cell_type"] == "code":
             kept = [] if NOT_COMMITTED in lessons.tags(cell) else clean_outputs(cell.get("outputs", []))
             cell["outputs"] = [without_home(output, home) for output in kept] if home else kept
             for output in cell["outputs"]:
+                add_picture(output)
                 if isinstance(output.get("data", {}).get("image/png"), str):
                     output["data"]["image/png"] = small_png(output["data"]["image/png"].replace("\n", ""))
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))

@@ -21,7 +21,7 @@ from PIL import Image
 
 from coursekit.exercises.catalog import quiz
 from coursekit.lessons import LESSONS
-from coursekit.publishing import lessons, setup_cell
+from coursekit.publishing import clean, lessons, setup_cell
 from coursekit.runtime import CourseError
 
 CODE = "slide-code"  # tag of a cell whose code is the point
@@ -44,13 +44,14 @@ TAKES = re.compile(r"about (\d+) minutes")
 @dataclass
 class Part:
     """One block of a slide. kind: "prose", "code", "print" or "picture". text: Markdown, code, printed text, a data URL
-    or SVG. size: of a picture, px. small: its smallest letters, px."""
+    or SVG. size: of a picture, px. small: its smallest letters, px. later: it answers a question above it."""
 
     kind: str
     text: str
     size: tuple[int, int] = (0, 0)
     small: float = SMALL_PRINT
     alt: str = ""
+    later: bool = False
 
     @property
     def grow(self) -> float:
@@ -153,12 +154,14 @@ def _outputs(cell: dict) -> list[Part]:
         if picture:
             parts.append(picture)
         elif "text/markdown" in data:
-            parts.append(Part("prose", "".join(data["text/markdown"])))
+            parts.append(Part("prose", FOLDED.sub("", "".join(data["text/markdown"]))))
         elif data.get("text/plain"):
             parts.append(Part("print", "".join(data["text/plain"]).rstrip()))
         elif output.get("name") == "stdout":
             text = "\n".join(row for row in "".join(output["text"]).splitlines() if not BAR.search(row)).strip("\n")
             parts.append(Part("code", textwrap.dedent(text)) if SOURCE in source else Part("print", text))
+    for part in parts:
+        part.later = clean.GUESS in lessons.tags(cell)
     return [part for part in parts if part.text.strip()]
 
 

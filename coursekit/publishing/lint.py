@@ -156,6 +156,8 @@ def _code(cell: dict) -> list[str]:
             found.append(f"its output must not be in the file (tag {clean.NOT_COMMITTED}): make outputs")
         if not ignored:
             found.append(f"tagged {clean.NOT_COMMITTED} but not {IGNORED}: nbval would miss the output")
+    if clean.GUESS in lessons.tags(cell) and not cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+        found.append(f"tagged {clean.GUESS}, but its output is not folded: make outputs")
     for output in cell.get("outputs", []):
         found += _output(output, ignored)
         if output["output_type"] == "error" and "raises-exception" not in lessons.tags(cell):

@@ -73,11 +73,11 @@ def _part(part: Part, width: float, fragment: bool) -> str:
         return f'<div class="prose{later}">{_markdown(part.text)}</div>'
     if part.kind in ("code", "print"):
         text = _code(part.text) if part.kind == "code" else html.escape(part.text)
-        return f'<pre class="{part.kind}" style="font-size:{part.mono(width - 60)}px">{text}</pre>'
+        return f'<pre class="{part.kind}{later}" style="font-size:{part.mono(width - 60)}px">{text}</pre>'
     needed = f"flex-grow:{part.size[1]};min-height:{part.size[1] * part.grow:.0f}px"
     alt = html.escape(part.alt, quote=True)
     picture = part.text if part.text.startswith("<svg") else f'<img src="{part.text}" alt="{alt}">'
-    return f'<div class="picture" style="{needed}">{picture}</div>'
+    return f'<div class="picture{later}" style="{needed}">{picture}</div>'
 
 
 def _section(slide: Slide, minutes: float) -> str:
@@ -85,7 +85,7 @@ def _section(slide: Slide, minutes: float) -> str:
     width = WIDTH - GAP - slide.beside if slide.beside else WIDTH
     seen, text, shown = False, [], ""
     for part in slide.parts:
-        made = _part(part, width, seen and part.kind == "prose")
+        made = _part(part, width, part.later or (seen and part.kind == "prose"))
         seen = seen or part.kind == "picture"
         if slide.beside and part.kind == "picture":
             shown = f'<div class="shown" style="width:{slide.beside}px">{made}</div>'

@@ -47,10 +47,12 @@ def write_card(
 
 
 class Card(str):
-    """The text of a card; the last line of a notebook's cell shows it with its table."""
+    """The text of a card; the last line of a notebook's cell shows it, with what only a check needs folded in."""
 
     def _repr_markdown_(self) -> str:
-        return self.replace("# ", "#### ", 1)
+        shown, mark, origin = self.replace("# ", "#### ", 1).partition("\nMade by ")
+        summary = "<summary>How it was made, licence, checksum</summary>"
+        return shown + (f"\n<details>{summary}\n\nMade by {origin.strip()}\n</details>" if mark else "")
 
 
 def card(name: str) -> Card:

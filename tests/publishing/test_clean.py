@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from coursekit import runtime
+from coursekit import figures, runtime
 from coursekit.publishing import clean
 from coursekit.widgets import live
 
@@ -46,3 +46,20 @@ def test_what_only_a_live_page_needs_is_not_committed():
         {"output_type": "display_data", "data": data, "metadata": metadata} for data, metadata in (*marked, picture)
     ]
     assert clean.clean_outputs(outputs) == outputs[2:]
+
+
+def test_a_diagram_gets_a_png_that_shows_in_a_notebook_that_is_not_trusted():
+    diagram = figures.pipeline()
+    svg, shown = diagram._repr_svg_()
+    output = {"output_type": "execute_result", "data": {"image/svg+xml": svg}, "metadata": {"image/svg+xml": shown}}
+    clean.add_picture(output)
+    picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+    assert picture.size == (clean.DIAGRAM, 420) and output["metadata"]["image/png"] == shown
+    letters = np.asarray(picture.convert("L"))[20:40, 30:360]  # "1 Self-supervised pretraining: no labels"
+    assert (letters < 110).sum() > 300, "no letters: the font was not found"
+
+
+def test_the_answer_to_a_guess_is_folded(tmp_path):
+    cell = {"cell_type": "code", "source": "1", "metadata": {"tags": [clean.GUESS]}, "outputs": [], "execution_count": 1}
+    found = clean.clean({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})["cells"][0]["metadata"]
+    assert found["jupyter"] == {"outputs_hidden": True} and found["collapsed"] is True
