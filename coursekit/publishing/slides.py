@@ -97,6 +97,7 @@ def _section(slide: Slide, minutes: float) -> str:
     body = f'<div class="body{" beside" if shown else ""}{alone}">{body}</div>'
     begin, end = slide.minutes
     notes = _markdown("\n\n".join([f"**Minute {begin:.0f} to {end:.0f} of {minutes:.0f}.**", *slide.notes]))
+    notes = notes.replace("<pre", '<pre style="white-space:pre-wrap;font-size:65%"')  # the speaker's window is narrow
     level = "h1" if slide.level == 1 else "h2"
     heading = _markdown(slide.title).strip().removeprefix("<p>").removesuffix("</p>")
     return f'<section><{level}>{heading}</{level}>\n{body}\n<aside class="notes">{notes}</aside></section>'

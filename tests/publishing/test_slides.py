@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import socket
 
 import pytest
 from PIL import Image
@@ -156,6 +157,41 @@ def test_commands_say_what_they_need(tmp_path, capsys):
     lessons.write(path, notebook([markdown("# T"), setup(), markdown(r"$\sqrt$")]))
     with pytest.raises(CourseError, match="formula"):
         slides.slides(path)
+
+
+def test_slides_are_served_until_ctrl_c_and_a_taken_port_is_told(tmp_path, monkeypatch, capsys):
+    pages, opened = [tmp_path / "a.html"], []
+    pages[0].write_text("<p>slide</p>", encoding="utf-8")
+
+    def once(server):
+        with socket.create_connection(server.server_address) as client:
+            client.sendall(b"GET /a.html HTTP/1.0\r\n\r\n")
+            server.handle_request()
+            opened.append(client.makefile("rb").read())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slides.webbrowser, "open", opened.append)
+    monkeypatch.setattr(slides.http.server.ThreadingHTTPServer, "serve_forever", once)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CourseError, match=f"Port {port} cannot be used.*--port {port + 1}"):
+            slides.serve(pages, port)
+    slides.serve(pages, 0)
+    assert opened[0].endswith("/a.html") and b"slide" in opened[1] and opened[0] in capsys.readouterr().out
+
+
+def test_the_speaker_gets_a_window_with_minutes_and_notes(browser, tmp_path):
+    out = slides.slides(lessons.lessons(["00"])[0], tmp_path / "x.html")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(out.as_uri())
+    page.wait_for_function("document.documentElement.classList.contains('fitted')")
+    with context.expect_page() as window:
+        page.keyboard.press("s")
+    window.value.get_by_text("of 20.").wait_for(timeout=20_000)
+    context.close()
 
 
 @pytest.mark.parametrize("lesson", lessons.lessons(), ids=lambda path: path.stem[:2])
