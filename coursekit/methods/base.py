@@ -98,6 +98,9 @@ class SSLMethod(nn.Module):
         """`settings` as plain values, whole, for a checkpoint."""
         return {"name": type(self).__name__, **{name: checking.plain(value) for name, value in self.settings.items()}}
 
+    def check_batch(self, batch_size: int) -> None:
+        """Raise CourseError for a batch that the method cannot be trained with, before anything is trained."""
+
     def views(self, images: Tensor, draws: Draws) -> list[View]:
         """All the randomness of a step. images: uint8 (B, 3, H, W) -> views on the same device."""
         return self.view_maker(images, draws)

@@ -1,5 +1,7 @@
 """Numbers that show what a loss does not: are the features alive, and what does the space look like?"""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,3 +43,11 @@ def effective_rank(z: Tensor) -> Tensor:
     singular = torch.linalg.svdvals((z - z.mean(dim=0)).float())
     p = singular / singular.sum().clamp(min=torch.finfo(torch.float32).tiny)
     return torch.special.entr(p).sum().exp()
+
+
+def assignment_entropy(codes: Tensor) -> Tensor:
+    """Entropy of how often each cluster is used, as a share of the largest possible: 1 = all alike, 0 = a single one.
+
+    codes: (B, K), rows sum to 1.
+    """
+    return torch.special.entr(codes.float().mean(dim=0)).sum() / math.log(codes.shape[1])

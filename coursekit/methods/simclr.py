@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.diagnostics import alignment
 from coursekit.methods.precision import in_float32
@@ -53,6 +54,7 @@ class SimCLR(SSLMethod):
         head_batch_norm: bool = True,
     ):
         super().__init__(encoder, views)
+        arg.rate.check(temperature=temperature)
         self.temperature, self.out_dim = temperature, out_dim
         self.head_layers, self.head_batch_norm = head_layers, head_batch_norm
         self.projector = nn.Identity()

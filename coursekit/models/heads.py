@@ -10,13 +10,20 @@ class ProjectionHead(nn.Module):
     hidden_dim: width between the layers; default: in_dim.
     layers: linear layers, 1 or more.
     batch_norm: between the layers.
+    last_batch_norm: one more after the last layer, without scale and offset.
 
     Chen et al., SimCLR, ICML 2020: two layers, hidden as wide as the encoder. Without batch_norm
     the result does not depend on how a batch is split over processes.
     """
 
     def __init__(
-        self, in_dim: int, hidden_dim: int | None = None, out_dim: int = 128, layers: int = 2, batch_norm: bool = True
+        self,
+        in_dim: int,
+        hidden_dim: int | None = None,
+        out_dim: int = 128,
+        layers: int = 2,
+        batch_norm: bool = True,
+        last_batch_norm: bool = False,
     ):
         super().__init__()
         if layers < 1:
@@ -28,6 +35,8 @@ class ProjectionHead(nn.Module):
             parts.append(nn.Linear(a, b, bias=last or not batch_norm))  # batch-norm brings its own bias
             if not last:
                 parts += [nn.BatchNorm1d(b), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+        if last_batch_norm:
+            parts.append(nn.BatchNorm1d(out_dim, affine=False))
         self.layers = nn.Sequential(*parts)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -83,6 +83,7 @@ def pretrain(
     warmup = max(1, steps // 10) if warmup is None else warmup
     check_batch(pixels, steps, batch_size, fabric.world_size)
     check_rates(rates, warmup)
+    method.check_batch(batch_size)
     if out is not None and fabric.global_rank == 0:
         check_folder(out)
     recipe = {"steps": steps, "batch_size": batch_size, **plain_values(asdict(rates)), "warmup": warmup, "seed": seed}
