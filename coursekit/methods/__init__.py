@@ -1,7 +1,34 @@
 """Self-supervised methods, one short file each; a file registers its method by name."""
 
 from coursekit.methods.base import Defaults, SSLMethod
+from coursekit.methods.byol import BYOL, cosine_regression
+from coursekit.methods.lejepa import LeJEPA, agreement, sigreg
+from coursekit.methods.moco import MoCo, info_nce_with_queue
 from coursekit.methods.registry import build_method, method_class, method_names, register
 from coursekit.methods.simclr import SimCLR, info_nce
+from coursekit.methods.simsiam import SimSiam, negative_cosine
+from coursekit.methods.sinkhorn import sinkhorn
+from coursekit.methods.swav import SwAV, swapped_prediction
 
-__all__ = ["Defaults", "SSLMethod", "SimCLR", "build_method", "info_nce", "method_class", "method_names", "register"]
+__all__ = [
+    "BYOL",
+    "Defaults",
+    "LeJEPA",
+    "MoCo",
+    "SSLMethod",
+    "SimCLR",
+    "SimSiam",
+    "SwAV",
+    "agreement",
+    "build_method",
+    "cosine_regression",
+    "info_nce",
+    "info_nce_with_queue",
+    "method_class",
+    "method_names",
+    "negative_cosine",
+    "register",
+    "sigreg",
+    "sinkhorn",
+    "swapped_prediction",
+]

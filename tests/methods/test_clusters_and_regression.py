@@ -20,7 +20,6 @@ from coursekit.methods.swav import SwAV, swapped_prediction
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import pretrain
-from coursekit.views import RandomView, TwoViews
 
 QUIET = {"progress": False, "device": "cpu"}
 

@@ -1,27 +1,30 @@
-"""Started by torchrun, or alone: one step of SimCLR; process 0 writes loss and gradients."""
+"""Started by torchrun, or alone: one step of each of several methods; process 0 writes losses and gradients."""
 
 import sys
 
 import torch
 
-from coursekit.methods import SimCLR
+from coursekit.methods import build_method, method_class
 from coursekit.runtime import seed_everything
 from coursekit.training import pretrain
-from coursekit.views import RandomView, TwoViews
 from tests.training.worlds import images, tiny_encoder
 
 torch.set_num_threads(1)
-seed_everything(3)
+METHODS = {"simclr": {}, "moco": {"queue_size": 32}, "swav": {"prototypes": 8, "freeze": 0.0}, "lejepa": {}}
 
 
-class Watched(SimCLR):
-    gradients = None
+def made(name: str):
+    """A method without batch-norm, which keeps the gradients of its step."""
+    seed_everything(3)
+    kind = method_class(name)
+    method = build_method(name, tiny_encoder(), kind.default_views(16), head_batch_norm=False, **METHODS[name])
+    method.gradients = {}
 
-    def after_backward(self, progress):
-        self.gradients = {name: p.grad.clone() for name, p in self.named_parameters() if p.grad is not None}
+    def keep(progress):
+        method.gradients = {key: p.grad.clone() for key, p in method.named_parameters() if p.grad is not None}
 
-
-method = Watched(tiny_encoder(), TwoViews(RandomView(16)), head_batch_norm=False)
+    method.after_backward = keep
+    return method
 
 
 def gathered_twice():
@@ -42,7 +45,11 @@ def gathered_twice():
     return both
 
 
-history = pretrain(method, images(), steps=1, batch_size=16, progress=False, device="cpu")
+method, found = made("simclr"), {}
+for name in METHODS:
+    method = made(name)
+    history = pretrain(method, images(), steps=1, batch_size=16, progress=False, device="cpu")
+    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients}
 twice = gathered_twice()
 if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-    torch.save({"loss": history[0]["loss"], "gradients": method.gradients, "sum": twice}, sys.argv[1])
+    torch.save({"steps": found, "sum": twice}, sys.argv[1])

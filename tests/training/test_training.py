@@ -98,11 +98,14 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
         capture_output=True,
     )
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
-    assert abs(one["loss"] - two["loss"]) < 1e-5
-    assert one["gradients"].keys() == two["gradients"].keys() and len(one["gradients"]) > 10
     torch.testing.assert_close(two["sum"], one["sum"])
-    for name, gradient in one["gradients"].items():
-        torch.testing.assert_close(two["gradients"][name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+    for method_name, alone in one["steps"].items():
+        together = two["steps"][method_name]
+        assert abs(alone["loss"] - together["loss"]) < 1e-5, method_name
+        assert alone["gradients"].keys() == together["gradients"].keys() and len(alone["gradients"]) > 10
+        for name, gradient in alone["gradients"].items():
+            says = f"{method_name}: {name}"
+            torch.testing.assert_close(together["gradients"][name], gradient, rtol=1e-3, atol=1e-6, msg=says)
 
 
 def test_a_run_of_other_method_settings_is_no_finished_run_of_this_one(tmp_path):
