@@ -20,7 +20,12 @@ def add_commands(verbs) -> None:
         description="Train an encoder on unlabelled images. The run's folder holds its checkpoint and history. If "
         "it already holds an unfinished run of the same settings, that run goes on.",
     )
-    add(pretrain, "method METHOD", arg.text, "the self-supervised method: simclr, moco, swav, byol, simsiam, lejepa; a wrong name lists all")
+    add(
+        pretrain,
+        "method METHOD",
+        arg.text,
+        "the self-supervised method: simclr, moco, swav, byol, simsiam, lejepa; a wrong name lists all",
+    )
     setting = (
         "a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
     )
