@@ -24,7 +24,7 @@ def add_commands(verbs) -> None:
         pretrain,
         "method METHOD",
         arg.text,
-        "the self-supervised method: simclr, moco, swav, byol, simsiam, lejepa; a wrong name lists all",
+        "the self-supervised method: simclr, moco, swav, byol, simsiam, lejepa, rotation, ...; a wrong name lists all",
     )
     setting = (
         "a setting of the method (temperature=0.2), its views (views.view.scale=0.2,1.0) or its training (clip=3.0); "
