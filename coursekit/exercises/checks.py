@@ -196,7 +196,10 @@ def _gradients(exercise: Exercise, function: Callable, case: Case) -> dict[str, 
     total = sum(part.sum() for part in pack(value))
     if not total.requires_grad:
         return None
-    found = torch.autograd.grad(total, list(inputs.values()), materialize_grads=True)
+    try:
+        found = torch.autograd.grad(total, list(inputs.values()), materialize_grads=True)
+    except RuntimeError as error:
+        raise Stopped(*tell("broken gradient", error=str(error).split(":")[0])) from error
     return dict(zip(inputs, found, strict=True))
 
 

@@ -126,13 +126,13 @@ def takes(candidate: Callable, args: tuple) -> bool:
 
 
 def endless(candidate: Callable, line: int | None) -> str:
-    """The `while` that this line of a file is in, the innermost one; "" if there is none, or nobody knows."""
+    """The `while` loops that this line of a file is in, the outer ones first; "" if there is none, or nobody knows."""
     code = getattr(candidate, "__code__", None)
     if line is None or code is None:
         return ""
     here = line - code.co_firstlineno + 1
     around = [n for n in _nodes(candidate) if isinstance(n, ast.While) and n.lineno <= here <= n.end_lineno]
-    return f"line {around[-1].lineno}: while {ast.unparse(around[-1].test)}" if around else ""
+    return ", and inside it of ".join(f"line {loop.lineno}: while {ast.unparse(loop.test)}" for loop in around)
 
 
 def forget(error: BaseException) -> None:

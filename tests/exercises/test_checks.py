@@ -297,3 +297,30 @@ def test_a_hint_without_a_number_is_the_next_one(capsys):
 def test_an_unknown_exercise_is_answered_with_the_nearest_name():
     with pytest.raises(CourseError, match="Did you mean 'info_nce'"):
         check("infonce", info_nce)
+
+
+def test_a_gradient_that_an_in_place_step_broke_is_told_and_not_raised():
+    def my_info_nce(z_a, z_b, temperature=0.1):
+        z = F.normalize(torch.cat([z_a, z_b]), dim=1)
+        e = torch.exp(z @ z.T / temperature)
+        own = (z * z.roll(len(z_a), 0)).sum(dim=1) / temperature
+        e.fill_diagonal_(0)
+        return (e.sum(dim=1).log() - own).mean()
+
+    told = str(examine(find_exercise("info_nce"), my_info_nce))
+    assert "in place" in told and "masked_fill" in told and "Traceback" not in told
+
+
+def test_every_loop_around_an_endless_one_is_named(monkeypatch):
+    monkeypatch.setattr(limit, "SECONDS", 0.3)
+
+    def my_iou(a, b):
+        i = 0
+        while i < 4:
+            j = 0
+            while j < 4:
+                j += 1
+        return a
+
+    told = str(examine(find_exercise("iou"), my_iou))
+    assert "while i < 4" in told
