@@ -24,7 +24,9 @@ from coursekit.figures.style import (
 )
 
 
-def draw_boxes(ax: Axes, image, boxes, classes, names: Sequence[str], scores=None, truth=None, size: float = 9) -> None:
+def draw_boxes(
+    ax: Axes, image, boxes, classes, names: Sequence[str], scores=None, truth=None, size: float = 10
+) -> None:
     """Show an image on given axes with its boxes, the most confident on top.
 
     boxes: (n, 4) left, top, right, bottom in px. truth: (m, 4) boxes that should be found, dashed white. size: of
@@ -59,20 +61,21 @@ def label_corners(boxes: np.ndarray, texts: Sequence[str], size: float, width: f
     """Where to write the names of boxes so that they hide each other as little as possible: (n, 2), left and top, px.
 
     boxes: (n, 4) px. size: of letters, px. Greedy: the last box, which lies on top, chooses first among places above,
-    below and inside; then each takes the place that covers the least of names that are there and, at a tenth of the
-    weight, of other boxes.
+    below and inside, then each of the others. What counts: how much a place covers of names that are there, with less
+    weight of other boxes, and how far from its box it is.
     """
     placed, corners = np.zeros((0, 4)), np.zeros((len(texts), 2))
     high = 1.5 * size
     for i in reversed(range(len(texts))):
         wide = (0.62 * len(texts[i]) + 0.4) * size
         x0, y0, x1, y1 = boxes[i]
-        lines = (y0 - high, y1, y0, y1 - high, y0 - 2 * high, y1 + high)
+        lines = (y0 - high, y1, y0, y1 - high, y0 - 2 * high, y1 + high, y0 - 3 * high, y1 + 2 * high)
+        away = np.repeat((0, 0, 0, 0, 1, 1, 2, 2), 3) + 1e-4 * np.arange(24)  # lines from the box; else the first
         corner = np.array([(x, y) for y in lines for x in (x0, x1 - wide, (x0 + x1 - wide) / 2)])
         corner = np.clip(corner, 0, np.maximum([width - wide, height - high], 0))
         places = np.concatenate([corner, corner + (wide, high)], axis=1)
         others = np.delete(boxes, i, axis=0)
-        cost = _shared(places, placed).sum(1) + 0.1 * _shared(places, others).sum(1) + 0.01 * np.arange(len(places))
+        cost = _shared(places, placed).sum(1) + 0.06 * _shared(places, others).sum(1) + 0.2 * wide * high * away
         best = places[cost.argmin()]
         placed, corners[i] = np.vstack([placed, best]), best[:2]
     return corners
@@ -136,7 +139,7 @@ def detection_grid(
     """
     fig, axes = picture_grid([to_rgb(one.image) for one in found], columns, cell, titles)
     for ax, one, true in zip(axes, found, [None] * len(found) if truth is None else truth, strict=True):
-        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, true, size=8)
+        draw_boxes(ax, one.image, one.boxes, one.classes, one.names, one.scores, true)
     told = "; ".join(_counted(one.classes, one.names) for one in found)
     true = f" Dashed: the true boxes, {', '.join(str(len(boxes)) for boxes in truth)}." if truth is not None else ""
     return describe(fig, f"{len(found)} images with the boxes that a detector found: {told}.{true}")
@@ -189,7 +192,7 @@ def dataset_sample(
     rgb = [to_rgb(image) for image in images]
     fig, axes = picture_grid(rgb, columns, cell, titles)
     for ax, picture, mine, labels in zip(axes, rgb, boxes, classes, strict=True):
-        draw_boxes(ax, picture, mine, labels, names, size=7)
+        draw_boxes(ax, picture, mine, labels, names)
     told = "; ".join(_counted(labels, names) for labels in classes)
     return describe(fig, f"{len(images)} labelled images: {told}.")
 
