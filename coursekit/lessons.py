@@ -67,7 +67,7 @@ _TABLE = (
         90,
         "YOLO12 on road objects",
         "YOLO12 on road objects: dataset, sizes, training, prediction",
-        exercises=("iou",),
+        exercises=("iou", "average_precision"),
         there=True,
     ),
     Lesson("12_does_it_pay", 75, "Does it pay?", "SSL against random initialisation at 1, 10 and 100 % of the labels"),

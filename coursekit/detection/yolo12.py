@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import cv2
+import torch
 from torch import nn
 
 from coursekit import arguments as arg
@@ -22,7 +23,7 @@ from coursekit.detection.transfer import TransferReport, check_fit, load_backbon
 from coursekit.detection.ultralytics_setup import reason, session
 from coursekit.detection.validation import Metrics, check_dataset, metrics_of
 from coursekit.detection.weights import load_detector, starting_weights
-from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, YOLOBackbone, check_size, new_detector
+from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, check_size, new_detector
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 
@@ -289,8 +290,10 @@ def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
     rows = []
     with session():
         for size in sizes:
-            model, backbone = new_detector(size), YOLOBackbone(size)
+            model = new_detector(size)
+            backbone = model.model[:BACKBONE_LAYERS]
             row = {"size": size, "parameters": get_num_params(model), "gflops": round(get_flops(model, imgsz), 1)}
             row |= {"layers": sum(not list(m.children()) for m in model.modules())}
-            rows.append(row | {"backbone_parameters": get_num_params(backbone), "dim": backbone.dim})
+            dim = backbone.eval()(torch.zeros(1, 3, 32, 32)).shape[1]
+            rows.append(row | {"backbone_parameters": get_num_params(backbone), "dim": dim})
     return rows

@@ -8,7 +8,7 @@ from importlib import import_module
 
 HOMES = {  # file -> what it hands on
     "ablations": ("ablation",),
-    "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections"),
+    "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections", "label_numbers"),
     "contrast": ("similarity_matrix", "temperature_curves"),
     "curves": ("bars_with_intervals", "training_curves"),
     "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),

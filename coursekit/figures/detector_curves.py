@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from coursekit.figures.layout import look, panels
-from coursekit.figures.style import INK, MARKERS, PALETTE, describe, styled
+from coursekit.figures.style import INK, MARKERS, MUTED, PALETTE, describe, styled
 from coursekit.runtime import CourseError
 
 PANELS = (  # title, y label, ((column, line style, name), ...)
@@ -97,8 +97,8 @@ def results_curves(
     """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
 
     runs: a results.csv or the folder of a run, or several by name, drawn over each other; a list of folders is one run
-    in stages. only: titles of the panels to draw, such as "box loss"; default: all. Raises CourseError for what is not
-    a run, and ValueError for a panel that there is not.
+    in stages, a dotted line between them. only: titles of the panels to draw, such as "box loss"; default: all. Raises
+    CourseError for what is not a run, and ValueError for a panel that there is not.
     """
     if unknown := set(only) - {title for title, *_ in PANELS}:
         raise ValueError(
@@ -107,9 +107,13 @@ def results_curves(
     drawn = [panel for panel in PANELS if not only or panel[0] in only]
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}
+    stages = [path for path in named.values() if not isinstance(path, (str, Path))]
+    ends = {end for run in stages for end in np.cumsum([len(read_results(path)["epoch"]) for path in run[:-1]])}
     longest = max(table["epoch"].max() for table in tables.values())
     fig, axes = panels(len(drawn), 2 if len(drawn) == 4 else 3, 3.2, 2.6)
     for ax, (title, label, curves) in zip(axes[:, 0], drawn, strict=True):
+        for end in ends:
+            ax.axvline(end + 0.5, color=MUTED, lw=1.2, ls=":")
         for k, table in enumerate(tables.values()):
             for j, (column, line, part) in enumerate(curves):
                 there = np.isfinite(table.get(column, np.array([np.nan])))
@@ -138,7 +142,8 @@ def results_curves(
         best = f", best mAP50-95 {100 * np.nanmax(reached):.1f} %" if np.isfinite(reached).any() else ""
         told.append(f"{name and f'{name}: '}{len(table['epoch'])} epochs{best}")
     what = ", ".join(title for title, *_ in drawn)
-    return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.")
+    after = "".join(f" A new stage begins after epoch {end}." for end in sorted(ends))
+    return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.{after}")
 
 
 @styled

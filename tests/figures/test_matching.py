@@ -88,7 +88,8 @@ def test_stages_of_one_training_are_counted_on(tmp_path):
     assert table["metrics/mAP50-95(B)"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5] and "lr/pg0" not in table
     assert read_results(stages[1])["epoch"].tolist() == [1, 2, 3]  # reading changes nothing
     figure = figures.results_curves({"in stages": stages, "at once": stages[0]})
-    assert "in stages: 5 epochs" in figures.alt_text(figure)
+    assert "in stages: 5 epochs" in figures.alt_text(figure) and "after epoch 2" in figures.alt_text(figure)
+    assert [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"] == [2.5]
     with pytest.raises(CourseError):
         read_results([stages[0], tmp_path / "three"])
 

@@ -1,6 +1,7 @@
 """Plots: what they show agrees with the tested code, each describes itself, and wrong inputs are named."""
 
 import math
+from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,8 +13,9 @@ from matplotlib.figure import Figure
 
 from coursekit import figures
 from coursekit.draws import Draws
-from coursekit.figures.boxes import CLASS_COLORS
+from coursekit.figures.boxes import CLASS_COLORS, label_corners
 from coursekit.figures.images import to_rgb
+from coursekit.figures.matching import box_overlap
 from coursekit.figures.style import SETTINGS, alt_text, describe, png
 from coursekit.methods.simclr import info_nce
 from coursekit.runtime import CourseError
@@ -83,6 +85,7 @@ def every_plot() -> dict[str, Figure]:
         "detections": figures.detections(Found(), truth=BOXES),
         "grid": figures.detection_grid([Found(), Found()]),
         "sample": figures.dataset_sample(images[:2], [BOXES, BOXES[:0]], [CLASSES, CLASSES[:0]], NAMES),
+        "label": figures.label_numbers(images[0], (0.4, 0.6, 0.5, 0.3), "car"),
         "class_counts": figures.class_counts({"train": CLASSES, "val": CLASSES}, NAMES),
         "box_sizes": figures.box_sizes(BOXES, CLASSES, NAMES),
         "model_sizes": figures.model_sizes(SIZES),
@@ -247,6 +250,25 @@ def test_boxes_are_drawn_where_they_are_best_on_top_with_names():
     assert [text.get_text() for text in ax.texts] == ["person 0.40", "car 0.90"]
     assert plt.matplotlib.colors.to_hex(ax.patches[1].get_edgecolor()).upper() == CLASS_COLORS[2]
     assert alt_text(figures.detections(photos(1)[0], [], [], [], NAMES)) == "An image with boxes: nothing."
+
+
+def test_names_of_boxes_do_not_hide_each_other_and_stay_in_the_picture():
+    crowd = np.array([[10, 40, 60, 90], [12, 42, 62, 92], [11, 38, 58, 88], [0, 0, 30, 12], [70, 0, 100, 100.0]])
+    crowd = np.concatenate([crowd, crowd[:1], crowd[:1]])  # found three times
+    corners = label_corners(crowd, ["bicycle"] * len(crowd), size=4, width=100, height=100)
+    wide, high = (0.62 * 7 + 0.4) * 4, 1.5 * 4
+    places = np.concatenate([corners, corners + (wide, high)], axis=1)
+    assert (places >= 0).all() and (places <= 100).all()
+    assert not any(box_overlap(a, b)[1] for a, b in combinations(places, 2))
+    assert label_corners(crowd[:1], ["bicycle"], size=4, width=100, height=100).tolist() == [[10, 40 - high]]
+
+
+def test_the_numbers_of_a_label_are_where_its_arrows_end():
+    fig = figures.label_numbers(photos(1)[0], (0.4, 0.6, 0.5, 0.3), "car")
+    (x,), (y,) = fig.axes[0].lines[0].get_data()
+    box = fig.axes[0].patches[0].get_bbox().extents
+    assert (x, y) == (0.4, 0.6) and np.allclose(box, [0.15, 0.45, 0.65, 0.75])
+    assert {"x 0.400", "y 0.600", "w 0.500", "h 0.300"} <= {text.get_text() for text in fig.axes[0].texts}
 
 
 RESULTS = """epoch,   train/box_loss, val/box_loss, val/cls_loss, metrics/mAP50(B), metrics/mAP50-95(B), lr/pg0
