@@ -9,14 +9,22 @@ from coursekit.views import View
 
 
 @torch.no_grad()
-def pick_partners(encoder: Encoder, views: list[View]) -> Tensor:
-    """For each of 2N views the index of the most similar other one, by the angle between features: int64 (2N,).
+def view_features(encoder: Encoder, views: list[View]) -> Tensor:
+    """The features of two views of N images, (2N, D): rows i and i + N show one image.
 
-    views: two views of N images. The encoder works in eval mode, each view by itself, and stays in that mode on the CPU.
+    The encoder works in eval mode, each view by itself, and stays in that mode on the CPU.
     """
     encoder.cpu().eval()
-    features = F.normalize(torch.cat([encoder(view.pixels.cpu()) for view in views]), dim=1)  # (2N, D)
-    return (features @ features.T).fill_diagonal_(-torch.inf).argmax(dim=1)
+    return torch.cat([encoder(view.pixels.cpu()) for view in views])
+
+
+def pick_partners(h: Tensor) -> Tensor:
+    """For each of 2N views the index of the most similar other one, by the angle between features: int64 (2N,).
+
+    h: features (2N, D), as from `view_features`.
+    """
+    z = F.normalize(h, dim=1)
+    return (z @ z.T).fill_diagonal_(-torch.inf).argmax(dim=1)
 
 
 def partners_found(picks: Tensor) -> int:

@@ -27,6 +27,7 @@ MISTAKES = [
 RIGHT_TOGETHER = {  # one undoes the other
     ("The similarity is a plain dot product", "The squared length, or a sum, is divided by"),
     ("The positive of view i is taken to be a neighbour", "The order is a_0, b_0"),
+    ("Every view picks itself", "This is the second of the others"),
 }
 
 
@@ -135,7 +136,7 @@ def answers() -> list:
 
 def compiled(exercise, body: str, name: str):
     """The answer, with a source that can be looked at, as in a notebook."""
-    parameters = {"info_nce": "z_a, z_b, temperature=0.1", "iou": "a, b"}.get(exercise.name, "z_a, z_b")
+    parameters = {"info_nce": "z_a, z_b, temperature=0.1", "iou": "a, b", "pick_partners": "h"}.get(exercise.name, "z_a, z_b")
     source = f"def f({parameters}):\n" + textwrap.indent(body.strip() + "\n", "    ")
     source = (
         "import math\nimport torch\nimport torch.nn.functional as F\nfrom torchvision.ops import box_iou\n" + source
