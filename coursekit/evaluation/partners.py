@@ -1,5 +1,7 @@
 """The partner game of lesson 00: of all other views, which is the second view of the same image?"""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,10 +14,11 @@ from coursekit.views import View
 def view_features(encoder: Encoder, views: list[View]) -> Tensor:
     """The features of two views of N images, (2N, D): rows i and i + N show one image.
 
-    The encoder works in eval mode, each view by itself, and stays in that mode on the CPU.
+    A copy of the encoder plays as in training: batch norm uses the mean and spread of the views at hand. The running
+    averages of a network that was never trained are 0 and 1; with them it would pass on little more than blurred pixels.
     """
-    encoder.cpu().eval()
-    return torch.cat([encoder(view.pixels.cpu()) for view in views])
+    playing = copy.deepcopy(encoder).cpu().train()
+    return torch.cat([playing(view.pixels.cpu()) for view in views])
 
 
 def pick_partners(h: Tensor) -> Tensor:
