@@ -17,12 +17,12 @@ from coursekit.figures.style import BLUE, GREEN, INK, MUTED, RED, bare, describe
 def partner_picks(
     view_a: Tensor, view_b: Tensor, picks: Mapping[str, Tensor], show: int = 8, seed: int = 0, cell: float = 1.1
 ) -> Figure:
-    """Some views, below each its partner, and below that what was picked for the partner.
+    """Some first views, below each its partner, and below that what was picked for the partner.
 
     view_a, view_b: pixels (N, 3, S, S), uint8 or normalised; row i of both comes from image i.
     picks: for each name, as "before" or "after", (2N,) indices into the 2N views, first all of view_a, then all of
     view_b. A right pick is ticked and framed green; another is crossed and framed red. All 2N are counted.
-    show, seed: how many of the views are drawn, and which: a random sample, the same for every name.
+    show, seed: how many of the first views are drawn, and which: a random sample, the same for every name.
     cell: side of a view, inches.
     Raises ValueError if the numbers of views and picks differ, and for a pick that is not a view or is the view itself.
     """
@@ -41,7 +41,7 @@ def partner_picks(
             )
     views = [to_rgb(view) for view in (*view_a, *view_b)]
     partners = [*range(n, 2 * n), *range(n)]
-    sample = torch.randperm(2 * n, generator=torch.Generator().manual_seed(seed)).tolist()[:show]
+    sample = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).tolist()[:show]
     rows = {"view": range(2 * n), "its partner": partners, **chosen}
     fig, axes = panels(len(rows), 1, cell, cell + 0.2, ratios=[1.0] * len(sample), margin=(1.0, 0.0))
     told = []
@@ -98,7 +98,7 @@ def game_scores(
         for k, (ax, value) in enumerate(zip(row[1:], similar, strict=True), start=1):
             bare(ax).set_frame_on(False)
             ax.barh(0, value, height=0.5, color=MUTED if k != pick else GREEN if k == partner else RED)
-            ax.axvline(0, color=INK, lw=1)
+            ax.plot([0, 0], [-0.35, 0.35], color=INK, lw=1)
             ax.set(xlim=(-1.05, 1.05), ylim=(-0.8, 1.1))
             ax.text(0, 0.4, f"{value:.2f}", ha="center", va="bottom", fontsize=11)
         told.append(f"{name}: picks {pick}, similarities {', '.join(f'{value:.2f}' for value in similar)}")

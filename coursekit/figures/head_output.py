@@ -34,9 +34,12 @@ def raw_boxes(
 ) -> Figure:
     """The places of a head's three maps, and for each detector its boxes of highest confidence, each with its place.
 
-    picture: uint8 (H, W, 3), sides multiples of 32 px. outputs: for each detector by name (boxes (P, 4): centre x,
-    centre y, width, height in px; scores (P, classes)), as `detection.anatomy.raw_predictions` gives them. names: what
-    class numbers mean, for detectors that know it. show: how many boxes. cell: width of a panel, inches. Raises ValueError for another number of places.
+    picture: uint8 (H, W, 3), sides multiples of 32 px.
+    outputs: for each detector by name (boxes (P, 4): centre x, centre y, width, height in px; scores (P, classes)), as
+    `detection.anatomy.raw_predictions` gives them.
+    names: what class numbers mean, for detectors that know it.
+    show: how many boxes. cell: width of a panel, inches.
+    Raises ValueError for another number of places.
     """
     rgb = to_rgb(picture)
     height, width = rgb.shape[:2]
@@ -53,7 +56,9 @@ def raw_boxes(
     told = []
     for ax, (name, (boxes, scores)) in zip(others, outputs.items(), strict=True):
         if len(boxes) != len(centers) or len(scores) != len(centers):
-            raise ValueError(f"{name!r}: a picture of {width} x {height} px has {len(centers)} places, not {len(boxes)}.")
+            raise ValueError(
+                f"{name!r}: a picture of {width} x {height} px has {len(centers)} places, not {len(boxes)}."
+            )
         confidence, classes = scores.max(dim=1)
         best = confidence.topk(show).indices
         known = names.get(name) or {k: f"class {k}" for k in range(scores.shape[1])}

@@ -136,7 +136,9 @@ def answers() -> list:
 
 def compiled(exercise, body: str, name: str):
     """The answer, with a source that can be looked at, as in a notebook."""
-    parameters = {"info_nce": "z_a, z_b, temperature=0.1", "iou": "a, b", "pick_partners": "h"}.get(exercise.name, "z_a, z_b")
+    parameters = {"info_nce": "z_a, z_b, temperature=0.1", "iou": "a, b", "pick_partners": "h"}.get(
+        exercise.name, "z_a, z_b"
+    )
     source = f"def f({parameters}):\n" + textwrap.indent(body.strip() + "\n", "    ")
     source = (
         "import math\nimport torch\nimport torch.nn.functional as F\nfrom torchvision.ops import box_iou\n" + source

@@ -32,9 +32,5 @@ UNEVEN = Probe(
     lambda h: (h * torch.linspace(1, 3, len(h), dtype=h.dtype)[:, None],),
 )
 EXERCISE = Exercise(
-    lesson="00",
-    solution=my_pick_partners,
-    reference=partners.pick_partners,
-    cases=_cases,
-    probes=(LONGER, UNEVEN),
+    lesson="00", solution=my_pick_partners, reference=partners.pick_partners, cases=_cases, probes=(LONGER, UNEVEN)
 )
