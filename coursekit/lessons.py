@@ -29,6 +29,7 @@ _TABLE = (
         20,
         "Start here",
         "the pipeline, the three key ideas, the study map, is this machine ready",
+        exercises=("pick_partners",),
         there=True,
     ),
     Lesson(

@@ -23,13 +23,16 @@ FEW = 24  # below this many jobs a pool of processes costs more than it gains
 
 
 def progress_bar(description: str, total: int | None, unit: str = "image", silent: bool = False, **options) -> tqdm:
-    """A bar on stderr that shows only if someone watches, and only when the work takes more than a moment.
+    """A bar that shows only if someone watches, and only when the work takes more than a moment.
 
-    In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine; in a
-    log file or a pipe it stays silent.
+    In a notebook it waits for 8 s and removes itself, so that short cells keep the same output on every machine. It is
+    on stdout there: what a bar on stderr leaves behind is an empty red strip. Elsewhere it is on stderr, and silent in a
+    log file or a pipe.
     """
-    watched = sys.stderr is not None and (sys.stderr.isatty() or in_notebook())
+    stream = sys.stdout if in_notebook() else sys.stderr
+    watched = stream is not None and (stream.isatty() or in_notebook())
     return tqdm(
+        file=stream,
         desc=description,
         total=total,
         unit=unit,

@@ -5,4 +5,4 @@ from coursekit.evaluation.grid import run_grid
 from coursekit.evaluation.judging import compare, judge, knn_score, nearest
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
-from coursekit.evaluation.partners import partners_found, pick_partners
+from coursekit.evaluation.partners import partners_found, pick_partners, view_features

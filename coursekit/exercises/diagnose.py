@@ -22,6 +22,7 @@ RELATIONS = {  # with SIZE a number of images or the like, which differs from ca
     "{} is log(SIZE) too large: a sum and a mean inside the log are confused.": lambda right, n: right + math.log(n),
     "{} is log(SIZE) too small: a sum and a mean inside the log are confused.": lambda right, n: right - math.log(n),
 }
+SHOWN = 8  # numbers of a vector
 LARGE = 1e4  # above it, float32 hides what an argument changes
 FACTORS = {  # a constant factor that says what is wrong
     -1.0: "{} has the wrong sign: it is minus the right value.",
@@ -65,13 +66,21 @@ class Trial:
         return equal(self.got, self.want)
 
 
-def _numbers(result: tuple[Tensor, ...]) -> tuple[float, ...] | None:
-    """A result as plain numbers; None if a part of it is not a single one."""
-    return tuple(map(float, result)) if all(part.shape == () for part in result) else None
+def _numbers(result: tuple[Tensor, ...]) -> tuple:
+    """A result as plain values, quicker to compare: a number, or (shape, numbers) for a part that is not a single one."""
+    return tuple(float(p) if p.shape == () else (tuple(p.shape), tuple(map(float, p.flatten()))) for p in result)
 
 
-def _near(a: float, b: float) -> bool:
+def _near(a, b) -> bool:
+    """Are two parts of `_numbers` equal, up to a tolerance?"""
+    if isinstance(a, tuple) or isinstance(b, tuple):
+        same_kind = isinstance(a, tuple) and isinstance(b, tuple) and a[0] == b[0]
+        return same_kind and all(map(_near, a[1], b[1]))
     return a == b or abs(a - b) <= 1e-4 + 1e-4 * abs(b) or (math.isnan(a) and math.isnan(b))
+
+
+def _finite(part) -> bool:
+    return all(map(math.isfinite, part[1])) if isinstance(part, tuple) else math.isfinite(part)
 
 
 class Known:
@@ -79,9 +88,9 @@ class Known:
 
     def __init__(self, mistakes: tuple[Mistake, ...], function: Callable):
         self.mistakes, self.function = mistakes, function
-        self.given: dict[str, tuple[float, ...] | None] = {}
+        self.given: dict[str, tuple | None] = {}
 
-    def result(self, case: Case) -> tuple[float, ...] | None:
+    def result(self, case: Case) -> tuple | None:
         """What it gives on a case; None if it fails there."""
         if case.says not in self.given:
             try:
@@ -90,7 +99,7 @@ class Known:
                 self.given[case.says] = None
         return self.given[case.says]
 
-    def fits(self, cases: list[Case], wanted: list[tuple[float, ...]], outputs: Iterable[int]) -> bool:
+    def fits(self, cases: list[Case], wanted: list[tuple], outputs: Iterable[int]) -> bool:
         """Are these outputs its own, on every case?"""
         for case, want in zip(cases, wanted, strict=True):
             mine = self.result(case)
@@ -121,12 +130,13 @@ def _relations(want: list[float], sizes: list[Mapping[str, float]]) -> Iterator[
         yield "{} is the square root of the right value.", [math.sqrt(w) for w in want]
 
 
-def relation(got: list[float], want: list[float], sizes: list[Mapping[str, float]]) -> str:
+def relation(got: list, want: list, sizes: list[Mapping[str, float]]) -> str:
     """How all values of one output differ from those wanted, "{} is N times too large."; "" if in no regular way.
 
-    got, want: one number for each case. sizes: for each case, the numbers that results are often off by.
+    got, want: one number for each case; of several numbers a case nothing is said. sizes: for each case, the numbers that
+    results are often off by.
     """
-    if not all(map(math.isfinite, got + want)) or all(map(_near, got, want)):
+    if not all(isinstance(value, float) and math.isfinite(value) for value in got + want) or all(map(_near, got, want)):
         return ""
 
     def is_(values: Iterable[float]) -> bool:
@@ -156,8 +166,6 @@ def recognize(exercise: Exercise, trials: list[Trial]) -> tuple[list[Mistake], l
     """
     cases = [trial.case for trial in trials]
     got, want = [_numbers(trial.got) for trial in trials], [_numbers(trial.want) for trial in trials]
-    if None in got:
-        return [], []
     everything = range(len(exercise.outputs))
     single, pairs = known(exercise)
     if found := _common(single, cases, got, everything):
@@ -187,14 +195,14 @@ def _of_output(exercise: Exercise, cases: list[Case], got: list, want: list, k: 
         says = "" if None in given else relation(mine, [g[k] for g in given], sizes)
         if says and "on every input" not in says:  # an arbitrary factor would fit by chance
             return list(other.mistakes), f"And t{says.format(name)[1:]}".replace("the right value", "that")
-    if sum(map(math.isfinite, mine)) * 2 < len(mine):
+    if sum(map(_finite, mine)) * 2 < len(mine):
         return [], ""
     return _common(pairs, cases, got, [k]), ""
 
 
 def _common(listed: list[Known], cases: list[Case], got: list, outputs: Iterable[int]) -> list[Mistake]:
     """The mistakes of the known answers that fit; of several that do, what they have in common."""
-    if not any(all(math.isfinite(g[k]) for k in outputs) for g in got):
+    if not any(all(_finite(g[k]) for k in outputs) for g in got):
         return []
     fitting = [other.mistakes for other in listed if other.fits(cases, got, outputs)]
     return [m for m in fitting[0] if all(m in mistakes for mistakes in fitting)] if fitting else []
@@ -257,6 +265,16 @@ def example(exercise: Exercise, trial: Trial) -> str:
     """A case that differs, in numbers."""
     parts = []
     for name, got, want in zip(exercise.outputs, trial.got, trial.want, strict=True):
-        shown = f"{got.item():.3f}" if got.numel() == 1 else f"of shape {tuple(got.shape)}"
-        parts.append(f"{'' if len(exercise.outputs) == 1 else name + ' '}yours {shown}, right {want.item():.3f}")
+        named = "" if len(exercise.outputs) == 1 else name + " "
+        parts.append(f"{named}yours {_shown(got, want)}, right {_shown(want, want)}")
     return f"On {trial.case.says}: {'; '.join(parts)}."
+
+
+def _shown(part: Tensor, want: Tensor) -> str:
+    """A result in short: a number, the first numbers of a vector, or its shape if that is another one than `want` has."""
+    if part.numel() == 1 and want.numel() == 1:
+        return f"{part.item():.3f}" if part.is_floating_point() else str(part.item())
+    if part.shape != want.shape or part.dim() != 1:
+        return f"of shape {tuple(part.shape)}"
+    numbers = [f"{value:.3f}" if part.is_floating_point() else str(value) for value in part[:SHOWN].tolist()]
+    return f"[{', '.join(numbers + ['...'] * (len(part) > SHOWN))}]"

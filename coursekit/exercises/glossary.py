@@ -36,9 +36,27 @@ def read_glossary(path: Path = FILE) -> tuple[dict[str, str], dict[str, str]]:
     return terms, also
 
 
-def glossary(term: str) -> Entry:
-    """What a term means: glossary("temperature"), in upper or lower case. Raises CourseError for an unknown term."""
+@dataclass(frozen=True)
+class Index:
+    """All terms, in the order of the alphabet."""
+
+    terms: tuple[str, ...]
+
+    def _repr_markdown_(self) -> str:
+        return " · ".join(self.terms)
+
+    def __repr__(self) -> str:
+        return ", ".join(self.terms)
+
+
+def glossary(term: str | None = None) -> Entry | Index:
+    """What a term means: glossary("temperature"), in upper or lower case; without a term, the list of all.
+
+    Raises CourseError for an unknown term.
+    """
     terms, also = read_glossary()
+    if term is None:
+        return Index(tuple(sorted(terms, key=str.lower)))
     known = {**{name.lower(): name for name in terms}, **{other.lower(): term for other, term in also.items()}}
     wanted = term.strip().lower()
     if wanted not in known:

@@ -21,9 +21,9 @@ def pipeline() -> SVG:
         "From unlabelled images to a detector",
         """
         Two stages. Above, without labels: unlabelled images become random views, an encoder turns them into features,
-        and an SSL method trains it by a loss that needs no labels; k-NN and a linear probe judge the encoder. Below,
-        with labels: the encoder's weights become the backbone of a detector with a neck and a head, trained on labelled
-        images, which gives boxes, classes and confidence.""",
+        and an SSL method trains it by a loss that needs no labels; k-NN, a linear probe and fine-tuning judge the
+        encoder. Below, with labels: the encoder's weights become the backbone of a detector with a neck and a head, trained
+        on labelled images, which gives boxes, classes and confidence. Another kind of encoder joins by an adapter.""",
     )
     for y, h, tint, name in (
         (12, 186, "blue", "1  Self-supervised pretraining: no labels"),
@@ -56,14 +56,15 @@ def pipeline() -> SVG:
     d.text(582, 215, "weights move into the backbone", 12, True, TINTS["green"][2], width=224)
 
     d.arrow((450, 180), (424, 180), color=MUTED, line=1.5)
-    d.rect(226, 168, 194, 24, PAPER, MUTED, 1.2, radius=12)
-    d.text(323, 184, "judged by k-NN, linear probe", 12, color=INK, width=186)
+    d.rect(146, 168, 274, 24, PAPER, MUTED, 1.2, radius=12)
+    d.text(283, 184, "judged by k-NN, linear probe, fine-tuning", 12, color=INK, width=266)
 
     for k in range(2):
         d.scene(36 + 14 * k, 262 + 12 * k, 88, k + 1, boxed=True)
     d.block(26, 356, 132, 40, "some images\nwith boxes", 12, middle=False)
     d.arrow((158, 308), (378, 308))
     step(382, 280, 140, "Backbone f", "feature maps at several sizes", "green")
+    d.text(452, 400, "another kind of encoder joins by an adapter", 12, color=MUTED, width=290)
     d.arrow((522, 308), (552, 308))
     step(556, 280, 72, "Neck", "mixes sizes", "orange")
     d.arrow((628, 308), (654, 308))

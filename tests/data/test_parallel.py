@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from coursekit.data.parallel import FEW, map_processes, map_threads
+from coursekit.data import parallel
+from coursekit.data.parallel import FEW, map_processes, map_threads, progress_bar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DRAW = """
@@ -72,3 +73,20 @@ def test_drawing_workers_end_with_their_parent(end):
         for worker in workers:
             if worker.is_running():
                 worker.kill()
+
+
+def test_a_bar_in_a_notebook_leaves_nothing_on_stderr_and_nothing_to_read_on_stdout(monkeypatch, capsys):
+    monkeypatch.setattr(parallel, "in_notebook", lambda: True)
+    with progress_bar("drawing", 2) as bar:
+        bar.delay, bar.last_print_t = 0, bar.last_print_t - 1
+        bar.update(2)
+        bar.refresh()
+    shown, strip = capsys.readouterr()
+    assert "drawing" in shown and shown.split("\r")[-2:] == [" " * len(shown.split("\r")[-2]), ""]
+    assert strip == ""
+
+
+def test_a_bar_is_silent_in_a_pipe(capsys):
+    with progress_bar("drawing", 2) as bar:
+        bar.update(2)
+    assert bar.disable and capsys.readouterr() == ("", "")

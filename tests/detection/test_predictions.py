@@ -7,7 +7,7 @@ import torch
 from coursekit.data.decode import read_rgb
 from coursekit.detection.drawing import COLORS, draw
 from coursekit.detection.predictions import Detections, predict
-from coursekit.runtime import CourseError
+from coursekit.runtime import CourseError, shipped
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,14 @@ def test_nothing_found_is_the_picture_itself():
 def test_the_most_confident_box_is_on_top():
     drawn = draw(detections((20, 20, 80, 80, 1, 0.9), (20, 20, 80, 80, 2, 0.3)), labels=False)
     assert tuple(drawn[20, 50]) == COLORS[1]
+
+
+def test_what_lesson_00_says_about_the_two_photographs():
+    from ultralytics.utils import ASSETS
+
+    street, match = predict(
+        shipped("checkpoints", "yolo12n_road_scenes.safetensors"), [ASSETS / "bus.jpg", ASSETS / "zidane.jpg"]
+    )
+    named = [[one.names[c] for c in one.classes] for one in (street, match)]
+    assert named[0] == ["person", "person"]  # half of the people; the bus is missed
+    assert sorted(named[1]) == ["bicycle", "person", "person"]  # an arm passes for a bicycle

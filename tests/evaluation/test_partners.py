@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from coursekit.evaluation.partners import partners_found, pick_partners
+from coursekit.evaluation.partners import partners_found, pick_partners, view_features
 from coursekit.models import Encoder
 from coursekit.views import View
 
@@ -27,9 +27,18 @@ def views_of(*rows):
 
 def test_partners_are_picked_by_angle_not_by_length():
     first, second = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.1]], [[9.0, 1.0], [0.1, 0.2], [-5.0, 0.0]]
-    encoder = Corner()
-    picks = pick_partners(encoder, views_of(first, second))
+    picks = pick_partners(torch.tensor(first + second))
     assert picks.tolist() == [3, 4, 5, 0, 1, 2] and partners_found(picks) == 6
-    assert not encoder.training
-    swapped = pick_partners(encoder, views_of(first, second[::-1]))
+    swapped = pick_partners(torch.tensor(first + second[::-1]))
     assert partners_found(swapped) == 2  # only the one in the middle has its partner beside it
+
+
+def test_features_are_those_of_training_and_leave_the_encoder_as_it_is():
+    encoder = Corner().eval()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    rows = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.1]]
+    h = view_features(encoder, views_of(rows, rows[::-1]))
+    assert h.shape == (6, 2) and not h.requires_grad and torch.allclose(h[:3], h[3:].flip(0), atol=1e-6)
+    assert torch.allclose(h[:3].mean(0), torch.zeros(2), atol=1e-6)  # by the batch's own mean
+    assert not encoder.training
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())

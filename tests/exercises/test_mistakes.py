@@ -28,6 +28,7 @@ MISTAKES = [
 RIGHT_TOGETHER = {  # one undoes the other
     ("The similarity is a plain dot product", "The squared length, or a sum, is divided by"),
     ("The positive of view i is taken to be a neighbour", "The order is a_0, b_0"),
+    ("Every view picks itself", "This is the second of the others"),
 }
 
 

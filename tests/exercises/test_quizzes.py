@@ -102,6 +102,12 @@ def test_the_glossary_finds_terms_by_other_names_and_spelling():
     assert len(terms) > 40 and all(glossary(term).meaning for term in (*terms, *also))
 
 
+def test_the_glossary_lists_all_its_terms():
+    listed = glossary()
+    assert set(listed.terms) == set(read_glossary()[0]) and "backbone · " in listed._repr_markdown_()
+    assert repr(listed).index("anchor") < repr(listed).index("COCO") < repr(listed).index("projector")
+
+
 def test_an_unknown_term_gets_the_nearest_ones():
     with pytest.raises(CourseError, match="temperature"):
         glossary("temperatur")
