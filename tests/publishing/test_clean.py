@@ -60,6 +60,12 @@ def test_a_diagram_gets_a_png_that_shows_in_a_notebook_that_is_not_trusted():
 
 
 def test_the_answer_to_a_guess_is_folded(tmp_path):
-    cell = {"cell_type": "code", "source": "1", "metadata": {"tags": [clean.GUESS]}, "outputs": [], "execution_count": 1}
+    cell = {
+        "cell_type": "code",
+        "source": "1",
+        "metadata": {"tags": [clean.GUESS]},
+        "outputs": [],
+        "execution_count": 1,
+    }
     found = clean.clean({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})["cells"][0]["metadata"]
     assert found["jupyter"] == {"outputs_hidden": True} and found["collapsed"] is True
