@@ -163,8 +163,8 @@ def grouped_bars(
     numbers = np.array([[np.broadcast_to(row[key], 3) for key in series] for row in values.values()], dtype=float)
     span = max(np.nanmax(numbers), 0.0) - min(np.nanmin(numbers), 0.0) or 1.0
     form = ".1f" if span > 5 else ".2f"
-    step = len(series) + 0.7
-    fig, ax = plt.subplots(figsize=(7.0, 0.3 * step * len(values) + 1.0))
+    step = len(series) + 0.5
+    fig, ax = plt.subplots(figsize=(7.0, 0.23 * step * len(values) + 0.9 + (0.3 if title else 0.0)))
     told = []
     for k, key in enumerate(series):
         at = -step * np.arange(len(values)) - k
@@ -178,6 +178,7 @@ def grouped_bars(
             ax.text(max(end, 0) + 0.015 * span if known else 0, y, f"{number:{form}}" if known else " ?", va="center")
     ax.set_yticks(-step * np.arange(len(values)) - (len(series) - 1) / 2, list(values))
     ax.set_xlim(right=np.nanmax(numbers) + 0.12 * span)
+    ax.set_ylim(-step * len(values) + 0.9, 0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(label)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
