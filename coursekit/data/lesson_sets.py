@@ -2,9 +2,20 @@
 
 from typing import NamedTuple
 
+import torch
+
 from coursekit.data import image_sources
 from coursekit.data.images import ImageSet
 from coursekit.runtime import CourseError, mode, offline
+from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPE_CLASS
+
+ANIMALS = ("bird", "cat", "deer", "dog", "horse", "monkey")  # of STL-10; its other classes are vehicles
+VEHICLES = ("airplane", "car", "ship", "truck")
+KINDS = {
+    **{subtype: CLASS_NAMES[label] for subtype, label in SUBTYPE_CLASS.items()},
+    **dict.fromkeys(ANIMALS, "animal"),
+    **dict.fromkeys(VEHICLES, "vehicle"),
+}
 
 
 class LessonSets(NamedTuple):
@@ -48,3 +59,17 @@ def _told(unlabeled: ImageSet, train: ImageSet, test: ImageSet, source: str) -> 
         f"{len(train.class_names)} labels"
     )
     return LessonSets(ImageSet(unlabeled.images), train, test, source)
+
+
+def by_kind(images: ImageSet) -> ImageSet:
+    """The same images with coarser labels: person, bicycle, car or bus for a subtype; animal or vehicle in STL-10.
+
+    Raises CourseError if the images have no labels or others.
+    """
+    unknown = [name for name in images.class_names or () if name not in KINDS]
+    if images.labels is None or images.class_names is None or unknown:
+        raise CourseError(f"Only road objects and STL-10 have kinds; not known: {unknown or 'images without labels'}.")
+    kinds = [KINDS[name] for name in images.class_names]
+    names = tuple(dict.fromkeys(kinds))
+    kind = torch.tensor([names.index(each) for each in kinds])
+    return ImageSet(images.images, kind[images.labels], names)

@@ -2,7 +2,8 @@
 
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.grid import run_grid
-from coursekit.evaluation.judging import compare, judge, knn_score, nearest
+from coursekit.evaluation.judging import compare, guesses_right, judge, knn_score, nearest, neighbors_right
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 from coursekit.evaluation.partners import partners_found, pick_partners, view_features
+from coursekit.evaluation.view_probe import color_kept, ridge_r2

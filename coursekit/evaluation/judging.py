@@ -7,6 +7,7 @@ from torch import Tensor
 
 from coursekit import runtime
 from coursekit.data.images import ImageSet
+from coursekit.data.lesson_sets import by_kind
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.knn import knn_accuracy
 from coursekit.evaluation.linear_probe import linear_probe
@@ -31,7 +32,7 @@ def judge(
     seed: of the linear probe's own validation split.
     by: which judges, of `TITLES`.
     """
-    a, b = (raw_pixels(part) if encoder is None else extract_features(encoder, part) for part in (train, test))
+    a, b = (_features(encoder, part) for part in (train, test))
     judges = {
         "knn": lambda: knn_accuracy(a, train.labels, b, test.labels, k=k),
         "linear_probe": lambda: linear_probe(a, train.labels, b, test.labels, seed=seed).accuracy,
@@ -71,7 +72,30 @@ def knn_score(encoder: Encoder | None, train: ImageSet, test: ImageSet, k: int =
     return judge(encoder, train, test, k, by=("knn",))["knn"]
 
 
-def nearest(encoder: Encoder, bank: ImageSet, queries: ImageSet, k: int = 4) -> Tensor:
-    """The k images of the bank whose features are most similar to each query's: int64 (queries, k), best first."""
-    a, b = (F.normalize(extract_features(encoder, part), dim=1) for part in (bank, queries))
+def nearest(encoder: Encoder | None, bank: ImageSet, queries: ImageSet, k: int = 4) -> Tensor:
+    """The k images of the bank whose features are most similar to each query's: int64 (queries, k), best first.
+
+    encoder: None = raw pixels.
+    """
+    a, b = (F.normalize(_features(encoder, part), dim=1) for part in (bank, queries))
     return (b @ a.T).topk(k, dim=1).indices
+
+
+def neighbors_right(encoder: Encoder | None, bank: ImageSet, queries: ImageSet, k: int = 4) -> dict[str, float]:
+    """Share of the k nearest images that are of the query's subtype, and of its kind: {"subtype": ..., "kind": ...}, 0 to 1.
+
+    Arguments as in `nearest`; the images are labelled by subtype. Raises CourseError for classes without kinds.
+    """
+    found = nearest(encoder, bank, queries, k)
+    pairs = {"subtype": (bank, queries), "kind": (by_kind(bank), by_kind(queries))}
+    return {name: (a.labels[found] == b.labels[:, None]).float().mean().item() for name, (a, b) in pairs.items()}
+
+
+def guesses_right(bank: ImageSet, queries: ImageSet) -> dict[str, float]:
+    """What `neighbors_right` is for neighbours drawn at random from the bank."""
+    pairs = {"subtype": (bank, queries), "kind": (by_kind(bank), by_kind(queries))}
+    return {name: (a.labels == b.labels[:, None]).float().mean().item() for name, (a, b) in pairs.items()}
+
+
+def _features(encoder: Encoder | None, images: ImageSet) -> Tensor:
+    return raw_pixels(images) if encoder is None else extract_features(encoder, images)

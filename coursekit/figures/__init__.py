@@ -7,10 +7,10 @@ functions is used (PEP 562).
 from importlib import import_module
 
 HOMES = {  # file -> what it hands on
-    "ablations": ("ablation",),
+    "ablations": ("ablation", "ablation_by"),
     "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections", "label_numbers"),
     "contrast": ("similarity_matrix", "temperature_curves"),
-    "curves": ("bars_with_intervals", "training_curves"),
+    "curves": ("bars_with_intervals", "grouped_bars", "training_curves"),
     "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),
     "embedding": ("embedding_map", "neighbors"),
     "game": ("game_scores", "partner_picks"),

@@ -1,9 +1,11 @@
 """What one part of a method is worth: recorded runs with it, without it, and with something else in its place."""
 
+from collections.abc import Mapping
+
 from matplotlib.figure import Figure
 
 from coursekit.evaluation.intervals import mean_by
-from coursekit.figures.curves import bars_with_intervals
+from coursekit.figures.curves import bars_with_intervals, grouped_bars
 from coursekit.recipes.recorded import Recorded
 
 
@@ -22,3 +24,17 @@ def ablation(recorded: Recorded, group: str, value: str = "knn", title: str | No
         title=title or group,
         levels={name: 100 * level for name, level in recorded.levels.items()},
     )
+
+
+def ablation_by(recorded: Recorded, group: str, columns: Mapping[str, str], title: str | None = None) -> Figure:
+    """As `ablation`, with several bars for each variant. columns: {name of a bar: which column it shows}."""
+    means = {name: mean_by(recorded.rows, "variant", value, group=group) for name, value in columns.items()}
+    variants = next(iter(means.values()))
+    values = {
+        variant: {
+            name: tuple(100 * number for number in (found[variant].mean, found[variant].low, found[variant].high))
+            for name, found in means.items()
+        }
+        for variant in variants
+    }
+    return grouped_bars(values, "k-NN accuracy, %", title or group)

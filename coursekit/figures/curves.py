@@ -146,3 +146,42 @@ def bars_with_intervals(
         told = [f"{text} ({low:.1f} to {high:.1f})" for text, (low, high) in zip(told, ends, strict=True)]
     told += [f"{name} gives {level:.1f}" for name, level in levels.items()]
     return describe(fig, f"Bars of {label}: {'; '.join(told)}.")
+
+
+@styled
+def grouped_bars(
+    values: Mapping[str, Mapping[str, float | tuple[float, float, float]]], label: str, title: str | None = None
+) -> Figure:
+    """Several bars for each name, one of each series, with the numbers beside them.
+
+    values: {name: {series: value}}, the same series for every name. A value with its interval is (value, low, high); one
+    that is not known is NaN and has no bar. label: what the values are, with the unit.
+    """
+    series = list(next(iter(values.values()), ()))
+    if not series or any(list(row) != series for row in values.values()):
+        raise ValueError(f"Every name needs the same series, not {[list(row) for row in values.values()]}.")
+    numbers = np.array([[np.broadcast_to(row[key], 3) for key in series] for row in values.values()], dtype=float)
+    span = max(np.nanmax(numbers), 0.0) - min(np.nanmin(numbers), 0.0) or 1.0
+    form = ".1f" if span > 5 else ".2f"
+    step = len(series) + 0.5
+    fig, ax = plt.subplots(figsize=(7.0, 0.23 * step * len(values) + 0.9 + (0.3 if title else 0.0)))
+    told = []
+    for k, key in enumerate(series):
+        at = -step * np.arange(len(values)) - k
+        value, low, high = numbers[:, k].T
+        ax.barh(at, value, height=0.85, color=PALETTE[k % len(PALETTE)], alpha=0.85, label=key)
+        if (high > low).any():
+            ax.errorbar(value, at, xerr=[value - low, high - value], fmt="none", ecolor="black", capsize=4, lw=1.5)
+        for name, y, number, end in zip(values, at, value, high, strict=True):
+            known = not np.isnan(number)
+            told.append(f"{name}, {key}: {number:{form}}" if known else f"{name}, {key}: not known")
+            ax.text(max(end, 0) + 0.015 * span if known else 0, y, f"{number:{form}}" if known else " ?", va="center")
+    ax.set_yticks(-step * np.arange(len(values)) - (len(series) - 1) / 2, list(values))
+    ax.set_xlim(right=np.nanmax(numbers) + 0.12 * span)
+    ax.set_ylim(-step * len(values) + 0.9, 0.6)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(label)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if title:
+        ax.set_title(title)
+    return describe(fig, f"Bars of {label}: {'; '.join(told)}.")

@@ -4,17 +4,21 @@ import pytest
 import torch
 
 from coursekit.data.images import ImageSet
+from coursekit.data.lesson_sets import by_kind
 from coursekit.evaluation import (
     compare,
     extract_features,
+    guesses_right,
     judge,
     knn_accuracy,
     knn_score,
     linear_probe,
     nearest,
+    neighbors_right,
     raw_pixels,
 )
 from coursekit.models import build_encoder
+from coursekit.runtime import CourseError
 
 
 @pytest.fixture
@@ -62,3 +66,28 @@ def test_the_nearest_images_come_best_first(sets, seeded):
     cosine = (b @ a.T)[0]
     assert nearest(encoder, train, test[:1], k=4)[0].tolist() == cosine.argsort(descending=True)[:4].tolist()
     assert knn_score(encoder, train, test, k=3) == judge(encoder, train, test, k=3)["knn"]
+
+
+def test_neighbours_are_judged_by_subtype_and_by_kind():
+    names = ("walking", "riding", "sedan", "van")
+    levels = torch.tensor([0, 60, 160, 220])  # a brightness for each subtype, and a hue: those of a kind look alike
+
+    def some(labels):
+        labels = torch.tensor(labels)
+        pixels = torch.zeros(len(labels), 3, 32, 32, dtype=torch.uint8)
+        pixels[:, 0] = levels[labels][:, None, None].to(torch.uint8)
+        pixels[:, 1] = 255 - pixels[:, 0]
+        return ImageSet(pixels, labels, names)
+
+    bank, queries = some([0, 0, 1, 2, 3, 3]), some([0, 3])
+    assert by_kind(bank).class_names == ("person", "car") and by_kind(bank).labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert neighbors_right(None, bank, queries, k=2) == {"subtype": 1.0, "kind": 1.0}
+    assert neighbors_right(None, bank, queries, k=3) == pytest.approx({"subtype": 2 / 3, "kind": 1.0})
+    assert guesses_right(bank, queries) == pytest.approx({"subtype": 1 / 3, "kind": 1 / 2})
+    assert by_kind(ImageSet(bank.images, bank.labels, ("cat", "dog", "car", "ship"))).class_names == (
+        "animal",
+        "vehicle",
+    )
+    for unknown in (ImageSet(bank.images), ImageSet(bank.images, bank.labels, ("a", "b", "c", "van"))):
+        with pytest.raises(CourseError, match="have kinds"):
+            by_kind(unknown)

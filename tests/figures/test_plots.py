@@ -80,6 +80,7 @@ def every_plot() -> dict[str, Figure]:
         "similarity_matrix": figures.similarity_matrix(tensors(0, 3, 4), tensors(1, 3, 4)),
         "temperature_curves": figures.temperature_curves(similarities=tensors(2, 50).tanh()),
         "bars": figures.bars_with_intervals(["a", "b"], [10, 20], [[8, 12], [15, 26]], chance=5),
+        "grouped": figures.grouped_bars({"a": {"x": (5, 4, 7), "y": 9}, "b": {"x": 3, "y": math.nan}}, "score, %"),
         "embedding_map": figures.embedding_map(tensors(3, 12, 5), torch.arange(12) % 4, NAMES),
         "neighbours": figures.neighbors(images, [0, 1], torch.tensor([[1, 2], [0, 3]]), labels, ["x", "y"]),
         "detections": figures.detections(Found(), truth=BOXES),
@@ -345,3 +346,11 @@ def test_the_similarity_matrix_shows_the_views_beside_their_rows():
     assert (shown[4 * 8 : 5 * 8] == to_rgb(views[1, 1])).all(), "row 4 is b1"
     with pytest.raises(ValueError, match="6 pictures, not 3"):
         figures.similarity_matrix(tensors(0, 3, 4), tensors(1, 3, 4), views=views[:1])
+
+
+def test_grouped_bars_show_every_known_number_once_and_want_the_same_series():
+    fig = figures.grouped_bars({"raw": {"h": 0.25, "z": (0.5, 0.4, 0.6)}, "run": {"h": 0.75, "z": math.nan}}, "R²")
+    assert sorted(text.get_text() for text in fig.axes[0].texts) == [" ?", "0.25", "0.50", "0.75"]
+    assert "raw, z: 0.50" in alt_text(fig) and "run, z: not known" in alt_text(fig)
+    with pytest.raises(ValueError, match="same series"):
+        figures.grouped_bars({"a": {"x": 1}, "b": {"y": 1}}, "score")
