@@ -54,7 +54,7 @@ def test_solutions_are_folded_in_and_nothing_else_is_changed(tmp_path):
 
 
 def test_a_lesson_may_show_the_exercise_of_another_lesson(tmp_path):
-    assert problems(write(tmp_path / "00_start.ipynb", solution=None)) == []
+    assert problems(write(tmp_path / "01_pretext.ipynb", solution=None)) == []
 
 
 def test_a_solution_without_code_and_a_file_that_is_not_a_notebook(tmp_path):
