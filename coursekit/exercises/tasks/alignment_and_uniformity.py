@@ -8,7 +8,7 @@ from coursekit.methods import diagnostics
 
 
 def my_alignment_and_uniformity(z_a, z_b):
-    """z_a, z_b: (N, D). Return two scalars: alignment of the pairs, uniformity of the N vectors z_a."""
+    """z_a, z_b: (N, D). Return two tensors of shape (): alignment of the pairs, uniformity of z_a."""
     a, b = F.normalize(z_a, dim=1), F.normalize(z_b, dim=1)
     alignment = (a - b).square().sum(dim=1).mean()
     # pdist gives each pair once; the formula counts it twice and divides by twice as many

@@ -8,7 +8,7 @@ from coursekit.methods.simclr import info_nce
 
 
 def my_info_nce(z_a, z_b, temperature=0.1):
-    """z_a, z_b: (N, D), row i of both comes from image i. Return the mean loss over all 2N views, a scalar."""
+    """z_a, z_b: (N, D), row i of both comes from image i. Return the mean loss over all 2N views, a tensor of shape ()."""
     n = len(z_a)
     z = F.normalize(torch.cat([z_a, z_b]), dim=1)
     logits = z @ z.T / temperature

@@ -7,7 +7,7 @@ from coursekit.exercises.model import SWAPPED, Case, Exercise, Probe
 
 
 def my_iou(a, b):
-    """a, b: (4,) left, top, right, bottom. Return their intersection over union, a tensor with one number."""
+    """a, b: (4,) left, top, right, bottom. Return their intersection over union, a tensor of shape ()."""
     shared = torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])  # width, height; negative where apart
     intersection = shared.clamp(min=0).prod()
     union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - intersection
