@@ -61,16 +61,22 @@ def backbone():
 
 @pytest.fixture(scope="session")
 def network_attempts():
-    """Every try to resolve or connect fails, and is written down here."""
-    attempts, patch = [], pytest.MonkeyPatch()
+    """Every try to resolve or reach another machine fails, and is written down here."""
+    attempts, patch, here = [], pytest.MonkeyPatch(), ("127.0.0.1", "localhost", "::1")
 
-    def refuse(*args, **kwargs):
-        attempts.append(args)
-        raise OSError("the network is closed in this test")
+    def closed(call, place):
+        def refuse(*args, **kwargs):
+            to = args[place]
+            if (to[0] if isinstance(to, tuple) else to) in here:
+                return call(*args, **kwargs)
+            attempts.append(args)
+            raise OSError("the network is closed in this test")
 
-    patch.setattr(socket.socket, "connect", refuse)
-    patch.setattr(socket, "getaddrinfo", refuse)
-    patch.setattr(socket, "create_connection", refuse)
+        return refuse
+
+    patch.setattr(socket.socket, "connect", closed(socket.socket.connect, 1))  # (self, address)
+    patch.setattr(socket, "getaddrinfo", closed(socket.getaddrinfo, 0))
+    patch.setattr(socket, "create_connection", closed(socket.create_connection, 0))
     yield attempts
     patch.undo()
 
