@@ -126,7 +126,7 @@ def takes(candidate: Callable, args: tuple) -> bool:
 
 
 def endless(candidate: Callable, line: int | None) -> str:
-    """The `while` loops that this line of a file is in, the outer ones first; "" if there is none, or nobody knows."""
+    """The `while` loops that this line of a file is in, the outer ones first; "" if it is in none or the source is unknown."""
     code = getattr(candidate, "__code__", None)
     if line is None or code is None:
         return ""

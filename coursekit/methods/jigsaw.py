@@ -5,7 +5,7 @@ Noroozi and Favaro, Unsupervised Learning of Visual Representations by Solving J
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -66,7 +66,7 @@ class Jigsaw:
     def __call__(self, images: Tensor, draws: Draws) -> list[View]:
         """images: uint8 (B, 3, H, W) -> one view of (grid * tile) px square with target int64 (B,)."""
         n, cell = len(images), self.tile + self.gap
-        whole = RandomView(**{**vars(self.view), "size": self.grid * cell})(images, draws)
+        whole = replace(self.view, size=self.grid * cell)(images, draws)
         shifts = draws.integers(n, self.grid**2, 2, high=self.gap + 1).to(images.device)
         target = draws.integers(n, high=self.orders).to(images.device)
         cells = whole.pixels.unfold(2, cell, cell).unfold(3, cell, cell)  # (B, 3, g, g, cell, cell)

@@ -30,7 +30,7 @@ PROSE, MONO, SMALLEST = 34, 32, 24  # px: text, code at its usual size, and what
 SMALL_PRINT = 10 * 100 / 72  # px: the smallest letters of a figure, 10 pt at 100 dots an inch
 REMARK = 60  # words: what a speaker rather says than shows, if it does not fit beside its picture
 GAP, NARROWEST = 36, 600  # px: between two parts; a column of text
-LONG_WORD = 0.52, 0.61  # mean width of a letter in ems: of prose, of code
+LETTER = 0.52, 0.61  # mean width of a letter in ems: of prose, of code
 NOT_SHOWN = re.compile(r"\bexercises\.(check|answer|hint)\(")
 SOURCE = "inspect.getsource"  # a cell with it prints code
 QUIZ = re.compile(r'\bexercises\.quiz\("(\w+)"\)')
@@ -61,7 +61,7 @@ class Part:
     def mono(self, width: float) -> int:
         """Size of code or printed text, px, at which its longest line fits into `width`, if one does."""
         longest = max(map(len, self.text.splitlines() or [""]), default=1)
-        return int(max(SMALLEST, min(MONO, width / (LONG_WORD[1] * max(longest, 1)))))
+        return int(max(SMALLEST, min(MONO, width / (LETTER[1] * max(longest, 1)))))
 
     def height(self, width: float) -> float:
         """The px of height that it needs, at the least, if it is `width` px wide; infinite if it cannot be so narrow."""
@@ -69,9 +69,9 @@ class Part:
             wide, high = (side * self.grow for side in self.size)
             return high if wide <= width + 1 else math.inf
         if self.kind == "prose":
-            return _prose_lines(self.text, width / (LONG_WORD[0] * PROSE)) * PROSE * 1.4
+            return _prose_lines(self.text, width / (LETTER[0] * PROSE)) * PROSE * 1.4
         size = self.mono(width)
-        columns = max(int(width / (LONG_WORD[1] * size)), 1)
+        columns = max(int(width / (LETTER[1] * size)), 1)
         rows = sum(max(math.ceil(len(line) / columns), 1) for line in self.text.splitlines())
         return rows * size * 1.35 + 32
 
