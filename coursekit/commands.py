@@ -197,24 +197,16 @@ def labeled_images(folder: str | None, crops: int, size: int, seed: int, skip_un
             ImageSet.road_crops(test, size, seed + 1),
             "crops of drawn road scenes",
         )
-    root = Path(folder).expanduser()
-    if not root.is_dir():
-        raise CourseError(f"There is no folder {folder!r}. Name a folder with one subfolder of images for each class.")
-    classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(classes) < 2:
-        raise CourseError(f"{folder} needs one subfolder for each class, two or more of them; it has {len(classes)}.")
-    train, test = [], []
-    for path in classes:
-        images = ImageSet.from_folder(path, size, skip_unreadable=skip_unreadable).images
-        if len(images) < 2:
-            raise CourseError(f"{path} holds one image; a class needs two: one to learn from and one to be judged by.")
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-        held_out = max(1, len(images) // 5)
-        test.append(images[order[:held_out]])
-        train.append(images[order[held_out:]])
-
-    def together(parts):
-        labels = torch.cat([torch.full((len(part),), label) for label, part in enumerate(parts)])
-        return ImageSet(torch.cat(parts), labels, tuple(path.name for path in classes))
-
-    return together(train), together(test), str(folder)
+    labeled = ImageSet.from_class_folders(folder, size, skip_unreadable=skip_unreadable)
+    held_out, order = [], torch.Generator().manual_seed(seed)
+    for label, name in enumerate(labeled.class_names):
+        of_class = (labeled.labels == label).nonzero()[:, 0]
+        if len(of_class) < 2:
+            raise CourseError(
+                f"{Path(folder) / name} holds one image; a class needs two: one to learn from and one to be judged by."
+            )
+        shuffled = of_class[torch.randperm(len(of_class), generator=order)]
+        held_out.append(shuffled[: max(1, len(of_class) // 5)])
+    judged = torch.zeros(len(labeled), dtype=torch.bool)
+    judged[torch.cat(held_out)] = True
+    return labeled[~judged], labeled[judged], str(folder)

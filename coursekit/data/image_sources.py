@@ -75,6 +75,17 @@ def folder(path: str | Path, size: int, limit: int | None, workers: int | None, 
     return images
 
 
+def class_folders(path: str | Path) -> list[Path]:
+    """The subfolders of a labelled folder. Raises CourseError unless there are two or more."""
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise CourseError(f"There is no folder '{path}'. Name a folder with one subfolder of images for each class.")
+    classes = sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+    if len(classes) < 2:
+        raise CourseError(f"{path} needs one subfolder for each class, two or more of them; it has {len(classes)}.")
+    return classes
+
+
 def cifar10(split: str, size: int | None, limit: int | None) -> Parts:
     """CIFAR-10: 50000 train and 10000 test images of 32 px, ten classes.
 

@@ -97,6 +97,20 @@ class ImageSet:
         return cls(torch.from_numpy(image_sources.folder(path, size, limit, workers, skip_unreadable)))
 
     @classmethod
+    def from_class_folders(
+        cls, path: str | Path, size: int, limit: int | None = None, skip_unreadable: bool = False
+    ) -> "ImageSet":
+        """Labelled images: every subfolder is a class, named after it, in alphabetical order.
+
+        size, skip_unreadable: as in `from_folder`. limit: images of each class at most.
+        Raises CourseError for a missing folder, for fewer than two subfolders, and as `from_folder` does.
+        """
+        classes = image_sources.class_folders(path)
+        parts = [cls.from_folder(each, size, limit, skip_unreadable=skip_unreadable).images for each in classes]
+        labels = torch.cat([torch.full((len(part),), label) for label, part in enumerate(parts)])
+        return cls(torch.cat(parts), labels, tuple(each.name for each in classes))
+
+    @classmethod
     def road_scenes(cls, n: int, size: int = 96, seed: int = 0) -> "ImageSet":
         """n drawn road scenes of size x size px, unlabelled, with masks; class_names are those of the masks.
 

@@ -6,7 +6,7 @@ import torch
 
 from coursekit.data import image_sources
 from coursekit.data.images import ImageSet
-from coursekit.runtime import CourseError, mode, offline
+from coursekit.runtime import CourseError, home, mode, offline
 from coursekit.scenes.road_scenes import CLASS_NAMES, SUBTYPE_CLASS
 
 ANIMALS = ("bird", "cat", "deer", "dog", "horse", "monkey")  # of STL-10; its other classes are vehicles
@@ -59,6 +59,18 @@ def _told(unlabeled: ImageSet, train: ImageSet, test: ImageSet, source: str) -> 
         f"{len(train.class_names)} labels"
     )
     return LessonSets(ImageSet(unlabeled.images), train, test, source)
+
+
+def cifar10_photographs(split: str, limit: int | None = None) -> ImageSet:
+    """CIFAR-10, "train" or "test", 32 px: as pictures below datasets/cifar10 of the course's folder, else downloaded.
+
+    limit: that many, the same number of each class. As pictures: train/CLASS/*.jpg and test/CLASS/*.jpg, for a machine
+    without a network.
+    """
+    pictures = home() / "datasets" / "cifar10" / split
+    if pictures.is_dir():
+        return ImageSet.from_class_folders(pictures, 32, limit and -(-limit // 10))
+    return ImageSet.cifar10(split, limit=limit)
 
 
 def by_kind(images: ImageSet) -> ImageSet:

@@ -1,6 +1,7 @@
-"""Judging: frozen features by k-NN and linear probe, whole experiments by a grid of cells, numbers by their intervals."""
+"""Judging: features by k-NN and linear probe, a start by fine-tuning, experiments by a grid, numbers by their intervals."""
 
 from coursekit.evaluation.features import extract_features, raw_pixels
+from coursekit.evaluation.finetune import FinetuneResult, finetune
 from coursekit.evaluation.grid import run_grid
 from coursekit.evaluation.judging import compare, guesses_right, judge, knn_score, nearest, neighbors_right
 from coursekit.evaluation.knn import knn_accuracy, knn_predict

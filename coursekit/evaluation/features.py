@@ -8,6 +8,11 @@ from coursekit.models import Encoder
 from coursekit.views import center_view
 
 
+def view_side(encoder: Encoder, pixels: Tensor) -> int:
+    """Side of the view that an encoder is judged with, px: what it was built for, else that of the images (N, 3, H, W)."""
+    return (encoder.spec or {}).get("image_size") or pixels.shape[-1]
+
+
 @torch.inference_mode()
 def extract_features(
     encoder: Encoder, images: ImageSet | Tensor, size: int | None = None, batch_size: int = 256
@@ -18,7 +23,7 @@ def extract_features(
     the image's own. Afterwards the encoder is in train or eval mode as it was.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
-    size = size or (encoder.spec or {}).get("image_size") or pixels.shape[-1]
+    size = size or view_side(encoder, pixels)
     device = next(encoder.parameters()).device
     was_training = encoder.training
     encoder.eval()  # batch-norm must not see, or learn from, the images it judges

@@ -1,8 +1,8 @@
 """A small residual network (He et al., Deep Residual Learning for Image Recognition, CVPR 2016).
 
-Basic blocks in four stages. Two stems: "cifar" keeps small images large (3 x 3, stride 1), "imagenet" shrinks at once
-(7 x 7 and max-pooling, stride 4 together). With width 64 and blocks (2, 2, 2, 2) it is ResNet-18 without its
-classifier.
+Basic blocks in four stages. Three stems: "cifar" keeps small images large (3 x 3, stride 1), "imagenet" shrinks at once
+(7 x 7 and max-pooling, stride 4 together), "half" stands between them (3 x 3, stride 2). With width 64 and blocks
+(2, 2, 2, 2) it is ResNet-18 without its classifier.
 """
 
 from torch import Tensor, nn
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from coursekit.models.encoder import Encoder
 from coursekit.models.registry import register_encoder
 from coursekit.runtime import CourseError
+
+STEMS = {"cifar": (3, 1, False), "half": (3, 2, False), "imagenet": (7, 2, True)}  # kernel, stride, max-pooling
 
 
 def _conv(in_dim: int, out_dim: int, size: int, stride: int) -> nn.Sequential:
@@ -34,25 +36,25 @@ class ResNet(Encoder):
     """Residual encoder of any input size from 32 px.
 
     width: channels of the first stage, doubled in each next one. blocks: basic blocks in each stage. stem: "cifar"
-    (stride 8 in all) or "imagenet" (stride 32 in all). image_size is only noted: convolutions take any size.
+    (stride 8 in all), "half" (16) or "imagenet" (32). image_size is only noted: convolutions take any size.
     """
 
     def __init__(
         self, image_size: int = 64, width: int = 32, blocks: tuple[int, ...] = (1, 1, 1, 1), stem: str = "cifar"
     ):
         super().__init__()
-        if stem not in ("cifar", "imagenet"):
-            raise CourseError(f"ResNet: stem is 'cifar' or 'imagenet', not {stem!r}.")
-        imagenet = stem == "imagenet"
-        layers = [_conv(3, width, 7 if imagenet else 3, 2 if imagenet else 1), nn.ReLU(inplace=True)]
-        layers += [nn.MaxPool2d(3, 2, 1)] if imagenet else []
+        if stem not in STEMS:
+            raise CourseError(f"ResNet: stem is one of {', '.join(STEMS)}, not {stem!r}.")
+        kernel, stride, pool = STEMS[stem]
+        layers = [_conv(3, width, kernel, stride), nn.ReLU(inplace=True)]
+        layers += [nn.MaxPool2d(3, 2, 1)] if pool else []
         in_dim = width
         for stage, count in enumerate(blocks):
             for i in range(count):
                 layers.append(BasicBlock(in_dim, width * 2**stage, stride=2 if i == 0 and stage else 1))
                 in_dim = width * 2**stage
         self.layers = nn.Sequential(*layers)
-        self.dim, self.stride = in_dim, (4 if imagenet else 1) * 2 ** (len(blocks) - 1)
+        self.dim, self.stride = in_dim, stride * (2 if pool else 1) * 2 ** (len(blocks) - 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -65,5 +67,6 @@ class ResNet(Encoder):
 
 register_encoder("resnet_micro", ResNet, width=32, blocks=(1, 1, 1, 1), stem="imagenet")
 register_encoder("resnet_micro_cifar", ResNet, width=32, blocks=(1, 1, 1, 1), stem="cifar")
+register_encoder("resnet_nano", ResNet, width=16, blocks=(1, 1, 1, 1), stem="half")
 register_encoder("resnet18", ResNet, width=64, blocks=(2, 2, 2, 2), stem="imagenet")
 register_encoder("resnet18_cifar", ResNet, width=64, blocks=(2, 2, 2, 2), stem="cifar")

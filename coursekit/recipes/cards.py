@@ -6,6 +6,7 @@ from pathlib import Path
 from coursekit import runtime
 from coursekit.data.downloads import checksum
 from coursekit.data.drawn import drawing_version
+from coursekit.evaluation.intervals import Interval
 from coursekit.evaluation.judging import TITLES
 from coursekit.evaluation.provenance import in_words, provenance
 from coursekit.files import write_atomically
@@ -18,7 +19,7 @@ def write_card(
     weights: Path,
     title: str,
     text: str,
-    rows: dict[str, dict[str, float]] | None = None,
+    rows: dict[str, dict[str, float | Interval]] | None = None,
     judged: str = "",
     terms: str = "The weights are under the course's MIT licence.",
 ) -> None:
@@ -26,7 +27,7 @@ def write_card(
 
     weights: the file, already written: its SHA-256 goes onto the card.
     title, text: for people.
-    rows: what was measured, {row: {column: share}}.
+    rows: what was measured, {row: {column: share, with its interval if it is known}}.
     judged: on what.
     terms: the licence.
     """
@@ -35,7 +36,7 @@ def write_card(
         columns = list(next(iter(rows.values())))
         lines += [f"Measured on {judged}:", "", "| | " + " | ".join(TITLES.get(c, c) for c in columns) + " |"]
         lines += ["|---|" + "---|" * len(columns)]
-        lines += [f"| {name} | " + " | ".join(f"{row[c]:.1%}" for c in columns) + " |" for name, row in rows.items()]
+        lines += [f"| {name} | " + " | ".join(_share(row.get(c)) for c in columns) + " |" for name, row in rows.items()]
         lines += [""]
     lines += [
         f"Made by `coursekit recipes`: {in_words(provenance(drawings=drawing_version()))}.",
@@ -44,6 +45,12 @@ def write_card(
         "",
     ]
     write_atomically(weights.with_suffix(".md"), lambda file: file.write("\n".join(lines).encode()))
+
+
+def _share(value: float | Interval | None) -> str:
+    if isinstance(value, Interval):
+        return f"{value.mean:.1%} [{value.low:.1%}, {value.high:.1%}]"
+    return "" if value is None else f"{value:.1%}"
 
 
 class Card(str):

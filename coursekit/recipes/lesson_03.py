@@ -8,7 +8,7 @@ import torch
 from coursekit import runtime
 from coursekit.data.drawn import drawing_version
 from coursekit.data.images import ImageSet
-from coursekit.evaluation import extract_features, judge, knn_accuracy, run_grid
+from coursekit.evaluation import extract_features, knn_accuracy, knn_score, run_grid
 from coursekit.methods import SimCLR
 from coursekit.models import Encoder, build_encoder
 from coursekit.recipes.pretraining import convolution_precision, pretrain_and_ship
@@ -123,7 +123,7 @@ def ablations(work: Path, ship: Path) -> None:
     columns = ("seed", "batch", "lr", "loss", "chance", "knn", "knn_after_head", "seconds")
     runtime.seed_everything(0)
     baselines = {"random encoder": encoder(), "raw pixels": None}
-    levels = {name: judge(baseline, train, test, by=("knn",))["knn"] for name, baseline in baselines.items()}
+    levels = {name: knn_score(baseline, train, test) for name, baseline in baselines.items()}
     record(
         ship / "results" / f"{ABLATIONS}.json",
         f"k-NN accuracy after SimCLR on {len(train)} road objects, {seen} images seen, by what was changed; "

@@ -53,7 +53,8 @@ def pretrain_and_ship(
     rows, judged = {}, ""
     if judged_on:
         train, test = judged_on
-        rows = compare(method.encoder.cpu(), train, test)
+        scores = compare(method.encoder.cpu(), train, test)
+        rows = {name: {judge: score.accuracy for judge, score in row.items()} for name, row in scores.items()}
         judged = f"{len(train)} training and {len(test)} test objects of {len(train.class_names)} subtypes"
     last = history[-1]
     text += f", {steps} steps of {batch_size} images; last loss {last['loss']:.3f}, chance {last['chance']:.3f}."

@@ -1,11 +1,13 @@
 """Recorded experiments: what a lesson shows if making it takes longer than a lesson has."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coursekit import runtime
-from coursekit.evaluation.grid import read_json, write_json
+from coursekit.evaluation.grid import cell_name, read_json, write_json
 from coursekit.evaluation.provenance import in_words
+from coursekit.runtime import CourseError
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,29 @@ def record(path: Path, about: str, work: Path, rows: list[dict], levels: dict[st
     """Write what ships of the experiment that `run_grid` made in the folder `work`; see `Recorded` for the rest."""
     experiment = read_json(work / "experiment.json", ("setup", "provenance"))
     write_json(path, {"about": about, **experiment, **({"levels": levels} if levels else {}), "rows": rows})
+
+
+def carry_over(work: Path, name: str, setup: dict, keys: tuple[str, ...]) -> int:
+    """Give `run_grid` in the folder `work` the rows that ship already -> how many, so that only missing ones are made.
+
+    name: of the recorded experiment. setup: of the one to come; rows of another are left where they are. keys: of a cell.
+    """
+    plain = json.loads(json.dumps(setup))
+    try:
+        shipped = recorded(name)
+    except CourseError:  # nothing ships yet
+        return 0
+    if shipped.setup != plain:
+        return 0
+    if not (work / "experiment.json").exists():
+        write_json(work / "experiment.json", {"setup": plain, "provenance": shipped.provenance})
+    count = 0
+    for row in shipped.rows:
+        place = work / "rows" / f"{cell_name({key: row[key] for key in keys})}.json"
+        if not place.exists():
+            write_json(place, row)
+            count += 1
+    return count
 
 
 def recorded(name: str) -> Recorded:

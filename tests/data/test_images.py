@@ -249,3 +249,19 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
     for name in ("cut.safetensors", "pickle.pt", "zero", "other.safetensors", "odd.safetensors", "none"):
         with pytest.raises(CourseError, match=name):
             ImageSet.load(tmp_path / name)
+
+
+def test_class_folders_are_labels_by_name(tmp_path):
+    for name, level, count in (("zebra", 200, 3), ("apple", 40, 2)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            Image.new("RGB", (40, 40), (level, level, level)).save(tmp_path / name / f"{i}.png")
+    found = ImageSet.from_class_folders(tmp_path, 32)
+    assert found.class_names == ("apple", "zebra") and found.labels.tolist() == [0, 0, 1, 1, 1]
+    assert found.images[:, 0, 0, 0].tolist() == [40, 40, 200, 200, 200]
+    assert ImageSet.from_class_folders(tmp_path, 32, limit=1).labels.tolist() == [0, 1]
+    (tmp_path / "zebra" / "text.txt").write_text("not an image")
+    with pytest.raises(CourseError, match="two or more of them; it has 0"):
+        ImageSet.from_class_folders(tmp_path / "apple", 32)
+    with pytest.raises(CourseError, match="no folder"):
+        ImageSet.from_class_folders(tmp_path / "absent", 32)

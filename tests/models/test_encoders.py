@@ -123,7 +123,7 @@ def test_names_and_options_are_checked():
         build_encoder("resnet999")
     with pytest.raises(CourseError, match="colour"):
         build_encoder("vit_micro", image_size=32, colour="red")
-    with pytest.raises(CourseError, match="'cifar' or 'imagenet'"):
+    with pytest.raises(CourseError, match="one of cifar, half, imagenet"):
         ResNet(stem="tiny")
 
 
@@ -153,3 +153,13 @@ def test_projection_head_layers():
     assert head(torch.randn(5, 8)).shape == (5, 4)
     assert [type(m).__name__ for m in ProjectionHead(8, layers=1).layers] == ["Linear"]
     assert not any(isinstance(m, nn.BatchNorm1d) for m in ProjectionHead(8, layers=3, batch_norm=False).layers)
+
+
+def test_the_stem_decides_the_stride():
+    for name, stride in (("resnet_micro_cifar", 8), ("resnet_nano", 16), ("resnet_micro", 32)):
+        encoder = build_encoder(name, image_size=64)
+        pooled, places = encoder.features(torch.zeros(1, 3, 64, 64))
+        assert encoder.stride == stride and places.shape == (1, encoder.dim, 64 // stride, 64 // stride)
+        assert pooled.shape == (1, encoder.dim)
+    with pytest.raises(CourseError, match="one of cifar, half, imagenet, not 'none'"):
+        build_encoder("resnet_nano", image_size=64, stem="none")
