@@ -55,7 +55,7 @@ ENTRIES = {
     "simsiam": Entry(8e-3),
     "lejepa": Entry(8e-3),
 }
-SHIPPED = {name: f"{name}_road_objects_short" for name in ENTRIES}
+SHIPPED = {name: f"{name}_nano" for name in ENTRIES}
 
 
 def look(data: str) -> RandomView:
