@@ -127,6 +127,10 @@ class SSLMethod(nn.Module):
         measures = {"uniformity": uniformity, "feature_std": feature_std, "effective_rank": effective_rank}
         return {name: measure(z.detach().float()).item() for name, measure in measures.items()}
 
+    def collapse_cause(self) -> str:
+        """A sentence for people: why the features of a run with these settings may have collapsed, and what to try."""
+        return "Likely causes: a learning rate that is too large, or views that show nothing of the image."
+
     def chance_level(self, batch_size: int) -> float | None:
         """The loss when nothing is learned, for a batch of batch_size images in all; None if there is no such number."""
         return None

@@ -71,3 +71,8 @@ class BYOL(SSLMethod):
     def diagnose(self, out: dict[str, Tensor]) -> dict[str, float]:
         behind = lag(self.teacher, nn.Sequential(self.encoder, self.projector))
         return {"alignment": alignment(out["z"], out["z_b"]).item(), "teacher_lag": behind, **super().diagnose(out)}
+
+    def collapse_cause(self) -> str:
+        if not self.predictor:
+            return "Likely cause: predictor=False, so student and teacher can agree on one answer for all."
+        return super().collapse_cause()

@@ -63,3 +63,9 @@ class SimSiam(SSLMethod):
 
     def diagnose(self, out: dict[str, Tensor]) -> dict[str, float]:
         return {"alignment": alignment(out["z"], out["z_b"]).item(), **super().diagnose(out)}
+
+    def collapse_cause(self) -> str:
+        off = [name for name in ("stop_gradient", "predictor") if not getattr(self, name)]
+        return (
+            f"Likely cause: {off[0]}=False, and nothing else keeps images apart." if off else super().collapse_cause()
+        )

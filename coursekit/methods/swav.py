@@ -113,5 +113,10 @@ class SwAV(SSLMethod):
     def diagnose(self, out: dict[str, Tensor]) -> dict[str, float]:
         return {"assignment_entropy": assignment_entropy(out["codes"]).item(), **super().diagnose(out)}
 
+    def collapse_cause(self) -> str:
+        if not self.iterations:
+            return "Likely cause: iterations=0, so nothing makes clusters equally large."
+        return f"Likely causes: epsilon={self.epsilon} is too large or too small, or the learning rate is too large."
+
     def chance_level(self, batch_size: int) -> float:
         return math.log(self.prototypes)

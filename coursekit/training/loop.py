@@ -28,6 +28,7 @@ from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.schedules import warmup_cosine
 from coursekit.runtime import CourseError
 from coursekit.settings import plain_values
+from coursekit.training.alarm import collapse
 from coursekit.training.checks import check_batch, check_folder, check_rates, fingerprint
 from coursekit.training.history import History
 from coursekit.training.interrupt import InterruptAfterStep
@@ -75,7 +76,7 @@ def pretrain(
     on_log: called with the History after each new row, for a live plot.
 
     Started by torchrun, each process takes its slice of every batch. Raises CourseError if the settings do not fit, if
-    `out` holds another run, and if the loss becomes NaN.
+    `out` holds another run, and if the loss becomes NaN. A collapse of the features is told while it happens.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
     fabric = launch(device or runtime.device(), precision)
@@ -123,6 +124,10 @@ def pretrain(
                     diagnostics = method.diagnose(out_now)
                 loss, chance = out_now["loss"].item(), method.chance_level(batch_size)
                 history.log(step, loss=loss, chance=chance, lr=rate, images_per_second=round(speed, 1), **diagnostics)
+                if first and (
+                    alarm := collapse(history, method, out_now["z"].shape[1] if "z" in out_now else 1, steps)
+                ):
+                    bar.write(alarm, file=sys.stdout)
                 bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} images/s", refresh=False)
                 if on_log is not None and first:
                     on_log(history)
