@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 300  # s; the slowest cell of a quick lesson takes a tenth of it
+# Two at a time where there are two cores. A file stays together: what its tests share is made once. A lesson is a file.
+PARALLEL = ("--numprocesses=2", "--dist=loadfile") if (os.cpu_count() or 1) > 1 else ()
 COUNT = re.compile(r"(\d+) (passed|failed|error|errors|skipped|xfailed|xpassed)\b")
 NOTHING_COLLECTED = 5  # pytest's exit status
 
@@ -23,7 +25,16 @@ def run(name: str, arguments: list[str], environment: dict[str, str]) -> tuple[C
     """Run pytest, print what it prints, and return its counts and whether all is well."""
     print(f"\n--- {name}", flush=True)
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--durations=8", "--durations-min=3"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--durations=8",
+        "--durations-min=3",
+        *PARALLEL,
+    ]
     process = subprocess.Popen(
         [*command, *arguments],
         cwd=ROOT,

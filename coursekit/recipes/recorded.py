@@ -1,6 +1,7 @@
 """Recorded experiments: what a lesson shows if making it takes longer than a lesson has."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,24 +37,25 @@ def record(path: Path, about: str, work: Path, rows: list[dict], levels: dict[st
     write_json(path, {"about": about, **experiment, **({"levels": levels} if levels else {}), "rows": rows})
 
 
-def carry_over(work: Path, name: str, setup: dict, keys: tuple[str, ...]) -> int:
+def carry_over(work: Path, name: str, setup: dict, cells: Sequence[dict]) -> int:
     """Give `run_grid` in the folder `work` the rows that ship already -> how many, so that only missing ones are made.
 
-    name: of the recorded experiment. setup: of the one to come; rows of another are left where they are. keys: of a cell.
+    name: of the recorded experiment. setup, cells: of the one to come; what was recorded with other settings is made anew.
     """
-    plain = json.loads(json.dumps(setup))
+    same = json.loads(json.dumps({"setup": setup, "cells": list(cells)}))
     try:
         shipped = recorded(name)
     except CourseError:  # nothing ships yet
         return 0
-    if shipped.setup != plain:
+    if shipped.setup != same["setup"]:
         return 0
     if not (work / "experiment.json").exists():
-        write_json(work / "experiment.json", {"setup": plain, "provenance": shipped.provenance})
+        write_json(work / "experiment.json", {"setup": same["setup"], "provenance": shipped.provenance})
     count = 0
-    for row in shipped.rows:
-        place = work / "rows" / f"{cell_name({key: row[key] for key in keys})}.json"
-        if not place.exists():
+    for cell in same["cells"]:
+        place = work / "rows" / f"{cell_name(cell)}.json"
+        row = next((row for row in shipped.rows if cell.items() <= row.items()), None)
+        if row is not None and not place.exists():
             write_json(place, row)
             count += 1
     return count
