@@ -64,6 +64,7 @@ def add_commands(verbs) -> None:
     evaluate.add_argument("--skip-unreadable", action="store_true", help=SKIP)
     add(evaluate, "--crops N", arg.count, "number of crops", 2500)
     add(evaluate, "--k K", arg.count, "neighbours that vote", 20)
+    add(evaluate, "--finetune STEPS", arg.count, "also train the whole network on the labels, so many steps")
     add(evaluate, "--seed N", arg.seed, "of crops, split and random weights", 0)
     evaluate.set_defaults(run=run_evaluate)
 
@@ -173,7 +174,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     size = trained.spec["image_size"]
     train, test, what = labeled_images(args.images, args.crops, size, args.seed, args.skip_unreadable)
     print(f"{len(train)} images to learn from, {len(test)} to be judged by, {len(train.class_names)} classes: {what}")
-    evaluation.compare(trained, train, test, k=args.k, seed=args.seed, show=lambda line: print(line, flush=True))
+    by, steps = (evaluation.PROBES, {}) if args.finetune is None else (evaluation.TITLES, {"steps": args.finetune})
+    told = {"k": args.k, "seed": args.seed, "show": lambda line: print(line, flush=True)}
+    evaluation.compare(trained, train, test, by=by, **told, **steps)
+    print("Each: accuracy, its 95 % interval over the choice of test images, and seconds.")
     return 0
 
 

@@ -176,11 +176,13 @@ def trained(photos, tmp_path_factory) -> Path:
 
 
 def test_pretrain_then_evaluate(photos, trained, capsys):
-    assert cli.main(["evaluate", str(trained), "--images", str(photos), "--k", "3"]) == 0
+    assert cli.main(["evaluate", str(trained), "--images", str(photos), "--k", "3", "--finetune", "2"]) == 0
     out = capsys.readouterr().out
     assert re.findall(r"\d+", out.splitlines()[0])[:3] == ["10", "2", "2"]  # to learn from, to be judged by, classes
-    rows = [line.split("  ")[0] for line in out.splitlines()[-3:]]
-    assert rows == ["raw pixels", "random encoder", "trained encoder"]
+    rows = [line.split("  ")[0] for line in out.splitlines()[-4:-1]]
+    assert rows == ["raw pixels", "random encoder", "trained encoder"] and "fine-tuned" in out
+    assert cli.main(["evaluate", str(trained), "--images", str(photos)]) == 0
+    assert "fine-tuned" not in capsys.readouterr().out
 
 
 def test_pretrain_again_finds_its_run_done(photos, trained, capsys):

@@ -3,7 +3,17 @@
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.finetune import FinetuneResult, finetune
 from coursekit.evaluation.grid import run_grid
-from coursekit.evaluation.judging import compare, guesses_right, judge, knn_score, nearest, neighbors_right
+from coursekit.evaluation.judging import (
+    PROBES,
+    TITLES,
+    Score,
+    compare,
+    guesses_right,
+    judge,
+    knn_score,
+    nearest,
+    neighbors_right,
+)
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 from coursekit.evaluation.partners import partners_found, pick_partners, view_features
