@@ -35,6 +35,7 @@ def run_grid(
     *,
     progress: bool = True,
     keep_runs: bool = False,
+    done: Callable[[list[dict]], object] | None = None,
 ) -> list[dict]:
     """Run every cell that has no row yet -> one row for each cell, in their order: {**cell, **run(cell), "seconds"}.
 
@@ -44,6 +45,7 @@ def run_grid(
         comparable; more cells of the same setup are welcome.
     progress: print one line for each cell that runs.
     keep_runs: leave the cells' working folders.
+    done: called after each cell with the rows that there are by then, so that hours of work can be recorded as they grow.
 
     A second process on the same folder takes other cells. If a cell fails, the others still run; then its error is
     raised. Raises CourseError for a folder of another experiment or of something else, and for a damaged file.
@@ -66,6 +68,9 @@ def run_grid(
                     told = _run_cell(cell, run, row, folder / "runs" / name, keep_runs)
                 except Exception as error:  # whatever it is, it may be of this cell alone
                     failed[name], told = error, f"failed: {error}"
+                else:
+                    if done:
+                        done([_read_row(file, each) for file, each in zip(rows, cells, strict=True) if file.exists()])
                 if progress:
                     what = ", ".join(f"{key} {value}" for key, value in cell.items())
                     print(f"{number} of {len(cells)}: {what}: {told}", flush=True)

@@ -32,7 +32,6 @@ ENCODER = "resnet_nano"
 SIZE = 32  # px, side of a view
 SMALL = 16  # px, side of a small view of multi-crop, and of a jigsaw's tile
 BATCH = 128
-PORTION = 6  # cells between two recordings
 JUDGES = ("knn", "linear_probe", "finetune")
 
 
@@ -128,9 +127,12 @@ def methods(work: Path, ship: Path) -> None:
     ]
     carry_over(work, METHODS, setup, cells)
     about = f"{ENCODER} trained by each method on {seen} images of {SIZE} px; a run for each seed"
-    for done in range(PORTION, len(cells) + PORTION, PORTION):  # so that hours of work are kept and can be looked at
-        rows = run_grid(work, cells[:done], lambda each, run: one(each, run, seen, ship), setup)
-        record(ship / "results" / f"{METHODS}.json", about, work, rows)
+    results = ship / "results" / f"{METHODS}.json"
+
+    def keep(rows: list[dict]) -> None:
+        record(results, about, work, rows)
+
+    keep(run_grid(work, cells, lambda each, run: one(each, run, seen, ship), setup, done=keep))
 
 
 def cell(data: str, name: str, seed: int) -> dict:

@@ -54,6 +54,15 @@ def test_a_second_call_does_only_what_is_missing_and_takes_more_cells(tmp_path):
     assert rows[0] == rows[-1] and [row["knn"] for row in rows[1:-1]] == [row["knn"] for row in first]
 
 
+def test_rows_are_handed_out_as_they_grow(tmp_path):
+    told = []
+    run_grid(tmp_path / "e", CELLS, Runs(), SETUP, done=lambda rows: told.append([row["knn"] for row in rows]))
+    assert told == [[0.1], [0.1, 0.1], [0.1, 0.1, 1.1], [0.1, 0.1, 1.1, 1.1]]
+    with pytest.raises(CourseError):
+        run_grid(tmp_path / "f", CELLS, Runs(broken=CELLS[:1]), SETUP, done=lambda rows: told.append(len(rows)))
+    assert told[4:] == [1, 2, 3]  # the broken one told nothing
+
+
 def test_an_interrupted_grid_goes_on_where_it_was(tmp_path):
     def interrupted(cell, work):
         if cell == CELLS[2]:
