@@ -49,9 +49,7 @@ ENTRIES = {
     "colorization": Entry(4e-3),
     "masked_patches": Entry(4e-3),
     "simclr": Entry(8e-3, (("temperature", lesson_03.TEMPERATURE),)),
-    "moco": Entry(
-        4e-3, (("queue_size", 1024),)
-    ),  # faster, or with a teacher of momentum 0.9, keys are told by their age
+    "moco": Entry(4e-3, (("queue_size", 1024),)),  # faster, or with momentum 0.9, keys are told by their age
     "swav": Entry(8e-3),
     "byol": Entry(4e-3, (("momentum", 0.9),)),  # a teacher for a run a hundred times shorter than the paper's
     "simsiam": Entry(2e-3),
