@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from sklearn.neighbors import KNeighborsClassifier
 
 from coursekit.evaluation import extract_features, knn_accuracy, knn_predict, linear_probe, raw_pixels
+from coursekit.evaluation import knn as knn_file
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 
@@ -41,6 +43,35 @@ def test_knn_takes_any_class_ids_one_query_and_few_neighbors(clusters):
     assert knn_accuracy(train_x, train_y, test_x, test_y) > 0.8
 
 
+@pytest.mark.parametrize("k", [1, 2, 6, 20])
+def test_knn_with_equal_weights_is_scikit_learns(k, monkeypatch):
+    generator = torch.Generator().manual_seed(3)
+    train_y = torch.randint(5, (900,), generator=generator) * 3 - 4
+    train_x, test_x = (torch.randn(n, 16, generator=generator, dtype=torch.float64) for n in (900, 400))
+    theirs = KNeighborsClassifier(k, metric="cosine", algorithm="brute").fit(train_x, train_y)
+    expected = torch.from_numpy(theirs.predict(test_x))
+    votes = theirs.predict_proba(test_x)
+    tied = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    assert tied.any() == (k > 1)  # so that the rule for equal votes is compared too: the smaller class
+    for bank, chunk in ((knn_file.BANK, 256), (77, 33), (3, 400)):  # the last: parts with fewer than k features
+        monkeypatch.setattr(knn_file, "BANK", bank)
+        assert torch.equal(knn_predict(train_x, train_y, test_x, k, math.inf, chunk), expected)
+
+
+def test_knn_needs_memory_for_one_tile_of_cosines(monkeypatch):
+    monkeypatch.setattr(knn_file, "BANK", 64)
+    largest, multiply = [], torch.mm
+
+    def watched(a, b, out):
+        largest.append(out.numel())
+        assert out.untyped_storage().nbytes() == 4 * 50 * 64  # one piece of memory for all tiles
+        return multiply(a, b, out=out)
+
+    monkeypatch.setattr(torch, "mm", watched)
+    knn_predict(torch.rand(1000, 4), torch.arange(1000) % 3, torch.rand(120, 4), k=70, chunk=50)
+    assert max(largest) == 50 * 64 and len(largest) == 3 * 16
+
+
 def test_knn_survives_a_tiny_temperature(clusters):
     train_x, train_y, test_x, test_y = clusters
     assert knn_accuracy(train_x, train_y, test_x, test_y, temperature=1e-3) > 0.7
@@ -51,6 +82,9 @@ def test_knn_explains_wrong_sizes(clusters):
         knn_predict(clusters[0], clusters[1], clusters[2][:, :3])
     with pytest.raises(CourseError, match="no training image"):
         knn_predict(clusters[0][:0], clusters[1][:0], clusters[2])
+    for wrong in (dict(k=0), dict(temperature=0.0), dict(temperature=math.nan), dict(chunk=0)):
+        with pytest.raises(CourseError, match=next(iter(wrong))):
+            knn_predict(*clusters[:3], **wrong)
 
 
 def test_linear_probe_separates_what_is_separable(clusters):
