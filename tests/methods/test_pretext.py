@@ -145,25 +145,6 @@ def test_a_task_is_learned_beyond_its_baseline(name):
     assert name not in ("rotation", "jigsaw") or 0 <= last["accuracy"] <= 1
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_a_run_cut_in_two_ends_like_a_whole_one(name, tmp_path):
-    torch.set_num_threads(1)
-    whole, cut_off, settings = made(name), made(name), {"progress": False, "device": "cpu", "batch_size": 6}
-    pretrain(whole, images(), steps=4, **settings)
-
-    def stop(history):
-        if history[-1]["step"] == 1:
-            raise KeyboardInterrupt
-
-    kept = {"out": tmp_path, "save_every": 1, "log_every": 1}
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(cut_off, images(), steps=4, on_log=stop, **kept, **settings)
-    resumed = made(name)
-    pretrain(resumed, images(), steps=4, **kept, **settings)
-    for key, value in whole.state_dict().items():
-        assert value.equal(resumed.state_dict()[key]), key
-
-
 def test_chance_is_the_log_of_the_choices():
     assert made("rotation").chance_level(8) == math.log(4)
     assert made("jigsaw", views=Jigsaw(tile=8, orders=10)).chance_level(8) == math.log(10)

@@ -1,7 +1,6 @@
 """training: the loop's promises - resume bit for bit, several processes, errors that help, files that are whole."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -33,34 +32,6 @@ def one_thread():
 
 def same(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
-
-
-def without_speed(history) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in history]
-
-
-def test_sigkill_at_any_moment_ends_bit_for_bit_the_same(tmp_path, one_thread):
-    steps = 10
-    whole = method()
-    expected = pretrain(whole, images(), steps=steps, batch_size=8, log_every=1, **QUIET)
-    moments = random.Random(0)
-    for _ in range(2):  # killed twice, at steps nobody chose
-        run = subprocess.Popen(
-            [sys.executable, "-m", "tests.training.worlds", str(tmp_path), str(steps)],
-            cwd=ROOT,
-            env=ENV,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(moments.randint(1, 3)):
-            run.stdout.readline()
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-    resumed = method()
-    history = pretrain(resumed, images(), steps=steps, batch_size=8, log_every=1, out=tmp_path, save_every=1, **QUIET)
-    assert same(whole.state_dict(), resumed.state_dict())
-    assert without_speed(history) == without_speed(expected)
-    assert not list(tmp_path.glob(".*part")) or load_run(tmp_path)["step"] == steps
 
 
 def test_every_image_is_seen_once_an_epoch_in_a_new_order():

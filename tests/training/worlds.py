@@ -2,13 +2,13 @@
 
 import copy
 import random
-import sys
 
 import numpy as np
 import torch
 from torch import nn
 
 from coursekit.methods import SSLMethod, build_method, method_class
+from coursekit.methods.registry import method_settings
 from coursekit.models import build_encoder
 from coursekit.runtime import seed_everything
 from coursekit.training import pretrain
@@ -54,26 +54,43 @@ def tiny_encoder():
     return build_encoder("vit_micro", image_size=16, dim=16, depth=1, heads=2)
 
 
+STEPS = 7
+# What a method's own settings are in these runs, if it has them: a queue of five batches goes round its end in seven steps
+SMALL = {"queue_size": 40, "prototypes": 8, "splits": 2, "freeze": 0.3}
+
+
 def method(name="everything"):
+    """Everything, or a method of the registry around a tiny ViT."""
     seed_everything(0)
-    return (
-        Everything(tiny_encoder())
-        if name == "everything"
-        else build_method(name, tiny_encoder(), method_class(name).default_views(16))
-    )
+    if name == "everything":
+        return Everything(tiny_encoder())
+    return build_method(name, tiny_encoder(), method_class(name).default_views(16))
 
 
-if __name__ == "__main__":  # a run in a process of its own, to be killed
+def small_method(name):
+    """As `method`, with a queue that fills, and batch-norm in the encoder if the method does not need tokens."""
+    if name == "everything":
+        return method()
+    seed_everything(0)
+    kind = method_class(name)
+    convolutions = build_encoder("resnet_micro_cifar", image_size=16, width=4, blocks=(1, 1, 1))
+    encoder = tiny_encoder() if kind.needs_tokens else convolutions
+    settings = {key: value for key, value in SMALL.items() if key in method_settings(kind)}
+    return build_method(name, encoder, kind.default_views(16), **settings)
+
+
+def run(name, folder, on_log=None):
+    """A few steps of a small method, every one logged and kept in the folder; the same call goes on with them."""
+    settings = dict(steps=STEPS, batch_size=8, log_every=1, save_every=1, progress=False, device="cpu")
+    return pretrain(small_method(name), images(24), out=folder, on_log=on_log, **settings)
+
+
+def run_under_orders(name, folder, ends):
+    """`run` in a process of its own: after each logged step it says which, and waits for a word before it goes on."""
     torch.set_num_threads(1)
-    pretrain(
-        method(),
-        images(),
-        steps=int(sys.argv[2]),
-        batch_size=8,
-        out=sys.argv[1],
-        save_every=1,
-        progress=False,
-        device="cpu",
-        on_log=lambda history: print("step", history[-1]["step"], flush=True),
-        log_every=1,
-    )
+
+    def report(history):
+        ends.send(history[-1]["step"])
+        ends.recv()
+
+    run(name, folder, report)
