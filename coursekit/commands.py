@@ -119,6 +119,8 @@ def run_pretrain(args: argparse.Namespace) -> int:
     rates |= {name: getattr(args, name) for name in ("lr", "weight_decay") if getattr(args, name) is not None}
     size = args.image_size * 3 // 2  # room for crops that are sharper than the view
     check_folder(args.out)  # before images are decoded
+    if args.batch_size:
+        method.check_batch(args.batch_size)
     if args.images:
         images = ImageSet.from_folder(args.images, size, args.limit, skip_unreadable=args.skip_unreadable)
     else:

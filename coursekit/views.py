@@ -14,8 +14,8 @@ once at the end instead of after each step, and hue is a rotation about the grey
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -249,6 +249,11 @@ class TwoViews:
         """images: uint8 (B, 3, H, W) -> two views of S x S px."""
         return [self.view(images, draws), self.view(images, draws)]
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of each view, px."""
+        return (self.view.size,) * 2
+
 
 @dataclass(frozen=True)
 class MultiCrop:
@@ -271,22 +276,14 @@ class MultiCrop:
         """images: uint8 (B, 3, H, W) -> n_large views of one size, then n_small of another."""
         return [view(images, draws) for view in [self.large] * self.n_large + [self.small] * self.n_small]
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of each view, px."""
+        return (self.large.size,) * self.n_large + (self.small.size,) * self.n_small
+
 
 ViewMaker = Callable[[Tensor, Draws], list[View]]  # a frozen dataclass, so that a run can keep it and compare it
-
-
-def check_views(method: str, maker: Any) -> None:
-    """Raise CourseError unless `maker` is a view maker: a frozen dataclass that is called. method: who asked."""
-    frozen = is_dataclass(maker) and not isinstance(maker, type) and maker.__dataclass_params__.frozen
-    if not (frozen and callable(maker)):
-        raise CourseError(
-            f"{method} needs a view maker such as TwoViews(RandomView(64)), not {type(maker).__name__}. One of your own "
-            "is a frozen dataclass with __call__(images, draws) -> list of View: a run has to write down its settings."
-        )
-    if isinstance(maker, RandomView):
-        raise CourseError(
-            f"{method} needs a list of views, and RandomView makes one. Did you mean TwoViews(RandomView(...))?"
-        )
+# With `sides`, the side of each view in px, a method can tell before it trains whether number and sizes suit it.
 
 
 def center_view(images: Tensor, size: int) -> View:

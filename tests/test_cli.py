@@ -200,6 +200,11 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
     (tmp_path / "weights.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
     before = (trained / "checkpoint.pt").read_bytes()
     new = tmp_path / "new"
+
+    def other_method(name, *settings):
+        words = [word for setting in settings for word in ("--set", setting)]
+        return ["pretrain", name, *pretrain(new, "--images", str(photos))[2:], *words]
+
     cases = [
         (pretrain(new, "--images", str(tmp_path / "empty")), "empty"),
         (pretrain(new, "--images", str(tmp_path / "nowhere")), "nowhere"),
@@ -208,6 +213,13 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
         (pretrain(new, "--images", str(photos), "--set", "temprature=1"), "'temperature'"),
         (pretrain(new, "--images", str(photos), "--set", "temperature=warm"), "temperature"),
         (pretrain(new, "--images", str(photos), "--set", "views.view.scale=2"), "views.view.scale"),
+        (other_method("moco", "queue_size=99"), "queue_size=100"),
+        (other_method("moco", "queue_size=0"), "queue_size is 0"),
+        (other_method("moco", "splits=3"), "splits of 1, 2, not 3"),
+        (other_method("swav", "prototypes=1"), "prototypes"),
+        (other_method("swav", "views.n_large=1", "views.n_small=0"), "MultiCrop makes 1"),
+        (other_method("lejepa", "weight=2"), "weight is 2.0"),
+        (other_method("jigsaw", "views.grid=7"), "grid of 2 or 3"),
         (pretrain(trained, "--images", str(photos), "--set", "temperature=0.3"), "method.temperature"),
         (pretrain(trained, "--images", str(photos), "--set", "views.view.blur=0.1"), "method.views.view.blur"),
         (pretrain(trained, "--images", str(photos), "--seed", "5"), "seed"),
@@ -224,7 +236,7 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
     for words, named in cases:
         assert cli.main(words) == 1, words
         err = capsys.readouterr().err
-        assert err.startswith("coursekit: ") and named in err and "Traceback" not in err, words
+        assert err.startswith("coursekit: ") and named in err and "Traceback" not in err, (words, err)
     assert not new.exists()
     assert (trained / "checkpoint.pt").read_bytes() == before
 

@@ -47,7 +47,7 @@ class YOLOBackbone(Encoder):
     Its parameters are called `model.0.*` to `model.8.*`, exactly as in the detector.
     """
 
-    stride = 32
+    stride = multiple = 32
 
     def __init__(self, size: str = "n", image_size: int = 64):
         super().__init__()
@@ -67,7 +67,7 @@ class YOLOBackbone(Encoder):
 
         For size n: (B, 128, H/8, W/8), (B, 128, H/16, W/16), (B, 256, H/32, W/32). Raises CourseError for other sides.
         """
-        self.check_pixels(pixels, multiple=self.stride)
+        self.check_pixels(pixels)
         x, maps = pixels * self.std + self.mean, []
         for index, layer in enumerate(self.model):
             x = layer(x)

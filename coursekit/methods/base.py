@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from coursekit import settings as checking
 from coursekit.methods.diagnostics import effective_rank, feature_std, uniformity
+from coursekit.methods.fits import check_encoder, check_views
 from coursekit.models import Encoder
-from coursekit.runtime import CourseError
-from coursekit.views import Draws, View, ViewMaker, check_views
+from coursekit.views import Draws, View, ViewMaker
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Defaults:
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float | None = None
+
+
+def processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 class _GatherSum(torch.autograd.Function):
@@ -64,21 +69,13 @@ class SSLMethod(nn.Module):
 
     defaults: ClassVar[Defaults] = Defaults()
     needs_tokens: ClassVar[bool] = False  # True in a method that masks patches: an encoder without tokens is refused
+    made_for: ClassVar[type | None] = None  # the one view maker whose labels a pretext task learns from
+    n_views: ClassVar[tuple[int, int | None]] = (1, None)  # the fewest and the most that it compares; None = any number
 
     def __init__(self, encoder: Encoder, views: ViewMaker):
         super().__init__()
-        name = type(self).__name__
-        if not isinstance(encoder, Encoder):
-            raise CourseError(
-                f"{name} needs an Encoder, not {type(encoder).__name__}. "
-                "Build one by name: coursekit.models.build_encoder('vit_micro')."
-            )
-        if self.needs_tokens and not hasattr(encoder, "tokens"):
-            raise CourseError(
-                f"{name} hides patches and needs an encoder with tokens, such as 'vit_micro'; "
-                f"{type(encoder).__name__} has none."
-            )
-        check_views(name, views)
+        check_encoder(type(self).__name__, encoder, self.needs_tokens)
+        check_views(type(self).__name__, views, encoder, self.made_for, *self.n_views)
         self.encoder, self.view_maker = encoder, views
 
     @staticmethod
@@ -137,6 +134,4 @@ class SSLMethod(nn.Module):
 
     def gather(self, z: Tensor) -> Tensor:
         """Rows of all processes, (B, D) -> (B * processes, D), with gradient; in one process the same rows."""
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            return _GatherSum.apply(z)
-        return z
+        return _GatherSum.apply(z) if processes() > 1 else z

@@ -36,6 +36,7 @@ class BYOL(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, 2)
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class BYOL(SSLMethod):
         predictor: bool = True,
     ):
         super().__init__(encoder, views)
+        arg.count.check(out_dim=out_dim, hidden_dim=hidden_dim)
         arg.share.check(momentum=momentum)
         self.out_dim, self.hidden_dim, self.momentum, self.predictor = out_dim, hidden_dim, momentum, predictor
         self.projector = ProjectionHead(encoder.dim, hidden_dim, out_dim)

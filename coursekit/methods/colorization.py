@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.draws import Draws
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.precision import in_float32
@@ -44,6 +45,11 @@ class GrayWithColor:
         lightness = (lab[:, :1] / 50 - 1).expand(-1, 3, -1, -1)  # -1 to 1
         return [View(lightness.contiguous(), view.theta, target=lab[:, 1:] / SCALE)]
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of the one view, px."""
+        return (self.view.size,)
+
 
 @in_float32
 def color_regression(prediction: Tensor, target: Tensor) -> Tensor:
@@ -56,9 +62,11 @@ class Colorization(SSLMethod):
     """hidden_dim: width of the head, which works on each place of the map."""
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    made_for = GrayWithColor
 
     def __init__(self, encoder: Encoder, views: ViewMaker, hidden_dim: int = 128):
         super().__init__(encoder, views)
+        arg.count.check(hidden_dim=hidden_dim)
         self.hidden_dim = hidden_dim
         self.head = nn.Sequential(nn.Conv2d(encoder.dim, hidden_dim, 1), nn.ReLU(), nn.Conv2d(hidden_dim, 2, 1))
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.draws import Draws
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.registry import register
@@ -56,11 +57,10 @@ class Jigsaw:
     view: RandomView = field(default=RandomView(64, scale=(0.6, 1.0), jitter=0.0, blur=0.0, grayscale=0.3))
 
     def __post_init__(self):
-        if self.grid < 2 or self.grid > 3 or self.tile < 1 or self.gap < 0:
-            raise CourseError(
-                f"A jigsaw has a grid of 2 or 3, tiles of 1 px or more and no negative gap, not {self.grid}, {self.tile}, "
-                f"{self.gap}."
-            )
+        arg.count.check(tile=self.tile, grid=self.grid, orders=self.orders)
+        arg.whole.check(gap=self.gap)
+        if self.grid not in (2, 3):
+            raise CourseError(f"A jigsaw has a grid of 2 or 3 tiles along a side, not {self.grid}.")
         orders(self.grid**2, self.orders)
 
     def __call__(self, images: Tensor, draws: Draws) -> list[View]:
@@ -83,6 +83,11 @@ class Jigsaw:
         tiles = tiles[torch.arange(n, device=images.device)[:, None], order]
         return [View(assemble(tiles, self.grid), whole.theta, target=target)]
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of what the encoder is shown, px: one tile at a time."""
+        return (self.tile,)
+
 
 def assemble(tiles: Tensor, grid: int) -> Tensor:
     """(B, grid * grid, 3, T, T) tiles, row by row -> pictures (B, 3, grid * T, grid * T)."""
@@ -102,11 +107,11 @@ class JigsawOrder(SSLMethod):
     """hidden_dim: numbers that are kept of each tile's features before all are looked at together."""
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    made_for = Jigsaw
 
     def __init__(self, encoder: Encoder, views: ViewMaker, hidden_dim: int = 64):
         super().__init__(encoder, views)
-        if not isinstance(views, Jigsaw):
-            raise CourseError(f"JigsawOrder needs the views of Jigsaw(...), not {type(views).__name__}.")
+        arg.count.check(hidden_dim=hidden_dim)
         self.hidden_dim = hidden_dim
         self.squeeze = nn.Sequential(nn.Linear(encoder.dim, hidden_dim), nn.ReLU())
         self.head = nn.Sequential(nn.Linear(views.grid**2 * hidden_dim, 256), nn.ReLU(), nn.Linear(256, views.orders))

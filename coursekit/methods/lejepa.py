@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from coursekit import arguments as arg
 from coursekit.draws import Draws
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.precision import in_float32
@@ -51,6 +52,7 @@ class LeJEPA(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, None)
 
     def __init__(
         self,
@@ -62,6 +64,8 @@ class LeJEPA(SSLMethod):
         head_batch_norm: bool = True,
     ):
         super().__init__(encoder, views)
+        arg.share.check(weight=weight)
+        arg.count.check(out_dim=out_dim, directions=directions)
         self.weight, self.out_dim, self.directions, self.head_batch_norm = weight, out_dim, directions, head_batch_norm
         self.projector = ProjectionHead(encoder.dim, 512, out_dim, layers=3, batch_norm=head_batch_norm)
         self.register_buffer("lines", torch.zeros(out_dim, directions), persistent=False)  # new in every step

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.draws import Draws
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.precision import in_float32
@@ -32,8 +33,10 @@ class HiddenPatches:
     share: float = 0.4
 
     def __post_init__(self):
+        arg.count.check(patch=self.patch)
+        arg.share.check(share=self.share)
         size = self.view.size
-        if self.patch < 1 or size % self.patch or not 0 < self.hidden < (size // self.patch) ** 2:
+        if size % self.patch or not 0 < self.hidden < (size // self.patch) ** 2:
             raise CourseError(
                 f"Hidden patches of {self.patch} px in a view of {size} px, {self.share:.0%} of them: the patch has to "
                 "divide the view, and some patches are hidden, not all."
@@ -50,6 +53,11 @@ class HiddenPatches:
         ranks = draws.uniform(len(images), n * n).argsort(dim=1).argsort(dim=1)
         mask = (ranks < self.hidden).to(images.device)
         return [View(view.pixels * ~pixel_mask(mask, view.pixels.shape[-1]), view.theta, mask, view.pixels)]
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of the one view, px."""
+        return (self.view.size,)
 
 
 def pixel_mask(mask: Tensor, size: int) -> Tensor:
@@ -70,9 +78,11 @@ class MaskedPatches(SSLMethod):
     """hidden_dim: width of the head, which paints each place of the map as a square of pixels."""
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    made_for = HiddenPatches
 
     def __init__(self, encoder: Encoder, views: ViewMaker, hidden_dim: int = 256):
         super().__init__(encoder, views)
+        arg.count.check(hidden_dim=hidden_dim)
         self.hidden_dim = hidden_dim
         painted = nn.Conv2d(hidden_dim, 3 * encoder.stride**2, 1)
         self.head = nn.Sequential(nn.Conv2d(encoder.dim, hidden_dim, 3, padding=1), nn.ReLU(), painted)

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coursekit import arguments as arg
-from coursekit.methods.base import Defaults, SSLMethod
+from coursekit.methods.base import Defaults, SSLMethod, processes
 from coursekit.methods.diagnostics import alignment
 from coursekit.methods.ema import follow, lag, teacher_of
 from coursekit.methods.precision import in_float32
 from coursekit.methods.queue import Queue
 from coursekit.methods.registry import register
-from coursekit.methods.split_norm import interleaved, split_norms
+from coursekit.methods.split_norm import check_splits, interleaved, split_norms
 from coursekit.models import Encoder, ProjectionHead
 from coursekit.views import RandomView, TwoViews, View, ViewMaker
 
@@ -48,6 +48,7 @@ class MoCo(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, 2)
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class MoCo(SSLMethod):
     ):
         super().__init__(encoder, views)
         arg.rate.check(temperature=temperature)
-        arg.count.check(queue_size=queue_size)
+        arg.count.check(queue_size=queue_size, out_dim=out_dim, splits=splits)
         arg.share.check(momentum=momentum)
         self.temperature, self.out_dim, self.queue_size, self.momentum = temperature, out_dim, queue_size, momentum
         self.symmetric, self.splits, self.head_batch_norm = symmetric, splits, head_batch_norm
@@ -78,6 +79,7 @@ class MoCo(SSLMethod):
 
     def check_batch(self, batch_size: int) -> None:
         self.queue.check_batch(batch_size)
+        check_splits(batch_size // processes(), self.splits)
 
     @torch.no_grad()
     def keys(self, pixels: Tensor) -> Tensor:

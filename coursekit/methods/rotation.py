@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.draws import Draws
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.precision import in_float32
@@ -36,6 +37,11 @@ class Rotations:
         theta = torch.cat([view.theta[:, :, :2] @ turns, view.theta[:, :, 2:]], dim=2)
         return [View(every[target, torch.arange(len(images), device=images.device)], theta, target=target)]
 
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Side of the one view, px."""
+        return (self.view.size,)
+
 
 @in_float32
 def classify(logits: Tensor, target: Tensor) -> Tensor:
@@ -53,9 +59,11 @@ class RotationPrediction(SSLMethod):
     """hidden_dim: width of the head's hidden layer, which keeps the task out of the features."""
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    made_for = Rotations
 
     def __init__(self, encoder: Encoder, views: ViewMaker, hidden_dim: int = 128):
         super().__init__(encoder, views)
+        arg.count.check(hidden_dim=hidden_dim)
         self.hidden_dim = hidden_dim
         self.head = nn.Sequential(nn.Linear(encoder.dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, TURNS))
 

@@ -43,6 +43,7 @@ class SimCLR(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, 2)
 
     def __init__(
         self,
@@ -55,6 +56,8 @@ class SimCLR(SSLMethod):
     ):
         super().__init__(encoder, views)
         arg.rate.check(temperature=temperature)
+        arg.count.check(out_dim=out_dim)
+        arg.whole.check(head_layers=head_layers)
         self.temperature, self.out_dim = temperature, out_dim
         self.head_layers, self.head_batch_norm = head_layers, head_batch_norm
         self.projector = nn.Identity()

@@ -6,6 +6,7 @@ Chen and He, Exploring Simple Siamese Representation Learning, CVPR 2021.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.diagnostics import alignment
 from coursekit.methods.precision import in_float32
@@ -31,6 +32,7 @@ class SimSiam(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, 2)
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class SimSiam(SSLMethod):
         stop_gradient: bool = True,
     ):
         super().__init__(encoder, views)
+        arg.count.check(out_dim=out_dim, hidden_dim=hidden_dim)
         self.out_dim, self.hidden_dim, self.predictor, self.stop_gradient = (
             out_dim,
             hidden_dim,

@@ -7,6 +7,8 @@ partner by that and learn nothing. MoCo computes keys in another split of the ba
 import torch
 from torch import Tensor, nn
 
+from coursekit.runtime import CourseError
+
 
 class _SplitNorm:
     """Mixed in before a BatchNorm: in training every part is normalized by its own mean and variance."""
@@ -36,6 +38,14 @@ def split_norms(module: nn.Module, splits: int) -> None:
         if splits > 1 and type(part) in SPLIT:
             part.__class__ = SPLIT[type(part)]  # the same parameters and buffers under the same names
             part.splits = splits
+
+
+def check_splits(n: int, splits: int) -> None:
+    """Raise CourseError unless a batch of n images has so many equal parts of two images or more."""
+    fit = [parts for parts in range(1, n // 2 + 1) if n % parts == 0]
+    if splits not in fit:
+        some = ", ".join(map(str, fit[:8]))
+        raise CourseError(f"{n} images have no {splits} equal parts of 2 or more: take splits of {some}, not {splits}.")
 
 
 def interleaved(n: int, splits: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -46,6 +46,7 @@ class SwAV(SSLMethod):
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.05)
+    n_views = (2, None)
 
     def __init__(
         self,
@@ -61,9 +62,12 @@ class SwAV(SSLMethod):
         head_batch_norm: bool = True,
     ):
         super().__init__(encoder, views)
+        arg.count.check(prototypes=prototypes, out_dim=out_dim)
+        arg.whole.check(iterations=iterations, queue_size=queue_size)
+        arg.rate.check(temperature=temperature, epsilon=epsilon)
+        arg.share.check(freeze=freeze)
         if prototypes < 2:
             raise CourseError(f"SwAV needs 2 prototypes or more, not {prototypes}: one cluster holds everything.")
-        arg.rate.check(temperature=temperature)
         self.temperature, self.prototypes, self.out_dim, self.epsilon = temperature, prototypes, out_dim, epsilon
         self.iterations, self.freeze, self.queue_size = iterations, freeze, queue_size
         self.head_batch_norm = head_batch_norm

@@ -60,15 +60,18 @@ class TorchvisionViT(Encoder):
         if mask is not None or keep is not None:
             raise CourseError("vit_b_16 of torchvision has no mask token. For MAE, BEiT or iBOT build 'vit_base'.")
         self.check_pixels(pixels)
-        if pixels.shape[2:] != (self.image_size, self.image_size):
-            raise CourseError(
-                f"This vit_b_16 was built for {self.image_size} x {self.image_size} px, not {tuple(pixels.shape[2:])}. "
-                "Build it with image_size= that."
-            )
         x = self.vit.conv_proj(pixels).flatten(2).mT
         x = torch.cat([self.vit.class_token.expand(len(x), -1, -1), x], dim=1)
         x = self.vit.encoder(x)
         return x[:, 0], x[:, 1:]
+
+    def check_sides(self, height: int, width: int) -> None:
+        """Raise CourseError for any size, px, but the one that it was built for."""
+        if (height, width) != (self.image_size, self.image_size):
+            raise CourseError(
+                f"This vit_b_16 was built for {self.image_size} x {self.image_size} px, not {(height, width)}. "
+                "Build it with image_size= that."
+            )
 
     def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         cls, patches = self.tokens(pixels)

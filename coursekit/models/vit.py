@@ -96,7 +96,7 @@ class ViT(Encoder):
                 f"ViT: image_size {image_size} must be a multiple of patch_size {patch_size}, and dim {dim} of "
                 f"heads {heads}."
             )
-        self.dim, self.stride, self.registers = dim, patch_size, registers
+        self.dim, self.stride, self.multiple, self.registers = dim, patch_size, patch_size, registers
         self.patch_embed = nn.Conv2d(3, dim, patch_size, stride=patch_size)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.register_tokens = nn.Parameter(torch.zeros(1, registers, dim)) if registers else None
@@ -134,7 +134,7 @@ class ViT(Encoder):
 
     def _embed(self, pixels: Tensor, mask: Tensor | None, keep: Tensor | None) -> Tensor:
         """The tokens that enter the first block."""
-        self.check_pixels(pixels, multiple=self.stride)
+        self.check_pixels(pixels)
         rows, columns = (side // self.stride for side in pixels.shape[2:])
         x = self.patch_embed(pixels).flatten(2).mT  # (B, P, D)
         if mask is not None:

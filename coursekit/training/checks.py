@@ -29,6 +29,9 @@ def check_batch(pixels: Tensor, steps: int, batch_size: int, world: int) -> None
     if batch_size % world:
         over = f"The batch size, {batch_size}, does not divide over {world} processes"
         raise CourseError(f"{over}. Take a multiple of {world}.")
+    if batch_size < 2 * world:
+        alone = f"A batch of {batch_size} leaves each of {world} processes one image, which batch-norm cannot use"
+        raise CourseError(f"{alone}. Take {2 * world} or more.")
 
 
 def check_rates(rates: Defaults, warmup: int) -> None:

@@ -15,7 +15,6 @@ from coursekit.methods.queue import Queue
 from coursekit.methods.split_norm import interleaved, split_norms
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
-from coursekit.training import pretrain
 from coursekit.views import RandomView, TwoViews
 
 VIEWS = TwoViews(RandomView(16))
@@ -162,25 +161,3 @@ def test_keys_are_normalized_in_other_parts_than_queries():
     for part in there.view(3, 4):
         assert {i.item() // 4 for i in part} == {0, 1, 2}
     assert interleaved(7, 2, torch.device("cpu"))[0].tolist() == list(range(7))
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"temperature": 0.0}, "temperature is 0.0"),
-        ({"temperature": -1.0}, "temperature is -1"),
-        ({"queue_size": 0}, "queue_size is 0"),
-        ({"momentum": 1.5}, "momentum is 1.5"),
-    ],
-)
-def test_settings_that_cannot_work_are_told(settings, words):
-    with pytest.raises(CourseError, match=words):
-        moco(**settings)
-
-
-@pytest.mark.parametrize("queue_size", [4, 20])
-def test_a_queue_that_does_not_fit_the_batch_is_told_before_training(queue_size):
-    method = moco(queue_size=queue_size)
-    method.before_step = lambda at: pytest.fail("it was trained")
-    with pytest.raises(CourseError, match=f"queue of {queue_size}.*batches of 8"):
-        pretrain(method, images(), steps=1, batch_size=8, **QUIET)
