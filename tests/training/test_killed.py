@@ -7,7 +7,6 @@ imported everything once, hands out a process for each life in milliseconds.
 import multiprocessing
 import random
 import signal
-import time
 
 import pytest
 import torch
@@ -46,7 +45,7 @@ def killed_life(processes, name, folder, moments: random.Random) -> list[int]:
         here.send("go on")
         steps.append(here.recv())
     here.send("go on")  # and somewhere in what follows, of which a checkpoint is the most part:
-    time.sleep(moments.uniform(0, 0.03))
+    process.join(moments.uniform(0, 0.03))
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
