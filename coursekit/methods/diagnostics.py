@@ -39,9 +39,12 @@ def effective_rank(z: Tensor) -> Tensor:
     ... D.
 
     z: (N, D). Roy and Vetterli, The Effective Rank, EUSIPCO 2007; used for SSL as RankMe (Garrido et al., ICML 2023).
+    Collapsed features have rank 1: what is left of them after centring is rounding, noise in every direction.
     """
-    singular = torch.linalg.svdvals((z - z.mean(dim=0)).float())
-    p = singular / singular.sum().clamp(min=torch.finfo(torch.float32).tiny)
+    z = z.float()
+    singular = torch.linalg.svdvals(z - z.mean(dim=0))
+    singular = singular * (singular > 10 * torch.finfo(z.dtype).eps * z.norm())
+    p = singular / singular.sum().clamp(min=torch.finfo(z.dtype).tiny)
     return torch.special.entr(p).sum().exp()
 
 
