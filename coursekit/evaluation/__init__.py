@@ -1,5 +1,6 @@
-"""Judging: features by k-NN and linear probe, a start by fine-tuning, experiments by a grid, numbers by their intervals."""
+"""Judging: features by k-NN, linear and dense probe, a start by fine-tuning, experiments by a grid, numbers by intervals."""
 
+from coursekit.evaluation.dense_probe import DenseScore, dense_difference, dense_probe
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.finetune import FinetuneResult, finetune
 from coursekit.evaluation.grid import run_grid
@@ -17,4 +18,5 @@ from coursekit.evaluation.judging import (
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 from coursekit.evaluation.partners import partners_found, pick_partners, view_features
+from coursekit.evaluation.places import place_features, place_labels
 from coursekit.evaluation.view_probe import color_kept, ridge_r2
