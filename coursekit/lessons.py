@@ -40,6 +40,8 @@ _TABLE = (
         60,
         "Judging representations",
         "k-NN, linear probe, fine-tuning, and what a random encoder already scores",
+        exercises=("knn_vote", "wilson_interval"),
+        there=True,
     ),
     Lesson(
         "03_instance_discrimination",

@@ -68,6 +68,37 @@ def accuracy_interval(correct: int, total: int) -> Interval:
     return Interval(correct / total, float(ends.low), float(ends.high), total)
 
 
+def paired_accuracy(a: Sequence[int], b: Sequence[int], truth: Sequence[int]) -> PairedDifference:
+    """How much more often b is right than a on the same images, with Newcombe's interval for paired shares.
+
+    a, b: predictions (N,) of two encoders or judges, as lists, arrays or tensors. truth: the right answers (N,).
+
+    Newcombe, Improved confidence intervals for the difference between binomial proportions based on paired data,
+    Statistics in Medicine 1998 (method 10). Images that both get right, or both wrong, say nothing about the difference;
+    the two Wilson intervals are combined with the correlation phi that these images cause. Raises ValueError for unequal
+    lengths.
+    """
+    if not len(a) == len(b) == len(truth) or not len(truth):
+        raise ValueError(f"paired_accuracy wants three equally long lists, not {len(a)}, {len(b)} and {len(truth)}.")
+    hits = [(int(x) == int(y), int(z) == int(y)) for x, z, y in zip(a, b, truth, strict=True)]
+    n = len(hits)
+    both, only_a, only_b, none = (
+        hits.count(pair) for pair in ((True, True), (True, False), (False, True), (False,) * 2)
+    )
+    left, right = accuracy_interval(both + only_a, n), accuracy_interval(both + only_b, n)
+    spread = ((both + only_a) * (only_b + none) * (both + only_b) * (only_a + none)) ** 0.5
+    product = both * none - only_a * only_b
+    product = max(product - n / 2, 0.0) if product > 0 else product  # Newcombe's correction for continuity
+    phi = product / spread if spread else 0.0
+
+    def reach(p: float, q: float) -> float:
+        return max(p * p - 2 * phi * p * q + q * q, 0.0) ** 0.5
+
+    mean = right.mean - left.mean
+    low = mean - reach(right.mean - right.low, left.high - left.mean)
+    return PairedDifference(mean, low, mean + reach(right.high - right.mean, left.mean - left.low), n)
+
+
 def mean_by(rows: Iterable[dict], key: str, value: str, **only) -> dict[object, Interval]:
     """Means over the seeds: {row[key]: interval of row[value]}, in the order in which the keys first come.
 

@@ -14,6 +14,17 @@ from coursekit.runtime import CourseError
 BANK = 32_768  # training features at a time: with 256 queries their cosines fill 34 MB, whatever N and M are
 
 
+def knn_vote(cosine: Tensor, label: Tensor, n_classes: int, temperature: float = 0.07) -> Tensor:
+    """Each class's share of the vote of the k nearest images, of weight exp(cosine / temperature): float (M, n_classes).
+
+    cosine: (M, k), similarity of each query to its neighbours.
+    label: int64 (M, k), the classes of these neighbours, 0 to n_classes - 1.
+    temperature: > 0; small: only the very nearest count; math.inf: all count alike.
+    """
+    weight = (cosine / temperature).softmax(dim=1)  # (M, k): the same ratios, rows sum to 1, and nothing overflows
+    return weight.new_zeros(len(weight), n_classes).scatter_add(1, label, weight)
+
+
 @torch.no_grad()
 def knn_predict(
     train_x: Tensor, train_y: Tensor, test_x: Tensor, k: int = 20, temperature: float = 0.07, chunk: int = 256
@@ -47,8 +58,7 @@ def knn_predict(
     predictions = []
     for query in test_x.split(chunk):
         cosine, nearest = _nearest(F.normalize(query.float(), dim=1), bank, min(k, len(bank)), space)  # (m, k)
-        weight = ((cosine - 1) / temperature).exp()  # minus 1: the same ratios, and nothing overflows
-        votes = torch.zeros(len(query), len(classes), device=query.device).scatter_add_(1, label[nearest], weight)
+        votes = knn_vote(cosine, label[nearest], len(classes), temperature)
         predictions.append(classes[votes.argmax(dim=1)])  # the first of equals
     return torch.cat(predictions) if predictions else train_y.new_empty(0)
 

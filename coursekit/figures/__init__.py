@@ -13,14 +13,18 @@ HOMES = {  # file -> what it hands on
     "curves": ("bars_with_intervals", "grouped_bars", "training_curves"),
     "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),
     "embedding": ("embedding_map", "neighbors"),
+    "flat": ("flat_maps", "variance_curves"),
     "game": ("game_scores", "partner_picks"),
     "head_output": ("raw_boxes",),
     "images": ("crop_box", "crop_corners", "image_grid", "view_pairs"),
+    "judges": ("judges_diagram",),
     "matching": ("box_overlap", "iou_boxes", "precision_recall"),
     "overview": ("pipeline", "study_map", "three_ideas"),
+    "sampling": ("accuracy_draws",),
     "simclr": ("simclr_diagram",),
     "style": ("alt_text", "describe", "png", "setup"),
     "transfer": ("transfer_diagram",),
+    "votes": ("neighbor_votes",),
 }
 __all__ = [name for names in HOMES.values() for name in names]
 

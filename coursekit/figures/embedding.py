@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from torch import Tensor
 
+from coursekit.evaluation.flattened import pca_2d, tsne_2d
 from coursekit.figures.images import CELL, to_rgb
 from coursekit.figures.layout import judge, panels
 from coursekit.figures.style import PALETTE, bare, describe, styled
@@ -36,24 +36,16 @@ def embedding_map(
     n = len(x)
     if len(labels) != n or n < 3:
         raise ValueError(f"An embedding map needs at least 3 features, each with its label, not {n} and {len(labels)}.")
-    if method == "pca":
-        fitted = PCA(2, random_state=seed)
-    else:
-        fitted = TSNE(2, perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
-    points = fitted.fit_transform(x.numpy())
-    units = [f"{100 * part:.0f} % of variance" for part in getattr(fitted, "explained_variance_ratio_", ())]
+    points, shares = pca_2d(x, seed) if method == "pca" else (tsne_2d(x, seed=seed), ())
+    units = [f"{100 * part:.0f} % of variance" for part in shares]
     fig, ax = plt.subplots(figsize=(7.2, 4.4))
     present = labels.unique().tolist()
-    for k in present:
-        mine = (labels == k).cpu().numpy()
-        marker = MARKERS[(k // len(PALETTE) + k) % len(MARKERS)]
-        look = {"color": PALETTE[k % len(PALETTE)], "marker": marker, "alpha": 0.8, "linewidths": 0}
-        ax.scatter(*points[mine].T, s=22, label=class_names[k], **look)
+    scatter_classes(ax, points, labels, class_names, size=22)
     ax.set_xlabel(f"component 1 ({units[0]})" if units else "t-SNE 1 (no unit)")
     ax.set_ylabel(f"component 2 ({units[1]})" if units else "t-SNE 2 (no unit)")
     ax.set_title(title or f"{n} images, {x.shape[1]} features each, in two dimensions")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.4, ncols=1 if len(present) <= 16 else 2)
-    same = _same_class_neighbor(torch.as_tensor(points), labels.cpu())
+    same = same_class_neighbor(points, labels.cpu())
     return describe(
         fig,
         f"""
@@ -62,7 +54,16 @@ def embedding_map(
     )
 
 
-def _same_class_neighbor(points: Tensor, labels: Tensor) -> float:
+def scatter_classes(ax: Axes, points: Tensor, labels: Tensor, class_names: Sequence[str], size: float) -> None:
+    """A point for each image, colour and marker by class. points: (N, 2). size: of a point, points squared."""
+    for k in labels.unique().tolist():
+        mine = (labels == k).cpu().numpy()
+        marker = MARKERS[(k // len(PALETTE) + k) % len(MARKERS)]
+        look = {"color": PALETTE[k % len(PALETTE)], "marker": marker, "alpha": 0.8, "linewidths": 0}
+        ax.scatter(*points.numpy()[mine].T, s=size, label=class_names[k], **look)
+
+
+def same_class_neighbor(points: Tensor, labels: Tensor) -> float:
     """Share of points whose nearest other point has the same label."""
     nearest = torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)
     return (labels[nearest] == labels).float().mean().item()

@@ -2,5 +2,6 @@
 
 from coursekit.widgets.explorers import similarity_explorer, views_explorer
 from coursekit.widgets.quiz import quiz_widget
+from coursekit.widgets.vote_explorer import vote_explorer
 
-__all__ = ["quiz_widget", "similarity_explorer", "views_explorer"]
+__all__ = ["quiz_widget", "similarity_explorer", "views_explorer", "vote_explorer"]

@@ -12,11 +12,12 @@ import psutil
 import torch
 
 from coursekit import exercises
+from coursekit.data.images import ImageSet
 from coursekit.draws import Draws
 from coursekit.figures import png, similarity_matrix, view_pairs
 from coursekit.recipes import lesson_03
 from coursekit.views import View
-from coursekit.widgets import quiz_widget, similarity_explorer, views_explorer
+from coursekit.widgets import quiz_widget, similarity_explorer, views_explorer, vote_explorer
 from coursekit.widgets.explorers import STRENGTHS, yellow_van
 
 MOVES, MANY = 30, 500
@@ -52,6 +53,13 @@ def main() -> None:
         quiz_widget(exercises.quiz("03")),
     )
 
+    photos = ImageSet(yellow_van()[:, ::4, ::4].repeat(60, 1, 1, 1), torch.arange(60) % 4, ("a", "b", "c", "d"))
+    features = {name: (torch.randn(60, 16, generator=generator),) * 2 for name in ("one", "other")}
+    votes = vote_explorer(photos, photos, features)
+
+    def move_to_an_image(k):
+        votes.controls["query"].value = k * 7 % 60
+
     def move_a_view(k):  # another slider at every move
         name, _, high = STRENGTHS[k % len(STRENGTHS)]
         views.controls[name].value = high * (k * 7 % 20) / 20
@@ -76,6 +84,7 @@ def main() -> None:
         "views: the crop": move_the_crop,
         "views: new draw": lambda _: views.controls["seed"].click(),
         "similarity: temperature": move_the_temperature,
+        "votes: the test image": move_to_an_image,
         "quiz: a choice": click,
     }
     print(f"  {'':34} CPU ms   wall ms   longest CPU ms   (median of {MOVES}, one thread)")

@@ -8,6 +8,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from coursekit.evaluation import extract_features, knn_accuracy, knn_predict, linear_probe, raw_pixels
 from coursekit.evaluation import knn as knn_file
+from coursekit.evaluation.flattened import pca_2d, tsne_2d, variance_kept
+from coursekit.evaluation.knn import knn_vote
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 
@@ -30,6 +32,16 @@ def test_knn_equals_the_definition(clusters):
         for j in similarity.argsort(descending=True)[:7].tolist():
             votes[train_y[j]] += math.exp(similarity[j] / 0.2)
         assert got[i] == max(range(4), key=lambda c: votes[c])
+
+
+def test_a_vote_is_the_weighted_share_and_survives_a_tiny_temperature():
+    cosine, label = torch.tensor([[0.9, 0.8, 0.7], [0.5, 0.4, -0.9]]), torch.tensor([[2, 0, 2], [1, 1, 1]])
+    weight = [math.exp(c / 0.2) for c in (0.9, 0.8, 0.7)]
+    expected = [weight[1] / sum(weight), 0, (weight[0] + weight[2]) / sum(weight), 0]
+    got = knn_vote(cosine, label, 4, temperature=0.2)
+    torch.testing.assert_close(got, torch.tensor([expected, [0, 1, 0, 0]]))
+    assert knn_vote(cosine, label, 4, temperature=1e-4).tolist() == [[0, 0, 1, 0], [0, 1, 0, 0]]
+    torch.testing.assert_close(knn_vote(cosine, label, 4, 1e6)[0], torch.tensor([1 / 3, 0, 2 / 3, 0]))
 
 
 def test_knn_takes_any_class_ids_one_query_and_few_neighbors(clusters):
@@ -117,3 +129,39 @@ def test_features_leave_the_encoder_as_it_was(seeded):
     assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())  # batch-norm did not learn from them
     torch.testing.assert_close(features, extract_features(encoder, images, batch_size=9), atol=1e-5, rtol=1e-4)
     assert raw_pixels(images, 16).shape == (9, 3 * 16 * 16)
+
+
+# --- two dimensions ---------------------------------------------------------------------------------------------------
+
+
+def test_two_directions_of_most_variance_are_found_and_what_they_hold_is_said():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 6, generator=generator) * torch.tensor([0.1, 5.0, 0.1, 0.1, 2.0, 0.1])
+    points, shares = pca_2d(x)
+    assert abs(torch.corrcoef(torch.stack([points[:, 0], x[:, 1]]))[0, 1]) > 0.99
+    assert abs(torch.corrcoef(torch.stack([points[:, 1], x[:, 4]]))[0, 1]) > 0.99
+    kept = variance_kept(x)
+    assert kept.shape == (6,) and sum(shares) == pytest.approx(kept[1].item(), abs=1e-5)
+    variance = x.var(dim=0).sort(descending=True).values
+    torch.testing.assert_close(kept, variance.cumsum(0) / variance.sum(), atol=0.01, rtol=0)
+    assert variance_kept(x[:4]).shape == (3,) and variance_kept(x[:4])[-1] == pytest.approx(1)
+
+
+def test_tsne_keeps_clusters_together_for_any_seed_and_few_points():
+    y = torch.arange(40) % 2
+    x = torch.randn(40, 8, generator=torch.Generator().manual_seed(1)) + 9 * y[:, None]
+    first, again, other = (tsne_2d(x, 10, seed, "random") for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other) and first.shape == (40, 2)
+    for points in (first, other):
+        nearest = torch.cdist(points, points).fill_diagonal_(torch.inf).argmin(dim=1)
+        assert (y[nearest] == y).float().mean() > 0.95
+    assert tsne_2d(x[:5], perplexity=30).shape == (5, 2)
+
+
+def test_features_that_make_no_picture_are_refused():
+    for flat in (pca_2d, tsne_2d, variance_kept):
+        for bad in (torch.zeros(2, 5), torch.zeros(5), torch.zeros(5, 1)):
+            with pytest.raises(CourseError, match="3 or more rows"):
+                flat(bad)
+    with pytest.raises(CourseError, match="the same"):
+        variance_kept(torch.ones(5, 3))

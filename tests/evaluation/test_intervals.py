@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from coursekit.evaluation.intervals import accuracy_interval, mean_by, mean_interval, paired_difference
+from coursekit.evaluation.intervals import accuracy_interval, mean_by, mean_interval, paired_accuracy, paired_difference
 
 
 def test_a_mean_and_its_interval_by_hand():
@@ -41,6 +42,70 @@ def test_wilson_is_where_the_normal_test_just_rejects(correct, total):
         if 0 < end < 1:
             assert abs(got.mean - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / total), rel=1e-5)
     assert (got.low, got.high) != (got.mean, got.mean)
+
+
+def predictions(both: int, only_a: int, only_b: int, none: int) -> tuple[list, list, list]:
+    """Predictions of a and b and the truth, with so many images of each kind."""
+    a = [1] * (both + only_a) + [0] * (only_b + none)
+    b = [1] * both + [0] * only_a + [1] * only_b + [0] * none
+    return a, b, [1] * len(a)
+
+
+def newcombe(both: int, only_a: int, only_b: int, none: int) -> tuple[float, float]:
+    """The interval of (a right) - (b right), written from the paper's formulas with the ends of Wilson's intervals."""
+    n = both + only_a + only_b + none
+    one, two = accuracy_interval(both + only_a, n), accuracy_interval(both + only_b, n)
+    product = both * none - only_a * only_b
+    product = max(product - n / 2, 0) if product > 0 else product
+    margins = (both + only_a) * (only_b + none) * (both + only_b) * (only_a + none)
+    phi = product / math.sqrt(margins) if margins else 0
+    d_low, d_high, e_low, e_high = one.mean - one.low, one.high - one.mean, two.mean - two.low, two.high - two.mean
+    below = math.sqrt(d_low**2 - 2 * phi * d_low * e_high + e_high**2)
+    above = math.sqrt(d_high**2 - 2 * phi * d_high * e_low + e_low**2)
+    return one.mean - two.mean - below, one.mean - two.mean + above
+
+
+@pytest.mark.parametrize("counts", [(36, 12, 2, 0), (212, 11, 22, 55), (0, 0, 7, 3), (5, 5, 5, 5), (1, 8, 8, 1)])
+def test_a_paired_accuracy_is_newcombes_whichever_of_the_two_comes_first(counts):
+    low, high = newcombe(*counts)
+    a, b, truth = predictions(*counts)
+    forth, back = paired_accuracy(a, b, truth), paired_accuracy(b, a, truth)
+    assert (back.low, back.high) == pytest.approx((low, high)) and (forth.low, forth.high) == pytest.approx(
+        (-high, -low)
+    )
+    assert forth.mean == pytest.approx((counts[2] - counts[1]) / sum(counts)) and forth.n == sum(counts)
+
+
+def test_the_example_of_newcombes_paper():
+    """Airways tested twice in 50 subjects, Statistics in Medicine 1998: 36, 12, 2 and 0."""
+    got = paired_accuracy(*predictions(36, 12, 2, 0))
+    assert (got.mean, got.low, got.high) == pytest.approx((-0.2, -0.3404, -0.0569), abs=1e-4) and got.clear
+
+
+def test_paired_accuracies_cover_the_truth_and_agree_with_a_bootstrap():
+    rng = np.random.default_rng(0)
+    shares, n, covered = (0.6, 0.05, 0.1, 0.25), 200, 0
+    for _ in range(300):
+        kind = rng.choice(4, n, p=shares)
+        got = paired_accuracy(np.isin(kind, (0, 1)).astype(int), np.isin(kind, (0, 2)).astype(int), np.ones(n, int))
+        covered += got.low <= shares[2] - shares[1] <= got.high
+    assert 0.92 < covered / 300 <= 0.995
+    gain = np.isin(kind, (0, 2)).astype(int) - np.isin(kind, (0, 1)).astype(int)
+    ends = np.quantile(gain[rng.integers(0, n, (4000, n))].mean(axis=1), (0.025, 0.975))
+    assert (got.low, got.high) == pytest.approx(tuple(ends), abs=0.012)
+
+
+def test_the_more_two_agree_the_narrower_their_difference():
+    together, apart = (paired_accuracy(*predictions(*counts)) for counts in ((60, 10, 10, 20), (45, 25, 25, 5)))
+    assert together.mean == apart.mean == 0 and together.high - together.low < 0.75 * (apart.high - apart.low)
+    same = paired_accuracy(*predictions(6, 0, 0, 4))
+    assert same.low < same.mean == 0 < same.high and not same.clear
+
+
+def test_predictions_of_other_images_cannot_be_paired():
+    for a, b, truth in (([1, 0], [1], [1, 1]), ([1], [1], [1, 1]), ([], [], [])):
+        with pytest.raises(ValueError, match="equally long"):
+            paired_accuracy(a, b, truth)
 
 
 def test_means_by_a_key_of_the_rows_that_count():

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from coursekit.figures import pipeline, simclr_diagram, study_map, three_ideas
+from coursekit.figures import judges_diagram, pipeline, simclr_diagram, study_map, three_ideas
 from coursekit.figures.overview import STAGES
 from coursekit.figures.svg import Drawing, text_width, wrap
 from coursekit.lessons import LESSONS
@@ -15,6 +15,7 @@ DIAGRAMS = {
     "ideas": three_ideas,
     "map": study_map,
     "map at 03": lambda: study_map("03"),
+    "judges": judges_diagram,
     "simclr": simclr_diagram,
     "simclr step 4": lambda: simclr_diagram(4),
 }
@@ -51,9 +52,10 @@ def test_all_words_stay_inside_and_do_not_lie_on_each_other(draw):
 
 
 def test_ids_differ_between_diagrams_so_that_one_page_can_hold_all():
-    ids = [re.findall(r'id="([^"]+)"', str(draw())) for draw in (pipeline, three_ideas, study_map, simclr_diagram)]
+    drawn = (pipeline, three_ideas, study_map, simclr_diagram, judges_diagram)
+    ids = [re.findall(r'id="([^"]+)"', str(draw())) for draw in drawn]
     flat = [name for names in ids for name in names]
-    assert len(flat) == len(set(flat)) == 8
+    assert len(flat) == len(set(flat)) == 2 * len(drawn)
 
 
 def test_a_word_that_does_not_fit_cannot_be_drawn():

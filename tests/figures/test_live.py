@@ -13,11 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from coursekit.data.images import ImageSet
 from coursekit.draws import Draws
 from coursekit.figures.contrast import SimilarityPicture, similarity_matrix
 from coursekit.figures.images import ViewsPicture
 from coursekit.figures.live import LiveFigure, Stamp
 from coursekit.figures.style import png
+from coursekit.figures.votes import VotePicture
 from coursekit.views import RandomView
 
 Z = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
@@ -28,9 +30,14 @@ def views(seed: int):
     return RandomView(16)(IMAGE.expand(3, -1, -1, -1), Draws(seed))
 
 
+PHOTOS = ImageSet(IMAGE.roll(5).expand(9, -1, -1, -1).clone(), torch.arange(9) % 3, ("x", "y_z", "w"))
+PHOTOS.images[:, 0] += (20 * torch.arange(9, dtype=torch.uint8))[:, None, None]
+H = torch.randn(2, 9, 5, generator=torch.Generator().manual_seed(2))
+
 MAKERS = {
     "similarity": (lambda value: SimilarityPicture(*Z, value), (0.1, 1.0, 0.03)),
     "views": (lambda value: ViewsPicture(IMAGE, value), (views(0), views(1), views(2))),
+    "votes": (lambda value: VotePicture(PHOTOS, PHOTOS, {"a": (H[0], H[0]), "b": (H[1], H[1])}, value), (0, 1, 5)),
 }
 
 
@@ -73,7 +80,7 @@ def test_nothing_of_the_last_picture_is_left(name):
     live = LiveFigure(make(values[0]))
     moved = [live.draw(value)[0] for value in (*values, values[0])]
     assert moved[0] == moved[-1]
-    if name == "similarity":  # with the same layout whatever it shows
+    if name in ("similarity", "votes"):  # with the same layout whatever it shows
         assert all(moved[k] == LiveFigure(make(value)).draw(value)[0] for k, value in enumerate(values))
 
 
