@@ -51,7 +51,14 @@ _TABLE = (
         exercises=("info_nce", "alignment_and_uniformity"),
         there=True,
     ),
-    Lesson("04_queues_and_clusters", 75, "Queues and clusters", "MoCo's queue and momentum encoder; SwAV's clusters"),
+    Lesson(
+        "04_queues_and_clusters",
+        75,
+        "Queues and clusters",
+        "MoCo's queue and momentum encoder; SwAV's clusters",
+        exercises=("enqueue", "sinkhorn"),
+        there=True,
+    ),
     Lesson("05_without_negatives", 75, "Without negatives", "BYOL and SimSiam; collapse, made to happen and measured"),
     Lesson("06_patch_level_contrast", 75, "Patch-level contrast", "contrast between patches instead of images"),
     Lesson(

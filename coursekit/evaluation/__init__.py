@@ -1,5 +1,6 @@
 """Judging: features by k-NN, linear and dense probe, a start by fine-tuning, experiments by a grid, numbers by intervals."""
 
+from coursekit.evaluation.balanced_clusters import balanced_clusters, purity
 from coursekit.evaluation.dense_probe import DenseScore, dense_difference, dense_probe
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.finetune import FinetuneResult, finetune
@@ -15,8 +16,10 @@ from coursekit.evaluation.judging import (
     nearest,
     neighbors_right,
 )
+from coursekit.evaluation.key_ages import KeyAges
 from coursekit.evaluation.knn import knn_accuracy, knn_predict
 from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
+from coursekit.evaluation.memory import step_memory
 from coursekit.evaluation.partners import partners_found, pick_partners, view_features
 from coursekit.evaluation.places import place_features, place_labels
 from coursekit.evaluation.view_probe import color_kept, ridge_r2

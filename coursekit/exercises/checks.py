@@ -75,7 +75,7 @@ def _examine(exercise: Exercise, answer: Callable) -> list[str]:
         raise Stopped(*tell("random"))
     if not all(trial.right for trial in trials):
         _diagnose(exercise, answer, trials)
-    trained = _carries_gradient(strict[0], trials[0].want)
+    trained = _carries_gradient(exercise, strict[0], trials[0].want)
     for case in strict if trained else ():
         _check_gradient(exercise, answer, case)
     remarks = _dtypes(exercise, trials)
@@ -159,7 +159,7 @@ def _tensors(exercise: Exercise, answer: Callable, value, case: Case, want: tupl
     if numbers:
         inputs = [name for name, arg in zip(exercise.parameters, case.args, strict=False) if isinstance(arg, Tensor)]
         inputs = " and ".join(inputs)
-        trained = _carries_gradient(case, want)
+        trained = _carries_gradient(exercise, case, want)
         told += tell("numbers", inputs=inputs) if trained else tell("no tensor", inputs=inputs)
     if told:
         raise Stopped(*told)
@@ -191,10 +191,12 @@ def _keeps_digits(got: Tensor, want: Tensor) -> bool:
 # --- gradient and dtype -----------------------------------------------------------------------------------------------
 
 
-def _carries_gradient(case: Case, want: tuple[Tensor, ...]) -> bool:
-    """Is there a gradient to compare? Whole numbers carry none, as an input or as a result."""
+def _carries_gradient(exercise: Exercise, case: Case, want: tuple[Tensor, ...]) -> bool:
+    """Is there a gradient to compare? Whole numbers carry none, as an input or as a result; nor does what is no loss but a
+    target, such as Sinkhorn's assignment."""
     inputs = [arg for arg in case.args if isinstance(arg, Tensor)]
-    return want[0].is_floating_point() and all(arg.is_floating_point() for arg in inputs)
+    numbers = want[0].is_floating_point() and all(arg.is_floating_point() for arg in inputs)
+    return numbers and _gradients(exercise, exercise.reference, case) is not None
 
 
 def _gradients(exercise: Exercise, function: Callable, case: Case) -> dict[str, Tensor] | None:

@@ -9,6 +9,7 @@ from importlib import import_module
 HOMES = {  # file -> what it hands on
     "ablations": ("ablation", "ablation_by"),
     "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections", "label_numbers"),
+    "clusters": ("cluster_examples", "sinkhorn_steps"),
     "contrast": ("similarity_matrix", "temperature_curves"),
     "curves": ("bars_with_intervals", "grouped_bars", "training_curves"),
     "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),
@@ -18,7 +19,9 @@ HOMES = {  # file -> what it hands on
     "head_output": ("raw_boxes",),
     "images": ("crop_box", "crop_corners", "image_grid", "view_pairs"),
     "judges": ("judges_diagram",),
+    "key_queue": ("key_ages", "negatives_memory", "queue_ring"),
     "matching": ("box_overlap", "iou_boxes", "precision_recall"),
+    "moco_swav": ("queue_and_clusters_diagram",),
     "overview": ("pipeline", "study_map", "three_ideas"),
     "sampling": ("accuracy_draws",),
     "simclr": ("simclr_diagram",),

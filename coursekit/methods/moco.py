@@ -106,5 +106,11 @@ class MoCo(SSLMethod):
         behind = lag(self.teacher, nn.Sequential(self.encoder, self.projector))
         return {"alignment": alignment(out["z"], out["keys"]).item(), "teacher_lag": behind, **super().diagnose(out)}
 
+    def collapse_cause(self) -> str:
+        return (
+            f"Likely cause: keys in the queue are told by their age, because the teacher moves too fast: momentum="
+            f"{self.momentum} is too small, or the learning rate too large."
+        )
+
     def chance_level(self, batch_size: int) -> float:
         return math.log(1 + self.queue_size)

@@ -17,7 +17,14 @@ from coursekit.draws import Draws
 from coursekit.figures import png, similarity_matrix, view_pairs
 from coursekit.recipes import lesson_03
 from coursekit.views import View
-from coursekit.widgets import quiz_widget, similarity_explorer, views_explorer, vote_explorer
+from coursekit.widgets import (
+    queue_explorer,
+    quiz_widget,
+    similarity_explorer,
+    sinkhorn_explorer,
+    views_explorer,
+    vote_explorer,
+)
 from coursekit.widgets.explorers import STRENGTHS, yellow_van
 
 MOVES, MANY = 30, 500
@@ -47,6 +54,7 @@ def main() -> None:
     z_a, z_b = torch.randn(2, 5, 16, generator=generator)
     pictures = [view(yellow_van().expand(5, -1, -1, -1), Draws(k)).pixels for k in range(2)]
 
+    queue, clusters = queue_explorer(), sinkhorn_explorer(0.3 * torch.randn(12, 6, generator=generator))
     views, similarity, quiz = (
         views_explorer(view=view),
         similarity_explorer(z_a, z_b, views=pictures),
@@ -85,6 +93,8 @@ def main() -> None:
         "views: new draw": lambda _: views.controls["seed"].click(),
         "similarity: temperature": move_the_temperature,
         "votes: the test image": move_to_an_image,
+        "queue: a step": lambda k: queue.set(step=k % 40, size=48, batch=4),
+        "Sinkhorn: half a step": lambda k: clusters.set(half_steps=k % 12),
         "quiz: a choice": click,
     }
     print(f"  {'':34} CPU ms   wall ms   longest CPU ms   (median of {MOVES}, one thread)")

@@ -24,3 +24,10 @@ def test_two_columns_stand_side_by_side():
     fig = figures.ablation_by(Recorded("about", {}, {}, rows), "head", {"h": "knn", "z": "after"})
     assert sorted(text.get_text() for text in fig.axes[0].texts) == ["12.5", "25.0", "25.0", "50.0"]
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["h", "z"]
+
+
+def test_a_single_seed_has_no_interval_and_says_so():
+    rows = [{"group": "head", "variant": name, "knn": value} for name, value in (("none", 0.2), ("two", 0.5))]
+    fig = figures.ablation(Recorded("about", {}, {}, rows), "head")
+    assert "(one seed)" in fig.axes[0].get_xlabel() and "to" not in alt_text(fig).split(":")[1]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["20.0", "50.0"]

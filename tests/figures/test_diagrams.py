@@ -5,7 +5,14 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from coursekit.figures import judges_diagram, pipeline, simclr_diagram, study_map, three_ideas
+from coursekit.figures import (
+    judges_diagram,
+    pipeline,
+    queue_and_clusters_diagram,
+    simclr_diagram,
+    study_map,
+    three_ideas,
+)
 from coursekit.figures.overview import STAGES
 from coursekit.figures.svg import Drawing, text_width, wrap
 from coursekit.lessons import LESSONS
@@ -18,6 +25,7 @@ DIAGRAMS = {
     "judges": judges_diagram,
     "simclr": simclr_diagram,
     "simclr step 4": lambda: simclr_diagram(4),
+    "queue and clusters": queue_and_clusters_diagram,
 }
 NS = "{http://www.w3.org/2000/svg}"
 

@@ -66,6 +66,11 @@ def test_sinkhorn_uses_all_clusters_alike_and_stays_finite():
         torch.testing.assert_close(codes.sum(dim=1), torch.ones(8))
 
 
+def test_without_iterations_it_is_a_softmax():
+    scores = rows(8, 4, 3)
+    torch.testing.assert_close(sinkhorn(scores, 0.1, 0), (scores / 0.1).softmax(dim=1))
+
+
 def test_swapped_prediction_equals_the_double_loop_and_skips_the_view_itself():
     scores = [rows(6, 5, k).requires_grad_() for k in range(4)]
     codes = [sinkhorn(score) for score in scores[:2]]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from coursekit.methods import BYOL, SimSiam, SwAV
+from coursekit.methods import BYOL, MoCo, SimSiam, SwAV
 from coursekit.models import build_encoder
 from coursekit.training import History, pretrain
 from coursekit.training.alarm import collapse
@@ -48,6 +48,7 @@ def test_a_single_cluster_is_a_collapse_too():
         (SimSiam, {"predictor": False}, "predictor=False"),
         (BYOL, {"predictor": False}, "predictor=False"),
         (SwAV, {"iterations": 0}, "iterations=0"),
+        (MoCo, {"momentum": 0.0}, "momentum=0.0"),
         (SwAV, {}, "epsilon=0.05"),
         (BYOL, {}, "learning rate"),
     ],
