@@ -33,7 +33,12 @@ _TABLE = (
         there=True,
     ),
     Lesson(
-        "01_pretext_tasks", 60, "Pretext tasks", "rotation, colorization, jigsaw order, masked patches: labels for free"
+        "01_pretext_tasks",
+        60,
+        "Pretext tasks",
+        "rotation, colorization, jigsaw order, masked patches: labels for free",
+        exercises=("rotate_labels", "masked_error"),
+        there=True,
     ),
     Lesson(
         "02_judging_representations",

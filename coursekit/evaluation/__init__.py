@@ -22,4 +22,14 @@ from coursekit.evaluation.linear_probe import ProbeResult, linear_probe
 from coursekit.evaluation.memory import step_memory
 from coursekit.evaluation.partners import partners_found, pick_partners, view_features
 from coursekit.evaluation.places import place_features, place_labels
+from coursekit.evaluation.shortcuts import (
+    answers,
+    color_rivals,
+    edge_brightness,
+    linear_rival,
+    seam_order,
+    smooth_fill,
+    task_score,
+    tile_brightness,
+)
 from coursekit.evaluation.view_probe import color_kept, ridge_r2

@@ -225,7 +225,9 @@ def malformed(exercise: Exercise, name: str, got: Tensor, want: Tensor) -> list[
 
 
 def _other(arg):
-    """Another argument of the same kind: in no simple relation to the first, and a box stays one."""
+    """Another argument of the same kind: in no simple relation to the first, and a box stays one, a mask too."""
+    if isinstance(arg, Tensor) and arg.dtype == torch.bool:
+        return ~arg
     return arg * torch.linspace(1, 2, arg.numel()).view_as(arg) + 1 if isinstance(arg, Tensor) else 2 * arg + 1
 
 

@@ -24,6 +24,7 @@ HOMES = {  # file -> what it hands on
     "moco_swav": ("queue_and_clusters_diagram",),
     "overview": ("pipeline", "study_map", "three_ideas"),
     "sampling": ("accuracy_draws",),
+    "pretext": ("coloring", "inpainting", "jigsaw_pieces", "loss_and_baseline", "picture_rows", "pretext_tasks"),
     "simclr": ("simclr_diagram",),
     "style": ("alt_text", "describe", "png", "setup"),
     "transfer": ("transfer_diagram",),

@@ -32,6 +32,16 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
 
 
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """The inverse of `rgb_to_lab`, clamped to [0, 1], for showing."""
+    lightness, a, b = lab.unbind(dim=1)
+    y = (lightness + 16) / 116
+    f = torch.stack([y + a / 500, y, y - b / 200], dim=1)
+    xyz = torch.where(f > 0.008856 ** (1 / 3), f**3, (f - 16 / 116) / 7.787) * lab.new_tensor(WHITE).view(3, 1, 1)
+    linear = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(lab.new_tensor(TO_XYZ)), xyz).clamp(min=0)
+    return torch.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear).clamp(0, 1)
+
+
 @dataclass(frozen=True)
 class GrayWithColor:
     """One random view of every image without its colours; target: a and b of Lab, divided by 50, float (B, 2, S, S)."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from coursekit.draws import Draws
 from coursekit.methods import build_method, method_class
-from coursekit.methods.colorization import SCALE, GrayWithColor, color_regression, rgb_to_lab
+from coursekit.methods.colorization import SCALE, GrayWithColor, color_regression, lab_to_rgb, rgb_to_lab
 from coursekit.methods.jigsaw import Jigsaw, assemble, cut, orders
 from coursekit.methods.masked_patches import HiddenPatches, masked_error, pixel_mask
 from coursekit.methods.rotation import Rotations
@@ -149,3 +149,9 @@ def test_chance_is_the_log_of_the_choices():
     assert made("rotation").chance_level(8) == math.log(4)
     assert made("jigsaw", views=Jigsaw(tile=8, orders=10)).chance_level(8) == math.log(10)
     assert made("colorization").chance_level(8) is None and made("masked_patches").chance_level(8) is None
+
+
+def test_lab_and_back_is_the_same_colour():
+    rgb = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(lab_to_rgb(rgb_to_lab(rgb)), rgb, atol=2e-3, rtol=0)
+    assert lab_to_rgb(torch.tensor([150.0, 90, -90]).view(1, 3, 1, 1)).max() <= 1  # no colour of a screen: clamped
