@@ -64,7 +64,14 @@ _TABLE = (
         exercises=("enqueue", "sinkhorn"),
         there=True,
     ),
-    Lesson("05_without_negatives", 75, "Without negatives", "BYOL and SimSiam; collapse, made to happen and measured"),
+    Lesson(
+        "05_without_negatives",
+        75,
+        "Without negatives",
+        "BYOL, SimSiam and LeJEPA; collapse, made to happen and measured",
+        exercises=("collapse_meter", "byol_loss"),
+        there=True,
+    ),
     Lesson("06_patch_level_contrast", 75, "Patch-level contrast", "contrast between patches instead of images"),
     Lesson(
         "07_dinov2_teacher_student",

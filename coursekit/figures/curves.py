@@ -30,8 +30,8 @@ def rows_of(history) -> list[dict]:
     return rows
 
 
-def _unit(key: str) -> str:
-    return UNITS.get(key, key.replace("_", " "))
+def _unit(key: str, units: Mapping[str, str] | None = None) -> str:
+    return {**UNITS, **(units or {})}.get(key, key.replace("_", " "))
 
 
 def _series(rows: list[dict], key: str) -> tuple[list, list]:
@@ -39,13 +39,13 @@ def _series(rows: list[dict], key: str) -> tuple[list, list]:
     return [x for x, _ in pairs], [y for _, y in pairs]
 
 
-def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str) -> None:
+def _curve(ax: Axes, runs: Mapping[str, list[dict]], key: str, unit: str) -> None:
     for k, (name, rows) in enumerate(runs.items()):
         steps, values = _series(rows, key)
         few = {"marker": "o", "markersize": 4} if len(steps) < 20 else {}
         ax.plot(steps, values, label=name or None, **look(k), **few)
-    ax.set(xlabel="step", ylabel=_unit(key))
-    ax.set_title(_unit(key).split(",")[0])
+    ax.set(xlabel="step", ylabel=unit)
+    ax.set_title(unit.split(",")[0])
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
@@ -61,12 +61,15 @@ def _number(value) -> bool:
 
 
 @styled
-def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3) -> Figure:
+def training_curves(
+    history, keys: Sequence[str] | None = None, columns: int = 3, units: Mapping[str, str] | None = None
+) -> Figure:
     """A training run as it was logged: loss with its chance level (grey, dashed), learning rate, diagnostics, images a
     second.
 
     history: a History, a list of its rows, or several of them by name, {"with colour": ..., "without": ...}, drawn over
-    each other. keys: which columns to draw; default: all numbers that were logged.
+    each other. keys: which columns to draw; default: all numbers that were logged. units: what an axis says instead of
+    the usual, {"loss": "loss, 0 to 4"}.
     """
     runs = {name: rows_of(h) for name, h in history.items()} if isinstance(history, Mapping) else {"": rows_of(history)}
     values = (pair for rows in runs.values() for row in rows for pair in row.items())
@@ -80,7 +83,7 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
 
     fig, axes = panels(len(keys), columns, 3.1, 2.6, margin=(0.6, 0.2))
     for ax, key in zip(axes[:, 0], keys, strict=True):
-        _curve(ax, runs, key)
+        _curve(ax, runs, key, _unit(key, units))
         if key == "loss":
             _chance(ax, runs)
         if ax.get_legend_handles_labels()[1]:
@@ -91,7 +94,7 @@ def training_curves(history, keys: Sequence[str] | None = None, columns: int = 3
         if steps:
             whose = f"{name}: " if name else ""
             told.append(f"{whose}the loss goes from {values[0]:.2f} to {values[-1]:.2f} in {steps[-1] + 1} steps")
-    what = ", ".join(_unit(key).split(",")[0] for key in keys)
+    what = ", ".join(_unit(key, units).split(",")[0] for key in keys)
     return describe(fig, f"Training curves: {what}. {'; '.join(told).capitalize()}.")
 
 

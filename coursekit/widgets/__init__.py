@@ -1,6 +1,7 @@
 """Widgets around figures, each with a picture of its first state for those who see no widgets."""
 
 from coursekit.widgets.explorers import similarity_explorer, views_explorer
+from coursekit.widgets.momentum import momentum_explorer
 from coursekit.widgets.pretext import pretext_explorer
 from coursekit.widgets.queue_clusters import queue_explorer, sinkhorn_explorer
 from coursekit.widgets.quiz import quiz_widget
@@ -15,3 +16,4 @@ __all__ = [
     "vote_explorer",
 ]
 __all__ = ["pretext_explorer", "quiz_widget", "similarity_explorer", "views_explorer"]
+__all__ = ["momentum_explorer", "quiz_widget", "similarity_explorer", "views_explorer"]

@@ -109,6 +109,15 @@ def slider(
     )
 
 
+def checkbox(label: str, value: bool):
+    """A box to tick. None if ipywidgets is missing."""
+    if ipywidgets is None:
+        return None
+    return ipywidgets.Checkbox(
+        value=value, description=label, **tooltip(label), indent=False, layout={"width": f"{SLIDER_WIDTH}px"}
+    )
+
+
 def button(label: str):
     """A button that counts its value up by one. None if ipywidgets is missing."""
     return ipywidgets.Button(description=label, layout={"width": "160px"}) if ipywidgets else None

@@ -1,0 +1,51 @@
+"""The recipe of lesson 05: every variant once, with what is taken away and nothing else; what ships has all of them."""
+
+import json
+
+import pytest
+import torch
+
+from coursekit import recipes
+from coursekit.data.images import ImageSet
+from coursekit.recipes import lesson_03, lesson_05, lesson_09
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSEKIT_SMOKE", "1")
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
+    labels = torch.arange(64) % 2
+    pixels = torch.randint(0, 120, (64, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    images = ImageSet((pixels + labels[:, None, None, None] * 100).to(torch.uint8), labels, ("dark", "bright"))
+    monkeypatch.setattr(lesson_03, "road_objects", lambda: (images, images[:40]))
+    return tmp_path
+
+
+def test_every_variant_is_recorded_with_its_curve(tiny):
+    (path,) = recipes.make("collapse", tiny / "data")
+    recorded = json.loads(path.read_text())
+    found = [(row["method"], row["variant"]) for row in recorded["rows"]]
+    assert found == [(name, variant) for name in lesson_05.VARIANTS for variant in lesson_05.VARIANTS[name]]
+    for row in recorded["rows"]:
+        last = row["curve"][-1]
+        assert {key: row[key] for key in last if key != "step"} == {k: v for k, v in last.items() if k != "step"}
+        assert 0 <= row["knn"] <= 1 and row["rank_h"] >= 1 and ("teacher_lag" in row) == (row["method"] == "byol")
+    assert set(recorded["levels"]) == {"random encoder", "raw pixels"} and recorded["setup"]["drawings"]
+
+
+def test_a_variant_changes_what_it_says_and_nothing_else():
+    for name, variants in lesson_05.VARIANTS.items():
+        complete = lesson_05.method(name).settings
+        assert {k: complete[k] for k, _ in lesson_09.ENTRIES[name].settings} == dict(lesson_09.ENTRIES[name].settings)
+        for changes in variants.values():
+            assert lesson_05.method(name, **changes).settings == {**complete, **changes}
+
+
+def test_what_ships_has_three_seeds_of_every_variant_and_shows_the_collapse():
+    recorded = lesson_05.recorded_collapse()
+    cells = [(row["method"], row["variant"], row["seed"]) for row in recorded.rows]
+    variants = [(name, variant) for name in lesson_05.VARIANTS for variant in lesson_05.VARIANTS[name]]
+    assert sorted(cells) == sorted((*each, seed) for each in variants for seed in range(3))
+    rank = {cell: row["effective_rank"] for cell, row in zip(cells, recorded.rows, strict=True)}
+    for seed in range(3):
+        assert rank["simsiam", "no stop-gradient", seed] < rank["simsiam", "complete", seed] / 2
