@@ -28,7 +28,6 @@ HOMES = {  # file -> what it hands on
     "sampling": ("accuracy_draws",),
     "pretext": ("coloring", "inpainting", "jigsaw_pieces", "loss_and_baseline", "picture_rows", "pretext_tasks"),
     "momentum": ("momentum_picture",),
-    "overview": ("pipeline", "study_map", "three_ideas"),
     "siamese": ("siamese_diagram",),
     "simclr": ("simclr_diagram",),
     "style": ("alt_text", "describe", "png", "setup"),

@@ -8,6 +8,8 @@ from coursekit.widgets.quiz import quiz_widget
 from coursekit.widgets.vote_explorer import vote_explorer
 
 __all__ = [
+    "momentum_explorer",
+    "pretext_explorer",
     "queue_explorer",
     "quiz_widget",
     "similarity_explorer",
@@ -15,5 +17,3 @@ __all__ = [
     "views_explorer",
     "vote_explorer",
 ]
-__all__ = ["pretext_explorer", "quiz_widget", "similarity_explorer", "views_explorer"]
-__all__ = ["momentum_explorer", "quiz_widget", "similarity_explorer", "views_explorer"]
