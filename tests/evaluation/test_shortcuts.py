@@ -87,7 +87,7 @@ def test_a_rival_of_colours_uses_what_tells_the_colour_and_gray_is_the_baseline(
     told = shortcuts.color_rivals(GrayWithColor(WHOLE), images[:40], images[40:], places=2)
     (view,) = GrayWithColor(WHOLE)(images[40:], Draws(0))
     pooled = torch.nn.functional.adaptive_avg_pool2d(view.target, 2)
-    assert told["gray"] == pytest.approx((pooled.square() / 2).mean().item(), rel=1e-4)
+    assert told["gray"] == pytest.approx((pooled.square() / 2).mean().item(), rel=5e-3)
     assert told["place"] < 0.01 * told["mean colour"] < 0.01 * told["gray"]
     assert told["brightness"] < 0.01 * told["gray"]  # blue is darker than its gray neighbour, or brighter
     random = noise(40).float().mul(0.5).add(torch.rand(40, 3, 1, 1) * 120).to(torch.uint8)
