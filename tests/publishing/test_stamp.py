@@ -40,7 +40,7 @@ def test_stamped_lessons_name_the_address_in_two_cells_only(root):
     assert after == before
     readme = texts(root)["README.md"]
     assert f"| [![Open in Colab]({stamp.BADGE})]({address}) | [03_instance_discrimination](notebooks/" in readme
-    assert readme.startswith("# Course\n") and readme.endswith("And more.\n") and "/01_pretext" not in readme
+    assert readme.startswith("# Course\n") and readme.endswith("And more.\n") and "/06_patch" not in readme
 
 
 def test_stamping_again_changes_nothing_and_another_owner_replaces_the_first(root):
