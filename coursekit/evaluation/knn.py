@@ -19,7 +19,7 @@ def knn_vote(cosine: Tensor, label: Tensor, n_classes: int, temperature: float =
 
     cosine: (M, k), similarity of each query to its neighbours.
     label: int64 (M, k), the classes of these neighbours, 0 to n_classes - 1.
-    temperature: > 0; small: only the very nearest count; math.inf: all count alike.
+    temperature: > 0; small: only the very nearest count.
     """
     weight = (cosine / temperature).softmax(dim=1)  # (M, k): the same ratios, rows sum to 1, and nothing overflows
     return weight.new_zeros(len(weight), n_classes).scatter_add(1, label, weight)
