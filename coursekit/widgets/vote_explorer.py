@@ -35,7 +35,7 @@ def vote_explorer(
         raise CourseError(f"vote_explorer: {error}") from error
     whole = {"step": 1, "kind": "IntSlider", "form": "d"}
     controls = {
-        "query": slider("test image", query, 0, len(queries) - 1, **whole),
+        "query": slider("image", query, 0, len(queries) - 1, **whole),
         "k": slider("k, voters", k, 1, min(MOST, len(bank)), **whole),
         "temperature": slider("temperature", temperature, -2.0, 0.0, 0.05, "FloatLogSlider", ".3f"),
     }
