@@ -90,12 +90,20 @@ def collapse_table(recorded: Recorded, methods: Mapping[str, str]) -> Figure:
             values = [row[measure] for row in rows if (row["method"], row["variant"]) == (method, variant)]
             mean = float(np.mean(values))
             ax.plot(values, [y] * len(values), "o", color=color, markersize=4, alpha=0.5, markeredgewidth=0)
-            ax.plot(mean, y, "o", color=color, markersize=9, markerfacecolor="none" if variant != "complete" else color)
+            ax.plot(
+                mean,
+                y,
+                "o",
+                color=color,
+                markersize=9,
+                markerfacecolor="none" if variant != "complete" else color,
+                clip_on=False,
+            )
             said.append(f"{MEASURES[measure].split(',')[0]} {mean:.{2 if measure == 'spread' else 1}f}")
         told.append(f"{methods[method]}, {variant}: {', '.join(said)}")
     for ax, label in zip(axes, MEASURES.values(), strict=True):
         ax.set_xlabel(label)
-        ax.set_xlim(left=0)
+        ax.set_xlim(0, 1.08 * max(ax.get_xlim()[1], 1e-9))
         ax.set_ylim(len(names) - 0.5, -0.5)
     axes[0].set_xlim(0, 1.1)
     axes[-1].set_xlim(right=1.2 * max(*(row["knn"] for row in rows), *(100 * x for x in recorded.levels.values()), 0))

@@ -81,7 +81,7 @@ class MomentumPicture:
         left.legend(loc="upper right")
         (self.spread,) = middle.plot(steps, 0 * steps, color=GREEN)
         middle.axhline(1, color=MUTED, linestyle=":", linewidth=1.5)
-        middle.set(xlabel="step", ylabel="spread, 1 = at the start, 0 = collapsed", ylim=(-0.05, 1.3))
+        middle.set(xlabel="step", ylabel="spread (0 = collapsed)", ylim=(-0.05, 1.3))
         (self.places,) = right.plot([], [], "o", color=BLUE, alpha=0.6, markersize=5)
         right.set(xlabel="feature 1", ylabel="feature 2", xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
         self.titles = [ax.set_title(" ", fontsize=11) for ax in axes]
