@@ -176,7 +176,7 @@ def pose(
     draws, batch = Draws(seed), image[None]
     if task == "rotation":
         given = whole(batch, draws).pixels.rot90(turns, (2, 3))[0]
-        return Posed(given, None, str(turns), "how many quarter turns?", f"turned by {turns} quarters")
+        return Posed(given, None, str(turns), "how many quarter turns?", f"turned by {90 * turns} degrees")
     if task == "jigsaw":
         maker = Jigsaw(SIDE // 3 - gap, gap=gap, equalize=equalize, view=whole)
         (view,) = maker(batch, draws)

@@ -94,6 +94,11 @@ class Marked:
     view: RandomView
     side: int = 6
 
+    @property
+    def size(self) -> int:
+        """Side of a view, px."""
+        return self.view.size
+
     def __call__(self, images: Tensor, draws: Draws) -> View:
         """One view of each image, marked. images: uint8 (B, 3, H, W)."""
         view = self.view(images, draws)

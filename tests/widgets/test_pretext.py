@@ -38,9 +38,9 @@ def test_a_task_shows_its_own_controls_and_they_alone_change_its_picture(images,
 
 def test_another_task_brings_its_controls_and_its_description(images):
     seen = pretext_explorer(images)
-    assert "turned by 1 quarters" in seen.alt
+    assert "turned by 90 degrees" in seen.alt
     seen.controls["turns"].value = 2
-    assert "turned by 2 quarters" in seen.alt and "Free label: 2." in seen.alt
+    assert "turned by 180 degrees" in seen.alt and "Free label: 2." in seen.alt
     seen.controls["task"].value = "masked patches"
     seen.controls["share"].value = 0.5
     assert visible(seen) == {"task", "image", "share", "seed"} and "50% of the patches hidden" in seen.alt
