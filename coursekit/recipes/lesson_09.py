@@ -100,7 +100,7 @@ def images_of(data: str) -> tuple[ImageSet, ImageSet]:
 DATA = ("road objects", "CIFAR-10")
 
 
-@recipe("methods", "lesson 09: every method at one budget, on road objects and CIFAR-10", results=METHODS)
+@recipe("methods", "lesson 09: every method at one budget, on road objects and CIFAR-10", SHIPPED.values(), METHODS)
 def methods(work: Path, ship: Path) -> None:
     """All methods and their baselines on both kinds of images, one seed after the other.
 

@@ -1,6 +1,6 @@
 """Recipes by name: a decorator adds one, `make` runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,14 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {}
 
 
-def recipe(name: str, about: str, weights: str | None = None, results: str | None = None) -> Callable:
+def recipe(name: str, about: str, weights: str | Iterable[str] = (), results: str | None = None) -> Callable:
     """A decorator for run(work, ship), which keeps what it needs to go on in `work` and writes what ships below `ship`.
 
-    name: for `make`. about: one line. weights: name of the weights that it makes, with their card. results: name of the
-    experiment that it records.
+    name: for `make`. about: one line. weights: names of the weights that it makes, each with its card; a single
+    one may stand alone. results: name of the experiment that it records.
     """
-    makes = [f"checkpoints/{weights}{end}" for end in (".safetensors", ".md") if weights]
+    each = [weights] if isinstance(weights, str) else weights
+    makes = [f"checkpoints/{one}{end}" for one in each for end in (".safetensors", ".md")]
     makes += [f"results/{results}.json"] if results else []
 
     def add(run: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:

@@ -37,7 +37,8 @@ def pretext_explorer(images: Tensor, task: str = "rotation") -> Explorer:
         return pose(images[image], task, **{name: settings[name] for name in NEEDED[task]})
 
     def draw(**values) -> tuple[bytes, str]:
-        return live.draw(images[values["image"]], posed(**values))
+        png, told = live.draw(images[values["image"]], posed(**values))
+        return png, told.replace("An image", f"Image {values['image']}", 1)
 
     pose(images[0], "jigsaw")  # chooses the orders, which takes a while once: now, not when a control is moved
     first = {"task": task, "image": 0, "turns": 1, "gap": 4, "equalize": True, "places": 9, "share": 0.4, "seed": 0}

@@ -80,14 +80,14 @@ def test_every_slider_redraws_the_picture_for_its_new_value(taken):
     for index in [k for k, text in enumerate(sources) if EXPLORER in text and "widgets." in text]:
         cell = lab.cell(index)
         assert cell.locator(PICTURE).count() == 1, "one picture, live in the place of the plain one"
-        for control in range(cell.locator(".widget-slider").count()):
+        sliders = cell.locator(".widget-slider")
+        for control in range(sliders.count()):
+            if not sliders.nth(control).is_visible():
+                continue  # one that belongs to another of the explorer's tasks
             label, reads, alt = moved(lab, cell, control)
-            numbers = re.findall(r"[\d.]+", reads)
-            if label.startswith("crop"):
-                wanted = "Crops of {:.0f} to {:.0f} %".format(*(100 * float(number) for number in numbers))
-            else:
-                wanted = f"{label.split()[0]} {float(numbers[0]):.2g}"
-            assert wanted.lower() in alt.lower(), (label, reads, alt)
+            told = {f"{float(number):.2g}" for number in re.findall(r"\d+(?:\.\d+)?", alt)}
+            for number in map(float, re.findall(r"[\d.]+", reads)):
+                assert {f"{number:.2g}", f"{100 * number:.2g}"} & told, (label, reads, alt)
 
 
 def test_a_click_answers_the_quiz(taken):

@@ -37,7 +37,8 @@ def test_lesson_encoder_ships_weights_and_a_card(tiny):
     weights, card = recipes.make("lesson-encoder", tiny / "data")
     text = card.read_text()
     assert load_encoder(weights).spec == {"name": lesson_03.ENCODER, "image_size": 32, "options": {}}
-    assert re.search(r"\| trained encoder \| \d+\.\d% \| \d+\.\d% \|", text)
+    share = r"\d+\.\d% \[\d+\.\d%, \d+\.\d%\]"
+    assert re.search(rf"\| trained encoder \| {share} \| {share} \|", text)
     assert "drawings" in text and "budget smoke" in text
 
 
