@@ -41,7 +41,7 @@ BROKEN = {
     "16 lines of code": lambda cells: cells[5].update(source="\n".join(["x = 1"] * 16)),
     "80 words; 75": lambda cells: cells[1].update(source="Prerequisites: none, 20 minutes." + " word" * 76),
     "PROSE_7 stands where": lambda cells: cells[1].update(source="Prerequisites: none, 20 minutes. PROSE_7"),
-    "TODO stands where": lambda cells: cells[5].update(source="x = 1  # TODO"),
+    "TBD stands where": lambda cells: cells[5].update(source="x = 1  # TBD"),
     "relative path": lambda cells: cells[1].update(source="Prerequisites, 20 min ![x](figures/x.png)"),
     "attached picture": lambda cells: cells[1].update(attachments={"x.png": {}}),
     "plt.show()": lambda cells: cells[5].update(source="plt.plot(x);"),
