@@ -1,6 +1,7 @@
 """A tiny dataset and one short training, shared by this room's tests."""
 
 import socket
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,9 +60,9 @@ def backbone():
     return encoder
 
 
-@pytest.fixture(scope="session")
-def network_attempts():
-    """Every try to resolve or reach another machine fails, and is written down here."""
+@contextmanager
+def closed_network():
+    """Every try to resolve or reach another machine fails, and is written down in the list that this gives."""
     attempts, patch, here = [], pytest.MonkeyPatch(), ("127.0.0.1", "localhost", "::1")
 
     def closed(call, place):
@@ -77,12 +78,21 @@ def network_attempts():
     patch.setattr(socket.socket, "connect", closed(socket.socket.connect, 1))  # (self, address)
     patch.setattr(socket, "getaddrinfo", closed(socket.getaddrinfo, 0))
     patch.setattr(socket, "create_connection", closed(socket.create_connection, 0))
-    yield attempts
-    patch.undo()
+    try:
+        yield attempts
+    finally:
+        patch.undo()
+
+
+@pytest.fixture
+def network_attempts():
+    """The network is closed while a test runs: what tried to reach it."""
+    with closed_network() as attempts:
+        yield attempts
 
 
 @pytest.fixture(scope="session")
-def trained(dataset, backbone, network_attempts, tmp_path_factory):
+def trained(dataset, backbone, tmp_path_factory):
     """One frozen and one unfrozen epoch from the backbone, with what went on inside; the network is closed."""
     from coursekit.detection.yolo12 import train  # before Ultralytics, which the next line imports
     from ultralytics.utils import torch_utils  # isort: skip
@@ -105,10 +115,7 @@ def trained(dataset, backbone, network_attempts, tmp_path_factory):
     seen.threads_before = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
     patch.setattr(torch_utils, "NUM_THREADS", seen.threads_before + 1)  # what Ultralytics would set
-    seen.run = train(
-        dataset,
-        "n",
-        backbone,
+    settings = dict(
         epochs=2,
         freeze_epochs=1,
         imgsz=64,
@@ -126,6 +133,8 @@ def trained(dataset, backbone, network_attempts, tmp_path_factory):
             "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads()),
         },
     )
+    with closed_network() as seen.attempts:
+        seen.run = train(dataset, "n", backbone, **settings)
     seen.threads_after = torch.get_num_threads()
     patch.undo()
     return seen

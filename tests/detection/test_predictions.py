@@ -8,13 +8,15 @@ from coursekit.data.decode import read_rgb
 from coursekit.detection.drawing import COLORS, draw
 from coursekit.detection.predictions import Detections, predict
 from coursekit.runtime import CourseError, shipped
+from tests.detection.conftest import closed_network
 
 
 @pytest.fixture(scope="module")
-def found(trained, dataset, network_attempts):
+def found(trained, dataset):
     """Everything that the barely trained detector suspects in the validation images (folder of four)."""
-    results = predict(trained.run, dataset.parent / "images" / "val", conf=0.0, imgsz=64, device="cpu")
-    assert network_attempts == []
+    with closed_network() as attempts:
+        results = predict(trained.run, dataset.parent / "images" / "val", conf=0.0, imgsz=64, device="cpu")
+    assert attempts == []
     return results
 
 

@@ -45,10 +45,10 @@ def test_learning_rates_are_those_that_were_asked_for(trained):
     assert trained.stages[0].lr == {0.02} and trained.stages[1].lr == {0.005}
 
 
-def test_run_works_without_a_network_and_tries_none(trained, network_attempts):
+def test_run_works_without_a_network_and_tries_none(trained):
     run = trained.run
     assert run.start.startswith("starts from yolo12n.yaml") and "COURSEKIT_OFFLINE" in run.start
-    assert run.transfer.matched == 342 and network_attempts == []
+    assert run.transfer.matched == 342 and trained.attempts == []
     assert run.folder == trained.project / "yolo12n_objects" and run.best.is_file() and run.last.is_file()
     assert len(run.results_csv.read_text().splitlines()) == 2 and (run.frozen / "results.csv").is_file()
 
