@@ -1,4 +1,5 @@
-"""Networks of other libraries behind the same door: torchvision's ViT-B/16 with its classifier removed."""
+"""Networks of other people behind the same door: `load` for official weights in the course's own ViT, and torchvision's
+ViT-B/16 with its classifier removed."""
 
 import torch
 from torch import Tensor
@@ -6,8 +7,11 @@ from torchvision.models import ViT_B_16_Weights, vit_b_16
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from coursekit.models.encoder import Encoder
+from coursekit.models.official import OFFICIAL, load
 from coursekit.models.registry import register_encoder
 from coursekit.runtime import CourseError, offline
+
+__all__ = ["OFFICIAL", "TorchvisionViT", "load"]
 
 
 class TorchvisionViT(Encoder):

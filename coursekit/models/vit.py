@@ -76,6 +76,8 @@ class ViT(Encoder):
     heads: attention heads; must divide dim.
     registers: extra tokens without a place.
     layer_scale: first value of LayerScale, None = without.
+    position_offset, position_antialias: how position embeddings are interpolated to another grid, see `positions`;
+    official weights come with a rule of their own.
 
     Raises CourseError if sizes do not fit.
     """
@@ -89,6 +91,8 @@ class ViT(Encoder):
         heads: int = 4,
         registers: int = 0,
         layer_scale: float | None = None,
+        position_offset: float = 0.0,
+        position_antialias: bool = True,
     ):
         super().__init__()
         if image_size % patch_size or dim % heads:
@@ -102,6 +106,7 @@ class ViT(Encoder):
         self.register_tokens = nn.Parameter(torch.zeros(1, registers, dim)) if registers else None
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.grid = image_size // patch_size
+        self.position_offset, self.position_antialias = position_offset, position_antialias
         self.pos_embed = nn.Parameter(
             torch.zeros(1, 1 + self.grid**2, dim)
         )  # class token first, then patches row by row
@@ -121,13 +126,18 @@ class ViT(Encoder):
     def positions(self, rows: int, columns: int) -> Tensor:
         """Position embeddings of a grid of patches: (1, 1 + rows * columns, dim), interpolated to that *size* if needed.
 
-        Bicubic, to a target size and not by a factor: a factor is rounded and can miss by one patch.
+        Bicubic, to a target size and not by a factor: a factor is rounded and can miss by one patch. With `position_offset`
+        it is the factor (rows + offset) / grid all the same, because DINOv2 was trained with it (offset 0.1: the result
+        has the right size, and every position moves a little).
         """
         if (rows, columns) == (self.grid, self.grid):
             return self.pos_embed
         patches = self.pos_embed[:, 1:].unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
+        to = {"size": (rows, columns)}
+        if self.position_offset:
+            to = {"scale_factor": tuple((n + self.position_offset) / self.grid for n in (rows, columns))}
         patches = F.interpolate(
-            patches.float(), size=(rows, columns), mode="bicubic", align_corners=False, antialias=True
+            patches.float(), **to, mode="bicubic", align_corners=False, antialias=self.position_antialias
         )
         patches = patches.to(self.pos_embed.dtype).flatten(2).mT
         return torch.cat([self.pos_embed[:, :1], patches], dim=1)
