@@ -1,5 +1,6 @@
 """Judging: features by k-NN, linear and dense probe, a start by fine-tuning, experiments by a grid, numbers by intervals."""
 
+from coursekit.evaluation.attention import MapScore, attention_scores, class_attention
 from coursekit.evaluation.balanced_clusters import balanced_clusters, purity
 from coursekit.evaluation.dense_probe import DenseScore, dense_difference, dense_probe
 from coursekit.evaluation.features import extract_features, raw_pixels

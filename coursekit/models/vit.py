@@ -181,15 +181,26 @@ class ViT(Encoder):
         return cls, patches.mT.unflatten(2, (rows, -1))
 
     @torch.no_grad()
-    def attention_maps(self, pixels: Tensor, layer: int = -1) -> Tensor:
-        """What the class token attends to in one layer: (B, heads, H / patch, W / patch). The rest of its attention
-        goes to itself and the registers, so a map sums to less than 1."""
+    def attention_maps(self, pixels: Tensor, layer: int = -1, query: int | None = None) -> Tensor:
+        """What one token attends to in one layer, by head: (B, heads, H / patch, W / patch).
+
+        layer: 0 is the first block, -1 the last. query: a patch, row by row from 0; by default the class token. The rest of
+        its attention goes to the class token and the registers, so a map sums to less than 1. Raises CourseError for a
+        layer or a patch that is not there.
+        """
+        rows, columns = (side // self.stride for side in pixels.shape[2:])
+        depth, n = len(self.blocks), rows * columns
+        if not -depth <= layer < depth:
+            raise CourseError(f"There is no layer {layer}: the {depth} blocks count from 0 or, backwards, from -1.")
+        if query is not None and not 0 <= query < n:
+            raise CourseError(f"There is no patch {query}: {rows} x {columns} of them count from 0 to {n - 1}.")
         x = self._embed(pixels, None, None)
-        index = range(len(self.blocks))[layer]
+        index = layer % depth
         for block in self.blocks[:index]:
             x = block(x)
         weights = self.blocks[index].attention.weights(self.blocks[index].norm1(x))
-        return weights[:, :, 0, 1 + self.registers :].unflatten(2, (pixels.shape[2] // self.stride, -1))
+        front = 1 + self.registers
+        return weights[:, :, 0 if query is None else front + query, front:].unflatten(2, (rows, columns))
 
 
 register_encoder("vit_micro", ViT, patch_size=8, dim=128, depth=4, heads=4)
