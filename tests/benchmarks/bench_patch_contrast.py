@@ -29,7 +29,7 @@ def peak() -> float:
 
 
 def measure(chunk: int, geometry: str) -> dict:
-    """Seconds (median and CPU time of all threads) of one pass, MB at its peak, how many anchors, and the loss."""
+    """One pass: seconds by the clock and of all cores together, the best of some; MB at its peak; anchors; the loss."""
     import torch
 
     from coursekit import runtime

@@ -75,7 +75,7 @@ def value_and_gradient(loss, *z):
     return value.detach(), *torch.autograd.grad(value, given)
 
 
-@pytest.mark.parametrize("temperature", [0.1, 0.2, 1.0])
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_equals_the_loops_in_value_and_gradient(case, temperature):
     *z, match = case
     mine = value_and_gradient(lambda a, b: patch_info_nce(a, b, match, temperature), *z)
@@ -84,8 +84,8 @@ def test_equals_the_loops_in_value_and_gradient(case, temperature):
 
 
 def test_gradcheck(case):
-    *z, match = case
-    assert torch.autograd.gradcheck(lambda a, b: patch_info_nce(a, b, match, 0.3), [x.requires_grad_() for x in z])
+    z, match = [x[:2, :, :3].clone().requires_grad_() for x in case[:2]], Match(*(part[:2] for part in case[2]))
+    assert torch.autograd.gradcheck(lambda a, b: patch_info_nce(a, b, match, 0.3, chunk=8), z)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 1000])
@@ -171,7 +171,9 @@ def test_half_precision_does_not_overflow(case, dtype):
     assert loss.isfinite() and all(g.isfinite().all() for g in gradients)
     assert abs(loss - patch_info_nce(a.double(), b.double(), match, 0.01)) < 0.02
     with torch.autocast("cpu", dtype=torch.bfloat16):  # recomputed outside of it, in the backward pass
-        inside = value_and_gradient(lambda a, b: patch_info_nce(a, b, match, 0.01), a.float(), b.float())
+        given = [x.float().requires_grad_() for x in (a, b)]
+        inside = patch_info_nce(*given, match, 0.01)
+    inside = inside.detach(), *torch.autograd.grad(inside, given)
     outside = value_and_gradient(lambda a, b: patch_info_nce(a, b, match, 0.01), a.float(), b.float())
     torch.testing.assert_close(inside, outside)
 

@@ -19,18 +19,21 @@ from coursekit.methods.patch_matching import (
 from coursekit.views import RandomView, crop_theta, resample
 
 GRIDS = [((4, 4), (4, 4)), ((3, 5), (3, 5)), ((4, 4), (2, 6))]
-SIDE = 240  # px of a view, a multiple of every number of rows and columns
+SEED = 0
+SIDE = 120  # px of a view, a multiple of every number of rows and columns
 
 
 def painted(theta, rows, columns, height=192, width=160):
     """An image with one channel for each patch of one view: 1 where the patch lies, pixel by pixel. theta: (2, 3)."""
     (sx, _, tx), (_, sy, ty) = theta.tolist()
     image = torch.zeros(rows * columns, height, width)
-    for i in range(height):
-        for j in range(width):
-            x, y = ((2 * j + 1) / width - 1 - tx) / sx, ((2 * i + 1) / height - 1 - ty) / sy
-            if abs(x) < 1 and abs(y) < 1:
-                image[int((y + 1) / 2 * rows) * columns + int((x + 1) / 2 * columns), i, j] = 1
+    across = [((2 * j + 1) / width - 1 - tx) / sx for j in range(width)]  # where a column of pixels lies in the view
+    down = [((2 * i + 1) / height - 1 - ty) / sy for i in range(height)]
+    for row in range(rows):
+        for column in range(columns):
+            i = [n for n, y in enumerate(down) if abs(y) < 1 and int((y + 1) / 2 * rows) == row]
+            j = [n for n, x in enumerate(across) if abs(x) < 1 and int((x + 1) / 2 * columns) == column]
+            image[row * columns + column, min(i) : max(i) + 1, min(j) : max(j) + 1] = 1
     return image
 
 
@@ -47,7 +50,7 @@ def looked_at(image, theta, rows, columns):
 @pytest.fixture(scope="module")
 def thetas():
     """Crops of the real recipe, mirrored and not: (a, b), 8 of each, and two pairs that do not meet."""
-    a, b = (crop_theta(8, 192, 160, Draws(seed), scale=(0.3, 0.8)) for seed in (0, 1))
+    a, b = (crop_theta(5, 192, 160, Draws(seed), scale=(0.3, 0.8)) for seed in (SEED, SEED + 1))
     apart = torch.tensor([[[0.3, 0, -0.6], [0, 0.3, -0.6]], [[-0.3, 0, 0.6], [0, 0.3, 0.6]]])
     a, b = torch.cat([a, apart]), torch.cat([b, apart.flip(0)])
     mirrored = {(x, y) for x, y in zip((a[:, 0, 0] < 0).tolist(), (b[:, 0, 0] < 0).tolist(), strict=True)}
@@ -77,13 +80,13 @@ def test_partners_and_overlaps_are_those_of_the_painted_patches(thetas, grid_a, 
             share = common[i, rows, columns] * smaller / area[i, rows, None]  # of the patch that looks
             torch.testing.assert_close(share, mean, atol=0.12, rtol=0)
     assert sure > 0.8 * boxes.shape[0] * boxes.shape[1]
-    assert match.partner[-2:].eq(-1).all() and (match.partner[:-2] >= 0).any(dim=1).sum() >= 5
+    assert match.partner[-2:].eq(-1).all() and (match.partner[:-2] >= 0).any(dim=1).sum() >= 4
     assert match.same.equal(common > 0.1) and match.same.equal(match.same.mT)
 
 
 def test_what_is_painted_is_found_by_the_view_that_painted_it(thetas):
     """The painting above is not another formula: the view code sees each patch where it belongs."""
-    for theta in torch.cat([thetas[0][:4], thetas[1][:4]]):
+    for theta in torch.cat([thetas[0][:3], thetas[1][:3]]):
         middle, mean = looked_at(painted(theta, 3, 4), theta, 3, 4)
         assert middle.argmax(dim=1).equal(torch.arange(12)) and mean.diagonal().min() > 0.85
 
@@ -151,7 +154,7 @@ def test_boxes_go_to_the_view_and_back(thetas):
     assert own.amin() == pytest.approx(-1, abs=1e-5) and own.amax() == pytest.approx(1, abs=1e-5)
     assert (boxes[..., :2] < boxes[..., 2:]).all()
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
-    assert patch_at(centers, thetas[0], 3, 5).equal(torch.arange(15).expand(10, 15))
+    assert patch_at(centers, thetas[0], 3, 5).equal(torch.arange(15).expand(7, 15))
 
 
 def test_regions_lie_in_both_views_or_have_no_partner(thetas):
@@ -159,7 +162,7 @@ def test_regions_lie_in_both_views_or_have_no_partner(thetas):
     match = match_regions(a, b)
     partner = match.partner >= 0
     meet = partner.any(dim=1)
-    assert partner.equal(meet[:, None].expand_as(partner)) and not meet[-2:].any() and meet.sum() >= 5
+    assert partner.equal(meet[:, None].expand_as(partner)) and not meet[-2:].any() and meet.sum() >= 4
     assert a[meet].equal(b[meet]) and not torch.isclose(a[~meet], b[~meet]).all(dim=2).any()
     for boxes, theta in ((a, thetas[0]), (b, thetas[1])):
         assert to_view(boxes, theta).abs().max() <= 1 + 1e-5
@@ -175,7 +178,7 @@ def test_regions_lie_in_both_views_or_have_no_partner(thetas):
 
 
 def test_regions_of_two_processes_are_those_of_one(thetas):
-    whole = region_boxes(*thetas, Draws(3, 7), 4, (0.25, 0.75))
-    halves = [region_boxes(*(t[5 * r : 5 * r + 5] for t in thetas), Draws(3, 7, r, 2), 4, (0.25, 0.75)) for r in (0, 1)]
+    whole = region_boxes(*(t[:6] for t in thetas), Draws(3, 7), 4, (0.25, 0.75))
+    halves = [region_boxes(*(t[3 * r : 3 * r + 3] for t in thetas), Draws(3, 7, r, 2), 4, (0.25, 0.75)) for r in (0, 1)]
     for side, (first, second) in zip(whole, zip(*halves, strict=True), strict=True):
         assert side.equal(torch.cat([first, second]))
