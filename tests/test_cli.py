@@ -219,6 +219,8 @@ def test_bad_input_is_told_with_its_name_and_nothing_is_overwritten(photos, trai
         (other_method("swav", "prototypes=1"), "prototypes"),
         (other_method("swav", "views.n_large=1", "views.n_small=0"), "MultiCrop makes 1"),
         (other_method("lejepa", "weight=2"), "weight is 2.0"),
+        (other_method("patch_contrast", "overlap=2"), "overlap is 2.0"),
+        (other_method("region_contrast"), "a map of a single one. Take views of 64 px"),
         (other_method("jigsaw", "views.grid=7"), "grid of 2 or 3"),
         (pretrain(trained, "--images", str(photos), "--set", "temperature=0.3"), "method.temperature"),
         (pretrain(trained, "--images", str(photos), "--set", "views.view.blur=0.1"), "method.views.view.blur"),

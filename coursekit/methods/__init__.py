@@ -4,6 +4,8 @@ from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.byol import BYOL, cosine_regression
 from coursekit.methods.lejepa import LeJEPA, agreement, sigreg
 from coursekit.methods.moco import MoCo, info_nce_with_queue
+from coursekit.methods.patch_contrast import PatchContrast, patch_info_nce
+from coursekit.methods.region_contrast import RegionContrast
 from coursekit.methods.registry import build_method, method_class, method_names, register
 from coursekit.methods.simclr import SimCLR, info_nce
 from coursekit.methods.simsiam import SimSiam, negative_cosine
@@ -15,6 +17,8 @@ __all__ = [
     "Defaults",
     "LeJEPA",
     "MoCo",
+    "PatchContrast",
+    "RegionContrast",
     "SSLMethod",
     "SimCLR",
     "SimSiam",
@@ -27,6 +31,7 @@ __all__ = [
     "method_class",
     "method_names",
     "negative_cosine",
+    "patch_info_nce",
     "register",
     "sigreg",
     "sinkhorn",

@@ -32,7 +32,7 @@ FITS = {  # method: the view makers that it learns from
     "jigsaw": {"Jigsaw"},
     "colorization": {"GrayWithColor"},
     "masked_patches": {"HiddenPatches"},
-    **dict.fromkeys(("simclr", "moco", "byol", "simsiam"), {"TwoViews"}),
+    **dict.fromkeys(("simclr", "moco", "byol", "simsiam", "patch_contrast", "region_contrast"), {"TwoViews"}),
     **dict.fromkeys(("swav", "lejepa"), {"TwoViews", "MultiCrop"}),
 }
 
@@ -61,6 +61,12 @@ WRONG = {  # setting: what it may not be, what is said to fit
     "momentum": ([-0.1, 1.1, NAN], "a share from 0 to 1"),
     "freeze": ([-0.1, 1.5, NAN], "a share from 0 to 1"),
     "weight": ([-0.1, 1.5, NAN], "a share from 0 to 1"),
+    "image_weight": ([-0.1, NAN, INF], "a number of at least 0"),
+    "patch_weight": ([-0.1, NAN, INF], "a number of at least 0"),
+    "tolerance": ([-0.1, 1.5, NAN], "a share from 0 to 1"),
+    "overlap": ([-0.1, 1.5, NAN], "a share from 0 to 1"),
+    "patch_layers": ([-1, 1.5], "a whole number of at least 0"),
+    "regions": ([0, -1, 2.5], "a whole number of at least 1"),
     "prototypes": ([0, -3, 2.5], "a whole number of at least 1"),
     "directions": ([0, 2.5], "a whole number of at least 1"),
     "out_dim": ([0, -1, 2.5], "a whole number of at least 1"),

@@ -19,6 +19,8 @@ from coursekit.methods.diagnostics import alignment, assignment_entropy, effecti
 from coursekit.methods.lejepa import agreement, sigreg
 from coursekit.methods.masked_patches import masked_error
 from coursekit.methods.moco import info_nce_with_queue
+from coursekit.methods.patch_contrast import patch_info_nce
+from coursekit.methods.patch_matching import Match
 from coursekit.methods.rotation import classify
 from coursekit.methods.simclr import info_nce
 from coursekit.methods.simsiam import negative_cosine
@@ -69,6 +71,18 @@ def test_info_nce_with_a_queue_is_lightlys(losses, temperature):
         return loss(query, k)
 
     same_value_and_gradient(lambda query: info_nce_with_queue(query, k, negatives, temperature), theirs, q)
+
+
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+def test_patch_info_nce_of_places_that_are_all_apart_is_lightlys(losses, temperature):
+    """3 images of 4 places, all seen twice and none near another, are 12 things to tell apart."""
+    places = torch.arange(4)
+    match = Match(torch.cat([places + 4, places]).expand(3, -1), torch.zeros(3, 8, 8, dtype=torch.bool))
+
+    def mine(a, b):
+        return patch_info_nce(a.view(3, 4, 6), b.view(3, 4, 6), match, temperature, chunk=5)
+
+    same_value_and_gradient(mine, losses.NTXentLoss(temperature), rows(12, 6, 0), rows(12, 6, 1))
 
 
 # --- clusters ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from tests.training.worlds import images, tiny_encoder
 
 torch.set_num_threads(1)
 METHODS = {"simclr": {}, "moco": {"queue_size": 32}, "swav": {"prototypes": 8, "freeze": 0.0}, "lejepa": {}}
+METHODS |= {"patch_contrast": {}, "region_contrast": {"regions": 3}}
 
 
 def made(name: str):
