@@ -44,7 +44,8 @@ class Center(nn.Module):
     @torch.no_grad()
     def update(self, scores: Tensor) -> None:
         """Move towards the mean of this batch's scores, (N, K); without any row on any process it stays."""
-        total = torch.cat([scores.float().sum(dim=0), scores.new_full((1,), len(scores), dtype=torch.float32)])
+        scores = scores.to(self.value.dtype)  # whatever precision the teacher computes in
+        total = torch.cat([scores.sum(dim=0), scores.new_full((1,), len(scores))])
         if processes() > 1:
             dist.all_reduce(total)
         if total[-1] > 0:

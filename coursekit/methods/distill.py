@@ -74,8 +74,11 @@ class Distill(SSLMethod):
         self.loss, self.map_weight, self.pooled_weight, self.pyramid = loss, map_weight, pooled_weight, pyramid
         self.given, self.frozen = (teacher,), (named_teacher(teacher),)  # hidden in tuples from state_dict and train
         master, side = self.frozen[0], max(getattr(views, "sides", (64,)))
-        for each in getattr(views, "sides", ()):
-            master.check_sides(fitting(master, each), fitting(master, each))
+        for seen in {fitting(master, each) for each in getattr(views, "sides", ())}:
+            try:
+                master.check_sides(seen, seen)
+            except CourseError as error:
+                raise CourseError(f"Distill shows the teacher {seen} px. {error}") from error
         self.levels = pyramid and hasattr(master, "pyramid")  # then level by level; else its one map for every level
         mine, theirs = map_shapes(encoder, side, pyramid), map_shapes(master, fitting(master, side), self.levels)
         if map_weight and all(rows * columns == 1 for _, rows, columns in mine):

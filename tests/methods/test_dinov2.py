@@ -141,7 +141,7 @@ def test_dinos_loss_and_centre_are_lightlys(losses):
     ours = Center(6, 0.8).double()
     ours.value.copy_(center)
     ours.update(torch.cat(teacher))
-    torch.testing.assert_close(ours.value, theirs.center.squeeze(), rtol=1e-6, atol=1e-7)  # ours sums in float32
+    torch.testing.assert_close(ours.value, theirs.center.squeeze())
 
 
 def test_ibots_loss_and_centre_are_lightlys(losses):
@@ -158,7 +158,7 @@ def test_ibots_loss_and_centre_are_lightlys(losses):
     ours = Center(6, 0.9).double()
     ours.value.copy_(center[0])
     ours.update(teacher)
-    torch.testing.assert_close(ours.value, theirs.center.value[0], rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(ours.value, theirs.center.value[0])
 
 
 def test_koleo_is_lightlys(losses):
@@ -239,11 +239,12 @@ def last_entropies(centering, teacher_temperature, steps=150):
 
 
 def test_centering_alone_ends_in_uniform_answers_and_sharpening_alone_in_one_prototype_for_all():
-    """DINO's figure 7. Together they keep answers that are sharp and differ."""
-    _, uniform, _ = last_entropies("center", 0.1)  # as soft as the student
-    assert uniform > 0.98 * math.log(8)
-    _, sharp, used = last_entropies("none", 0.02)
-    assert sharp < 0.02 * math.log(8) and used < 0.02 * math.log(8)
-    for centering in ("center", "sinkhorn"):
-        _, sharp, used = last_entropies(centering, 0.02)
-        assert sharp < 0.5 * math.log(8) < 0.8 * math.log(8) < used
+    """DINO's figure 7. Together they keep answers that are sharp and differ, with the centre or with Sinkhorn."""
+    most = math.log(8)
+    first, uniform, _ = last_entropies("center", 0.1, steps=60)  # as soft as the student
+    assert first < 0.5 * most < 0.94 * most < uniform
+    first, sharp, used = last_entropies("none", 0.07, steps=60)
+    assert first > 0.25 * most and sharp < 0.01 * most and used < 0.01 * most
+    for centering, least in (("center", 0.4), ("sinkhorn", 0.9)):
+        _, sharp, used = last_entropies(centering, 0.04)
+        assert sharp < 0.1 * most < least * most < used

@@ -35,7 +35,7 @@ def test_a_blockwise_mask_hides_exactly_as_many_patches_as_asked(rows, columns):
 def test_a_blockwise_mask_is_of_blocks_every_image_has_its_own_and_all_places_are_alike():
     n, grid = 4000, 8
     mask = blockwise_mask(torch.full((n,), 24), grid, grid, Draws(1)).view(n, grid, grid)
-    assert len(mask.flatten(1).unique(dim=0)) > 0.99 * n
+    assert len(mask.flatten(1).unique(dim=0)) > 0.8 * n
     beside = (mask[:, :, 1:] & mask[:, :, :-1]).sum() / mask[:, :, :-1].sum()
     single = torch.rand(n, grid * grid, generator=torch.Generator().manual_seed(0)).argsort(dim=1) < 24
     single = single.view(n, grid, grid)
