@@ -2,6 +2,8 @@
 
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.byol import BYOL, cosine_regression
+from coursekit.methods.dino_losses import dino_loss, ibot_loss, koleo
+from coursekit.methods.dinov2 import DINOv2
 from coursekit.methods.lejepa import LeJEPA, agreement, sigreg
 from coursekit.methods.moco import MoCo, info_nce_with_queue
 from coursekit.methods.patch_contrast import PatchContrast, patch_info_nce
@@ -14,6 +16,7 @@ from coursekit.methods.swav import SwAV, swapped_prediction
 
 __all__ = [
     "BYOL",
+    "DINOv2",
     "Defaults",
     "LeJEPA",
     "MoCo",
@@ -26,8 +29,11 @@ __all__ = [
     "agreement",
     "build_method",
     "cosine_regression",
+    "dino_loss",
+    "ibot_loss",
     "info_nce",
     "info_nce_with_queue",
+    "koleo",
     "method_class",
     "method_names",
     "negative_cosine",

@@ -54,3 +54,12 @@ def assignment_entropy(codes: Tensor) -> Tensor:
     codes: (B, K), rows sum to 1.
     """
     return torch.special.entr(codes.float().mean(dim=0)).sum() / math.log(codes.shape[1])
+
+
+def answer_entropy(answers: Tensor) -> Tensor:
+    """Mean entropy of one answer, in nats: 0 = each names a single prototype, log(K) = each is uniform and says nothing.
+
+    answers: (B, K), rows sum to 1. Caron et al., DINO, ICCV 2021, figure 7: sharpening alone leads to 0, centering alone to
+    log(K), and both are a collapse; `assignment_entropy` tells whether all images have the same answer.
+    """
+    return torch.special.entr(answers.float()).sum(dim=1).mean()

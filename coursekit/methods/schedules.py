@@ -17,3 +17,9 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return cosine((step - warmup) / max(1, total - warmup), 1.0, 0.0)
+
+
+def ramp(progress: float, start: float, end: float, over: float) -> float:
+    """A straight line from start to end over the first part of the run, then end. over: that part; above 1, the run stops
+    on the way."""
+    return start + (end - start) * min(progress / over, 1.0) if over else end

@@ -3,6 +3,7 @@
 from coursekit.models import pretrained as _pretrained  # each import adds its encoders to the registry
 from coursekit.models.encoder import Encoder
 from coursekit.models.heads import ProjectionHead
+from coursekit.models.prototypes import PrototypeHead
 from coursekit.models.registry import build_encoder, encoder_names, rebuild_encoder, register_encoder
 from coursekit.models.resnet import ResNet
 from coursekit.models.vit import ViT
@@ -10,6 +11,7 @@ from coursekit.models.vit import ViT
 __all__ = [
     "Encoder",
     "ProjectionHead",
+    "PrototypeHead",
     "ResNet",
     "ViT",
     "build_encoder",

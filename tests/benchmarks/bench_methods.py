@@ -1,5 +1,5 @@
-"""One training step of each method, ours against lightly's parts: the same encoder (resnet_nano, views of 32 px), the
-same batch of 128 images, as many views, heads of the same sizes, AdamW, float32, the same machine.
+"""One training step of each method, ours against lightly's parts: the same encoder (resnet_nano, or vit_micro for methods
+that need tokens; views of 32 px), the same batch of 128 images, as many views, heads of the same sizes, AdamW, float32, the same machine.
 
 lightly's side is the plain loop of its examples, with its losses, heads, memory bank, `update_momentum` and transforms;
 ours is `training_step`, as `pretrain` calls it. Measured twice: with views that were made beforehand, and from images to
@@ -32,9 +32,9 @@ STEPS, ROUNDS, BATCHES, VIEW_ROUNDS = 4, 7, 4, 5  # steps of a round, rounds; th
 LR, DECAY = 1e-3, 0.05
 
 
-def encoder() -> nn.Module:
+def encoder(with_tokens: bool = False) -> nn.Module:
     torch.manual_seed(0)
-    return build_encoder("resnet_nano", image_size=SIZE)
+    return build_encoder("vit_micro" if with_tokens else "resnet_nano", image_size=SIZE)
 
 
 class Theirs(nn.Module):
@@ -167,7 +167,8 @@ class Ours:
     """A method in the step that `pretrain` takes."""
 
     def __init__(self, name: str, fabric):
-        self.method = build_method(name, encoder(), method_class(name).default_views(SIZE))
+        kind = method_class(name)
+        self.method = build_method(name, encoder(kind.needs_tokens), kind.default_views(SIZE))
         self.make, self.fabric, self.steps = self.method.views, fabric, 0
         optimizer = torch.optim.AdamW(parameter_groups(self.method, DECAY), lr=LR)
         self.wrapped, self.optimizer = fabric.setup(self.method, optimizer)

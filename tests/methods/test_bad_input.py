@@ -33,7 +33,9 @@ FITS = {  # method: the view makers that it learns from
     "colorization": {"GrayWithColor"},
     "masked_patches": {"HiddenPatches"},
     **dict.fromkeys(("simclr", "moco", "byol", "simsiam", "patch_contrast", "region_contrast"), {"TwoViews"}),
-    **dict.fromkeys(("swav", "lejepa"), {"TwoViews", "MultiCrop"}),
+    **dict.fromkeys(("swav", "lejepa", "dinov2"), {"TwoViews", "MultiCrop"}),
+    "mae": {"HiddenPatches"},
+    "distill": set(MAKERS),
 }
 
 
@@ -71,8 +73,16 @@ WRONG = {  # setting: what it may not be, what is said to fit
     "directions": ([0, 2.5], "a whole number of at least 1"),
     "out_dim": ([0, -1, 2.5], "a whole number of at least 1"),
     "hidden_dim": ([0, -1], "a whole number of at least 1"),
+    **dict.fromkeys(("decoder_dim", "decoder_depth", "decoder_heads"), ([0, -1, 2.5], "a whole number of at least 1")),
     "splits": ([0, -1, 1.5], "a whole number of at least 1"),
     "head_layers": ([-1, 1.5], "a whole number of at least 0"),
+    **dict.fromkeys(("teacher_temperature", "first_temperature"), ([0.0, -0.1, NAN, INF], "a number above 0")),
+    **dict.fromkeys(("center_momentum", "mask_probability"), ([-0.1, 1.1, NAN], "a share from 0 to 1")),
+    **dict.fromkeys(
+        ("dino_weight", "ibot_weight", "koleo_weight", "map_weight", "pooled_weight"),
+        ([-1.0, NAN, INF], "a number of at least 0"),
+    ),
+    "warmup": ([-0.1, NAN, INF], "a number of at least 0"),
 }
 KNOWN = {name: method_settings(method_class(name)) for name in method_names()}
 

@@ -5,20 +5,34 @@ import sys
 import torch
 
 from coursekit.methods import build_method, method_class
+from coursekit.methods.registry import method_settings
 from coursekit.runtime import seed_everything
 from coursekit.training import pretrain
 from tests.training.worlds import images, tiny_encoder
 
 torch.set_num_threads(1)
-METHODS = {"simclr": {}, "moco": {"queue_size": 32}, "swav": {"prototypes": 8, "freeze": 0.0}, "lejepa": {}}
-METHODS |= {"patch_contrast": {}, "region_contrast": {"regions": 3}}
+METHODS = {
+    "simclr": {},
+    "moco": {"queue_size": 32},
+    "swav": {"prototypes": 8, "freeze": 0.0},
+    "lejepa": {},
+    "patch_contrast": {},
+    "region_contrast": {"regions": 3},
+    "dinov2": {"prototypes": 8},
+    "dinov2 with a centre": {"prototypes": 8, "centering": "center"},
+    "distill": {},
+}
 
 
 def made(name: str):
-    """A method without batch-norm, which keeps the gradients of its step."""
+    """A method without batch-norm, which keeps the gradients of its step. Its centres, if it has any, are not at zero."""
     seed_everything(3)
-    kind = method_class(name)
-    method = build_method(name, tiny_encoder(), kind.default_views(16), head_batch_norm=False, **METHODS[name])
+    kind = method_class(name.split()[0])
+    settings = {"head_batch_norm": False} if "head_batch_norm" in method_settings(kind) else {}
+    method = build_method(name.split()[0], tiny_encoder(), kind.default_views(16), **settings, **METHODS[name])
+    for key, value in method.named_buffers():
+        if key.endswith("center.value"):
+            value.copy_(torch.linspace(-0.2, 0.2, len(value)))
     method.gradients = {}
 
     def keep(progress):
@@ -50,7 +64,8 @@ method, found = made("simclr"), {}
 for name in METHODS:
     method = made(name)
     history = pretrain(method, images(), steps=1, batch_size=16, progress=False, device="cpu")
-    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients}
+    centers = {key: value.clone() for key, value in method.named_buffers() if key.endswith("center.value")}
+    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients, "centers": centers}
 twice = gathered_twice()
 if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
     torch.save({"steps": found, "sum": twice}, sys.argv[1])
