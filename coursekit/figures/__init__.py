@@ -8,6 +8,7 @@ from importlib import import_module
 
 HOMES = {  # file -> what it hands on
     "ablations": ("ablation", "ablation_by"),
+    "attention": ("attention_grid", "attention_overlay", "likeness", "patch_color_rows"),
     "boxes": ("box_sizes", "class_counts", "dataset_sample", "detection_grid", "detections", "label_numbers"),
     "clusters": ("cluster_examples", "sinkhorn_steps"),
     "collapse": ("collapse_table", "sphere_clouds", "spheres"),

@@ -181,26 +181,35 @@ class ViT(Encoder):
         return cls, patches.mT.unflatten(2, (rows, -1))
 
     @torch.no_grad()
+    def attention_weights(self, pixels: Tensor, layer: int = -1) -> Tensor:
+        """What every token attends to in one layer, by head: (B, heads, N, N), rows sum to 1. The class token comes first,
+        then registers, then patches row by row.
+
+        layer: 0 is the first block, -1 the last. Raises CourseError for a layer that is not there.
+        """
+        depth = len(self.blocks)
+        if not -depth <= layer < depth:
+            raise CourseError(f"There is no layer {layer}: the {depth} blocks count from 0 or, backwards, from -1.")
+        x = self._embed(pixels, None, None)
+        for block in self.blocks[: layer % depth]:
+            x = block(x)
+        return self.blocks[layer].attention.weights(self.blocks[layer].norm1(x))
+
     def attention_maps(self, pixels: Tensor, layer: int = -1, query: int | None = None) -> Tensor:
         """What one token attends to in one layer, by head: (B, heads, H / patch, W / patch).
 
-        layer: 0 is the first block, -1 the last. query: a patch, row by row from 0; by default the class token. The rest of
-        its attention goes to the class token and the registers, so a map sums to less than 1. Raises CourseError for a
-        layer or a patch that is not there.
+        layer: as in `attention_weights`. query: a patch, row by row from 0; by default the class token. The rest of its
+        attention goes to the class token and the registers, so a map sums to less than 1. Raises CourseError for a layer
+        or a patch that is not there.
         """
         rows, columns = (side // self.stride for side in pixels.shape[2:])
-        depth, n = len(self.blocks), rows * columns
-        if not -depth <= layer < depth:
-            raise CourseError(f"There is no layer {layer}: the {depth} blocks count from 0 or, backwards, from -1.")
-        if query is not None and not 0 <= query < n:
-            raise CourseError(f"There is no patch {query}: {rows} x {columns} of them count from 0 to {n - 1}.")
-        x = self._embed(pixels, None, None)
-        index = layer % depth
-        for block in self.blocks[:index]:
-            x = block(x)
-        weights = self.blocks[index].attention.weights(self.blocks[index].norm1(x))
+        if query is not None and not 0 <= query < rows * columns:
+            raise CourseError(
+                f"There is no patch {query}: {rows} x {columns} of them count from 0 to {rows * columns - 1}."
+            )
         front = 1 + self.registers
-        return weights[:, :, 0 if query is None else front + query, front:].unflatten(2, (rows, columns))
+        weights = self.attention_weights(pixels, layer)[:, :, 0 if query is None else front + query, front:]
+        return weights.unflatten(2, (rows, columns))
 
 
 register_encoder("vit_micro", ViT, patch_size=8, dim=128, depth=4, heads=4)
