@@ -281,7 +281,7 @@ def test_it_learns_to_tell_places_apart(name, network, seeded):
     history = pretrain(method, images(32), steps=50, batch_size=16, lr=4e-3, progress=False, device="cpu", log_every=49)
     patches = 2 * 16 * {"region_contrast": 8, "vit": 4, "cnn": 16}.get(name if name[0] == "r" else network)
     chance = 0.5 * math.log(31) + 0.5 * math.log(patches - 1)
-    assert history[-1]["chance"] == pytest.approx(chance) and abs(history[0]["loss"] - chance) < 0.8
+    assert history[-1]["chance"] == pytest.approx(chance) and history[-1]["loss"] < history[0]["loss"] - 0.4
     assert history[-1]["loss"] < chance - 0.8 and history[-1]["patch_loss"] < math.log(patches - 1) - 0.5
     assert {"image_loss", "matched", "feature_std"} <= set(history.columns)
 
