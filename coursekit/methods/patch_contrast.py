@@ -9,10 +9,10 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
+from coursekit.methods.chunked_nce import ChunkedNCE
 from coursekit.methods.local_maps import LocalHead, map_shapes, maps_of
 from coursekit.methods.patch_matching import Match, match_patches
 from coursekit.methods.precision import in_float32
@@ -23,15 +23,6 @@ from coursekit.runtime import CourseError
 from coursekit.views import RandomView, TwoViews, View, ViewMaker
 
 
-def _chunk(z: Tensor, anchor: Tensor, positive: Tensor, left_out: Tensor, temperature: float) -> Tensor:
-    """Sum of the losses of M anchors. z: (N, D). anchor, positive: (M,), rows of z. left_out: bool (M, S), of the image."""
-    m, s = left_out.shape
-    similarity = (z[anchor] / temperature) @ z.T  # (M, N)
-    own = (anchor // s * s)[:, None] + torch.arange(s, device=z.device)  # (M, S), the rows of the anchor's image
-    hidden = torch.zeros_like(similarity, dtype=torch.bool).scatter_(1, own, left_out)
-    return F.cross_entropy(similarity.masked_fill_(hidden, -torch.inf), positive, reduction="sum")
-
-
 @in_float32
 def patch_info_nce(z_a: Tensor, z_b: Tensor, match: Match, temperature: float = 0.2, chunk: int = 512) -> Tensor:
     """Mean InfoNCE loss of the patches that both views show, in nats:
@@ -40,8 +31,8 @@ def patch_info_nce(z_a: Tensor, z_b: Tensor, match: Match, temperature: float = 
 
     z_a: (B, P, D) and z_b: (B, Q, D), projections of the patches of two views of B images. Any scale: s is the cosine.
     match: which patches belong together, see there. temperature: tau, > 0.
-    chunk: anchors whose similarities are held at a time. The backward pass computes them again, so that memory grows with
-        chunk B (P + Q), not with the square of B (P + Q).
+    chunk: anchors whose similarities are held at a time, so that memory grows with chunk B (P + Q), not with the square
+        of B (P + Q); see `ChunkedNCE`.
 
     Every patch of either view that has a partner is an anchor once, and its partner i+ its positive. The sum runs over all
     patches of both views of all images but the anchor itself: the positive, the patches of other images, those of the
@@ -56,10 +47,8 @@ def patch_info_nce(z_a: Tensor, z_b: Tensor, match: Match, temperature: float = 
     positive = match.partner[image, patch]
     left_out = match.same[image, patch] | match.same[image, positive]  # (M, S)
     left_out = left_out.scatter(1, positive[:, None], False).scatter(1, patch[:, None], True)
-    parts = zip(*(rows.split(chunk) for rows in (anchor, image * s + positive, left_out)), strict=True)
-    z, again = z.flatten(0, 1), {"use_reentrant": False, "preserve_rng_state": False}
-    losses = [checkpoint(_chunk, z, *part, temperature, **again) for part in parts if len(part[0])]
-    return torch.stack(losses).sum() / len(anchor) if losses else 0 * z.sum()
+    total = ChunkedNCE.apply(z.flatten(0, 1), anchor, image * s + positive, left_out, temperature, chunk)
+    return total / max(len(anchor), 1)
 
 
 @register("patch_contrast")

@@ -1,6 +1,6 @@
 """The loss of patch contrast at 64 images of 64 patches in two views, 128 numbers each: seconds and memory of one step.
 
-Forward and backward pass of `patch_info_nce`, in chunks as it comes and with all similarities held at once. Each way
+Forward and backward pass of `patch_info_nce`, in chunks as it comes, in one chunk, and as plain autograd does it. Each way
 runs in a process of its own, so that its peak of memory is its own; what the process held before, torch and the
 embeddings included, is taken off. Rounds alternate. Two geometries: views that are equal, so that all of the 8192 patches
 are anchors, which is the most there can be; and DenseCL's random crops, as in training.
@@ -18,7 +18,8 @@ from pathlib import Path
 
 B, GRID, D = 64, (8, 8), 128
 ROUNDS, STEPS = 5, 3
-CHUNKS = {"in chunks of 512": 512, "all at once": 2 * B * GRID[0] * GRID[1]}
+PATCHES = 2 * B * GRID[0] * GRID[1]
+CHUNKS = {"in chunks of 512": 512, "in one chunk": PATCHES, "plain autograd": 0}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,6 +27,24 @@ def peak() -> float:
     """Most memory that this process has held so far, MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1e6 if platform.system() == "Darwin" else 1e3)
+
+
+def plain(z_a, z_b, match, temperature: float = 0.2):
+    """The same loss with all similarities in one matrix, which autograd keeps."""
+    import torch
+    import torch.nn.functional as F
+
+    z = F.normalize(torch.cat([z_a, z_b], dim=1), dim=2)
+    b, s, d = z.shape
+    image, partner = torch.arange(b), match.partner.clamp(min=0)
+    hidden = torch.zeros(b, s, b, s, dtype=torch.bool)
+    own = match.same | match.same[image[:, None], partner]
+    own = own.scatter(2, partner[:, :, None], False) | torch.eye(s, dtype=torch.bool)
+    hidden[image, :, image] = own
+    z = z.view(-1, d)
+    similarity = (z @ z.T / temperature).masked_fill(hidden.view(b * s, b * s), -torch.inf)
+    seen = (match.partner >= 0).flatten()
+    return F.cross_entropy(similarity[seen], (partner + s * image[:, None]).flatten()[seen])
 
 
 def measure(chunk: int, geometry: str) -> dict:
@@ -43,12 +62,12 @@ def measure(chunk: int, geometry: str) -> dict:
     crops = [crop_theta(B, 96, 96, Draws(0, step), view.scale, view.ratio) for step in (0, 1)]
     thetas = crops if geometry == "random crops" else [torch.eye(2, 3).repeat(B, 1, 1)] * 2
     z = torch.randn(2, B, GRID[0] * GRID[1], D, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    torch.randn(256, 256).matmul(torch.randn(256, 256))  # the library's own buffers
+    torch.optim.AdamW([z]), torch.randn(256, 256) @ torch.randn(256, 256)  # what torch itself loads in a training
     before, seconds, cpu = peak(), [], []
     for _ in range(STEPS):
         clock, work = time.perf_counter(), time.process_time()
         match = match_patches(*thetas, GRID, GRID)
-        loss = patch_info_nce(*z, match, chunk=chunk)
+        loss = patch_info_nce(*z, match, chunk=chunk) if chunk else plain(*z, match)
         loss.backward()
         seconds.append(time.perf_counter() - clock)
         cpu.append(time.process_time() - work)
@@ -74,7 +93,7 @@ def main() -> None:
                 found[way].append(apart(chunk, geometry))
         first = found["in chunks of 512"][0]
         print(
-            f"{geometry}: {first['anchors']} anchors, {2 * B * GRID[0] * GRID[1]} patches of {D} numbers, "
+            f"{geometry}: {first['anchors']} anchors, {PATCHES} patches of {D} numbers, "
             f"{first['threads']} threads, {ROUNDS} alternating rounds, the best of {STEPS} passes each"
         )
         for way, runs in found.items():

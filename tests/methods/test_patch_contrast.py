@@ -196,7 +196,7 @@ def test_memory_grows_with_the_chunk_and_not_with_the_square_of_the_patches():
     kept = []
     with Largest() as held, saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
         value_and_gradient(lambda a, b: patch_info_nce(a, b, everyone(16, 16), chunk=chunk), *z)
-    assert held.numbers == chunk * n and max(kept) <= chunk * n
+    assert held.numbers == chunk * n and sum(kept) < 2 * chunk * n  # of the forward pass, for the backward pass
     with Largest() as held:
         value_and_gradient(lambda a, b: patch_info_nce(a, b, everyone(16, 16), chunk=n), *z)
     assert held.numbers == n * n
@@ -276,11 +276,12 @@ def test_it_learns_to_tell_places_apart(name, network, seeded):
     encoder = (
         vit() if network == "vit" else build_encoder("resnet_micro_cifar", image_size=16, width=8, blocks=(1, 1, 1))
     )
-    method = build_method(name, encoder, VIEWS)
-    history = pretrain(method, images(32), steps=60, batch_size=16, lr=4e-3, progress=False, device="cpu", log_every=1)
+    plain = TwoViews(RandomView(16, scale=(0.3, 1.0), jitter=0.0, grayscale=0.0, blur=0.0))  # colours tell places apart
+    method = build_method(name, encoder, plain)
+    history = pretrain(method, images(32), steps=50, batch_size=16, lr=4e-3, progress=False, device="cpu", log_every=49)
     patches = 2 * 16 * {"region_contrast": 8, "vit": 4, "cnn": 16}.get(name if name[0] == "r" else network)
     chance = 0.5 * math.log(31) + 0.5 * math.log(patches - 1)
-    assert history[-1]["chance"] == pytest.approx(chance) and abs(history[0]["loss"] - chance) < 0.8
+    assert history[-1]["chance"] == pytest.approx(chance) and history[-1]["loss"] < history[0]["loss"] - 0.4
     assert history[-1]["loss"] < chance - 0.8 and history[-1]["patch_loss"] < math.log(patches - 1) - 0.5
     assert {"image_loss", "matched", "feature_std"} <= set(history.columns)
 
@@ -291,7 +292,7 @@ def test_a_perturbed_match_is_another_loss(seeded):
         build_encoder("resnet_micro_cifar", image_size=32, width=8),
         TwoViews(RandomView(32, flip=0.0, scale=(0.5, 1.0))),
     )
-    pretrain(method, images(32, 40), steps=60, batch_size=16, lr=4e-3, progress=False, device="cpu")
+    pretrain(method, images(32, 40), steps=40, batch_size=16, lr=4e-3, progress=False, device="cpu")
     method.eval()
     views = method.views(images(32, 40), Draws(9))
     mirrored = views[1].theta.clone()
