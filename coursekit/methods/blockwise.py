@@ -53,7 +53,9 @@ def blockwise_mask(
     return mask | (order < (hidden - mask.sum(dim=1))[:, None])
 
 
-def check_masks(method: str, encoder: Encoder, views: ViewMaker, n: int, share: Any, probability: float) -> None:
+def check_masks(
+    method: str, encoder: Encoder, views: ViewMaker, n: int, share: Any, probability: float, without: str = ""
+) -> None:
     """Raise CourseError unless the encoder has a token for what is hidden, something is hidden, and something is left.
 
     method: its name, for messages.
@@ -61,12 +63,12 @@ def check_masks(method: str, encoder: Encoder, views: ViewMaker, n: int, share: 
     views, n: the first n views that it makes are masked.
     share: lowest and highest share of an image's patches.
     probability: that an image is masked at all.
+    without: the setting that switches masks off, if there is one, for the message.
     """
     if not hasattr(encoder, "mask_token"):
         lacks = f"{method} hides patches, and {type(encoder).__name__} has no mask token to put there"
-        raise CourseError(
-            f"{lacks}. Take an encoder with tokens such as 'vit_micro', or switch that part off: ibot_weight=0."
-        )
+        way_out = f", or switch that part off: {without}" if without else ""
+        raise CourseError(f"{lacks}. Take an encoder with tokens such as 'vit_micro'{way_out}.")
     arg.share.check(mask_probability=probability)
     numbers = isinstance(share, (tuple, list)) and len(share) == 2 and all(isinstance(x, (int, float)) for x in share)
     if not (numbers and 0 < share[0] <= share[1] < 1):

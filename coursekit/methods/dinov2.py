@@ -71,7 +71,7 @@ class DINOv2(SSLMethod):
         arg.rate.check(first_temperature=first_temperature, **{"dino_weight + ibot_weight": dino_weight + ibot_weight})
         self.n_large = getattr(views, "n_large", 2)
         if ibot_weight:
-            check_masks("DINOv2", encoder, views, self.n_large, mask_share, mask_probability)
+            check_masks("DINOv2", encoder, views, self.n_large, mask_share, mask_probability, "ibot_weight=0")
         self.prototypes, self.hidden_dim, self.out_dim, self.tied_heads = prototypes, hidden_dim, out_dim, tied_heads
         self.centering, self.center_momentum, self.momentum = centering, center_momentum, momentum
         self.temperature, self.teacher_temperature = temperature, teacher_temperature
