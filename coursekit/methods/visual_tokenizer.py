@@ -23,8 +23,6 @@ from coursekit.models import Encoder, PatchPainter
 from coursekit.runtime import CourseError
 from coursekit.views import RandomView, View, ViewMaker
 
-SHOWN = 1024  # vectors that the diagnostics compare with one another: all pairs of a large batch take gigabytes
-
 
 @in_float32
 def quantized_error(painted: Tensor, pixels: Tensor, z: Tensor, code: Tensor, commitment: float = 0.25) -> Tensor:
@@ -79,7 +77,6 @@ class VisualTokenizer(SSLMethod):
 
     @staticmethod
     def default_views(size: int) -> ViewMaker:
-        """Crops with BEiT's mild colours: what is tokenized later looks like this."""
         colors = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.0, "grayscale": 0.0}
         return OneView(RandomView(size, scale=(0.2, 1.0), blur=0.0, **colors))
 
@@ -134,7 +131,7 @@ class VisualTokenizer(SSLMethod):
             "assignment_entropy": assignment_entropy(used[None] / used.sum()).item(),
             "reconstruction_error": (out["painted"].float() - out["pixels"]).square().mean().item(),
             "mean_color_error": (mean - out["pixels"]).square().mean().item(),
-            **super().diagnose({"z": out["z"][:SHOWN]}),
+            **super().diagnose({"z": out["z"][:1024]}),  # all pairs of a large batch's patches would take gigabytes
         }
 
     def collapse_cause(self) -> str:

@@ -5,19 +5,28 @@ import sys
 import torch
 
 from coursekit.methods import build_method, method_class
+from coursekit.methods.registry import method_settings
 from coursekit.runtime import seed_everything
 from coursekit.training import pretrain
 from tests.training.worlds import images, tiny_encoder
 
 torch.set_num_threads(1)
-METHODS = {"simclr": {}, "moco": {"queue_size": 32}, "swav": {"prototypes": 8, "freeze": 0.0}, "lejepa": {}}
+METHODS = {
+    "simclr": {},
+    "moco": {"queue_size": 32},
+    "swav": {"prototypes": 8, "freeze": 0.0},
+    "lejepa": {},
+    "visual_tokenizer": {"codes": 8},
+    "beit": {},
+}
 
 
 def made(name: str):
     """A method without batch-norm, which keeps the gradients of its step."""
     seed_everything(3)
     kind = method_class(name)
-    method = build_method(name, tiny_encoder(), kind.default_views(16), head_batch_norm=False, **METHODS[name])
+    settings = {"head_batch_norm": False} if "head_batch_norm" in method_settings(kind) else {}
+    method = build_method(name, tiny_encoder(), kind.default_views(16), **settings, **METHODS[name])
     method.gradients = {}
 
     def keep(progress):
@@ -49,7 +58,8 @@ method, found = made("simclr"), {}
 for name in METHODS:
     method = made(name)
     history = pretrain(method, images(), steps=1, batch_size=16, progress=False, device="cpu")
-    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients}
+    codebook = {key: value.clone() for key, value in method.named_buffers() if key.startswith("codebook.")}
+    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients, "codebook": codebook}
 twice = gathered_twice()
 if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
     torch.save({"steps": found, "sum": twice}, sys.argv[1])

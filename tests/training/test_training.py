@@ -77,6 +77,8 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
         for name, gradient in alone["gradients"].items():
             says = f"{method_name}: {name}"
             torch.testing.assert_close(together["gradients"][name], gradient, rtol=1e-3, atol=1e-6, msg=says)
+        torch.testing.assert_close(together["codebook"], alone["codebook"])
+        assert len(alone["codebook"]) == 3 * (method_name == "visual_tokenizer"), "codes, counts and sums"
 
 
 def test_a_run_of_other_method_settings_is_no_finished_run_of_this_one(tmp_path):
