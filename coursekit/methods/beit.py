@@ -39,7 +39,7 @@ def masked_token_loss(scores: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
 class BEiT(SSLMethod):
     """tokenizer: a file that `VisualTokenizer.save` wrote, None = the one that ships, which knows drawn road objects."""
 
-    defaults = Defaults(lr=1.5e-3, weight_decay=0.05, clip=3.0)  # the paper's: for 2048 images, and here for 256
+    defaults = Defaults(lr=1.5e-3, weight_decay=0.05, clip=3.0)  # the paper's, whose batch has 2048 images
     needs_tokens = True
     made_for = HiddenPatches
 

@@ -87,10 +87,10 @@ class Codebook(nn.Module):
 def badly_told(z: Tensor, codebook: Tensor, n: int) -> Tensor:
     """Which n vectors of a batch shall become codes: int64 (n,), where the codes tell them worst, without a random draw.
 
-    Chosen in even steps along the sum of squared distances to the nearest code, so a vector twice as far is twice as
-    likely, as in k-means++ (Arthur and Vassilvitskii, SODA 2007). z: (N, D). codebook: (K, D), of length 1, or none.
+    Chosen in even steps along the sum of squared distances to the nearest code, so that a vector has the
+    chance that k-means++ gives it (Arthur and Vassilvitskii, SODA 2007). z: (N, D). codebook: (K, D), of length 1, or none.
     """
-    far = 1 - (z @ codebook.T).amax(dim=1) if len(codebook) else torch.ones(len(z), device=z.device)
-    along = far.clamp(min=1e-6).double().cumsum(dim=0)  # all as likely if all are told exactly
-    steps = (torch.arange(n, device=z.device) + 0.5) / n * along[-1]
-    return torch.searchsorted(along, steps.to(along.dtype)).clamp(max=len(z) - 1)
+    far = 1 - (z @ codebook.T).amax(dim=1) if len(codebook) else torch.ones(len(z))
+    along = far.cpu().double().clamp(min=1e-6).cumsum(dim=0)  # there in one order; all alike if all are told exactly
+    steps = (torch.arange(n, dtype=along.dtype) + 0.5) / n * along[-1]
+    return torch.searchsorted(along, steps).clamp(max=len(z) - 1).to(z.device)

@@ -27,7 +27,7 @@ CODES = 256
 
 def tokenizer_encoder() -> Encoder:
     """The small network that tells patches of 8 px as vectors, with fresh random weights."""
-    return build_encoder(ENCODER, image_size=SIZE, width=48, blocks=(1, 1))
+    return build_encoder(ENCODER, image_size=SIZE, width=32, blocks=(1, 1))
 
 
 def tokenizer_views() -> OneView:
@@ -48,7 +48,7 @@ def visual_tokenizer(work: Path, ship: Path) -> None:
     train, test = lesson_03.road_objects()
     runtime.seed_everything(0)
     made = tokenizer()
-    steps, batch = budget(quick=1200, full=20_000, smoke=4), budget(quick=128, full=512, smoke=32)
+    steps, batch = budget(quick=600, full=20_000, smoke=4), budget(quick=128, full=512, smoke=32)
     history = pretrain(
         made,
         train.images,
