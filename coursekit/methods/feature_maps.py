@@ -1,4 +1,4 @@
-"""What distillation compares: the maps of two networks, brought to the same grid, and how far apart they are."""
+"""Maps of features, one or a pyramid of them, from any encoder; and what distillation needs to compare those of two."""
 
 import torch
 import torch.nn.functional as F
@@ -50,11 +50,15 @@ def seen_by(encoder: Encoder, pixels: Tensor, pyramid: bool) -> tuple[Tensor, li
 
 @torch.no_grad()
 def map_shapes(encoder: Encoder, side: int, pyramid: bool) -> list[tuple[int, int, int]]:
-    """(channels, rows, columns) of each map of a view of so many px; the encoder stays as it is."""
-    was_training = encoder.training
-    _, maps = seen_by(encoder.eval(), torch.zeros(1, 3, side, side), pyramid)
-    encoder.train(was_training)
-    return [tuple(places.shape[1:]) for places in maps]
+    """(channels, rows, columns) of each map of a view of so many px: the encoder looks at a black one, and stays as it is."""
+    modes = {module: module.training for module in encoder.modules()}
+    encoder.eval()  # batch-norm learns nothing from it
+    try:
+        black = torch.zeros(1, 3, side, side, device=next(encoder.parameters()).device)
+        return [tuple(places.shape[1:]) for places in seen_by(encoder, black, pyramid)[1]]
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def fitting(encoder: Encoder, side: int) -> int:

@@ -1,9 +1,9 @@
 """Maps of local features: what a method that contrasts places takes from any encoder, and regions pooled from them."""
 
-import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from coursekit.methods.feature_maps import map_shapes, seen_by
 from coursekit.models import Encoder, ProjectionHead
 from coursekit.runtime import CourseError
 from coursekit.views import ViewMaker
@@ -17,40 +17,31 @@ def maps_of(method: str, encoder: Encoder, pixels: Tensor, pyramid: bool) -> tup
 
     Raises CourseError if a map holds a single place. method: its name, for the message.
     """
-    if pyramid and hasattr(encoder, "pyramid"):
-        maps = list(encoder.pyramid(pixels))
-        pooled = maps[-1].mean(dim=(2, 3))
-    else:
-        pooled, places = encoder.features(pixels)
-        maps = [places]
-    if any(places.shape[2] * places.shape[3] == 1 for places in maps):
-        size = " x ".join(map(str, pixels.shape[2:]))
-        raise CourseError(
-            f"{method} compares places of a view, and in a view of {size} px {type(encoder).__name__} has a map of a "
-            f"single one. Take views of {2 * max(pixels.shape[2:])} px, or an encoder with a finer map."
-        )
+    pooled, maps = seen_by(encoder, pixels, pyramid and hasattr(encoder, "pyramid"))
+    _check_places(method, encoder, [places.shape[2:] for places in maps], max(pixels.shape[2:]))
     return pooled, maps
 
 
-@torch.no_grad()
-def map_shapes(method: str, encoder: Encoder, views: ViewMaker, pyramid: bool) -> list[list[tuple[int, int, int]]]:
-    """Channels, rows and columns of each map, for each of the two views: the encoder looks at a black view of each size.
+def shapes_in_views(method: str, encoder: Encoder, views: ViewMaker, pyramid: bool) -> list[list[tuple[int, int, int]]]:
+    """Channels, rows and columns of each map, for each of the two views.
 
     A view maker without `sides` is taken at the encoder's own size; what it shows is checked later. Raises CourseError
-    as `maps_of` does. The encoder is left as it was.
+    as `maps_of` does.
     """
     own = (encoder.spec or {}).get("image_size", 2 * encoder.stride)
-    modes = {module: module.training for module in encoder.modules()}
-    encoder.eval()  # batch-norm learns nothing from it
-    shapes = []
-    try:
-        for side in getattr(views, "sides", (own, own))[:2]:
-            black = torch.zeros(1, 3, side, side, device=next(encoder.parameters()).device)
-            shapes.append([tuple(places.shape[1:]) for places in maps_of(method, encoder, black, pyramid)[1]])
-    finally:
-        for module, training in modes.items():
-            module.training = training
-    return shapes
+    found = []
+    for side in getattr(views, "sides", (own, own))[:2]:
+        found.append(map_shapes(encoder, side, pyramid and hasattr(encoder, "pyramid")))
+        _check_places(method, encoder, [shape[1:] for shape in found[-1]], side)
+    return found
+
+
+def _check_places(method: str, encoder: Encoder, grids: list[tuple[int, int]], side: int) -> None:
+    if any(rows * columns == 1 for rows, columns in grids):
+        raise CourseError(
+            f"{method} compares places of a view, and in a view of {side} px {type(encoder).__name__} has a map of a "
+            f"single one. Take views of {2 * side} px, or an encoder with a finer map."
+        )
 
 
 def pool_regions(places: Tensor, boxes: Tensor) -> Tensor:

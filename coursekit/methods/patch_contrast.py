@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.chunked_nce import ChunkedNCE
-from coursekit.methods.local_maps import LocalHead, map_shapes, maps_of
+from coursekit.methods.local_maps import LocalHead, maps_of, shapes_in_views
 from coursekit.methods.patch_matching import Match, match_patches
 from coursekit.methods.precision import in_float32
 from coursekit.methods.registry import register
@@ -89,7 +89,7 @@ class PatchContrast(SSLMethod):
         self.image_weight, self.patch_weight, self.temperature = image_weight, patch_weight, temperature
         self.out_dim, self.tolerance, self.overlap = out_dim, tolerance, overlap
         self.patch_layers, self.head_batch_norm = patch_layers, head_batch_norm
-        shapes = map_shapes(type(self).__name__, encoder, views, self.pyramid)
+        shapes = shapes_in_views(type(self).__name__, encoder, views, self.pyramid)
         self.places = sum(rows * columns for (_, rows, columns), *_ in shapes)  # of both views
         self.projector = ProjectionHead(encoder.dim, out_dim=out_dim, batch_norm=head_batch_norm)
         heads = [LocalHead(dim, out_dim, patch_layers, head_batch_norm) for dim, *_ in shapes[0]]

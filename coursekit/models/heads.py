@@ -41,3 +41,15 @@ class ProjectionHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+class PatchPainter(nn.Sequential):
+    """From a map of vectors to pixels: (B, in_dim, h, w) -> (B, 3, h * patch, w * patch).
+
+    hidden_dim: channels between. Each vector also sees its neighbours, two places far, so that patches meet without seams.
+    """
+
+    def __init__(self, in_dim: int, hidden_dim: int, patch: int):
+        first, second = nn.Conv2d(in_dim, hidden_dim, 3, padding=1), nn.Conv2d(hidden_dim, hidden_dim, 3, padding=1)
+        painted = nn.Conv2d(hidden_dim, 3 * patch**2, 1)
+        super().__init__(first, nn.GELU(), second, nn.GELU(), painted, nn.PixelShuffle(patch))

@@ -5,6 +5,16 @@ with COURSEKIT_BUDGET=full, the full one. A recipe that was stopped goes on wher
 again. A lesson's recipes are one file here, with the settings that the lesson shows, and one name in the next line.
 """
 
-from coursekit.recipes import lesson_01, lesson_03, lesson_04, lesson_05, lesson_07, lesson_09, lesson_11, lesson_12
+from coursekit.recipes import (
+    lesson_01,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_07,
+    lesson_08,
+    lesson_09,
+    lesson_11,
+    lesson_12,
+)
 from coursekit.recipes.cards import card, shipped_encoder, shipped_weights
 from coursekit.recipes.registry import RECIPES, make

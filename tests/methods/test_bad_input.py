@@ -10,6 +10,8 @@ from coursekit.methods import method_class, method_names
 from coursekit.methods.colorization import GrayWithColor
 from coursekit.methods.jigsaw import Jigsaw
 from coursekit.methods.masked_patches import HiddenPatches
+from coursekit.methods.masking import HiddenBlocks
+from coursekit.methods.one_view import OneView
 from coursekit.methods.registry import method_settings
 from coursekit.methods.rotation import Rotations
 from coursekit.models import build_encoder
@@ -25,16 +27,18 @@ MAKERS = {
     "Rotations": Rotations(VIEW),
     "Jigsaw": Jigsaw(16),
     "GrayWithColor": GrayWithColor(VIEW),
-    "HiddenPatches": HiddenPatches(VIEW, patch=4),
+    "HiddenPatches": HiddenPatches(VIEW, patch=8),
+    "HiddenBlocks": HiddenBlocks(VIEW, patch=8),
+    "OneView": OneView(VIEW),
 }
 FITS = {  # method: the view makers that it learns from
     "rotation": {"Rotations"},
     "jigsaw": {"Jigsaw"},
     "colorization": {"GrayWithColor"},
-    "masked_patches": {"HiddenPatches"},
+    "visual_tokenizer": {"OneView"},
+    **dict.fromkeys(("masked_patches", "mae", "beit"), {"HiddenPatches", "HiddenBlocks"}),
     **dict.fromkeys(("simclr", "moco", "byol", "simsiam", "patch_contrast", "region_contrast"), {"TwoViews"}),
     **dict.fromkeys(("swav", "lejepa", "dinov2"), {"TwoViews", "MultiCrop"}),
-    "mae": {"HiddenPatches"},
     "distill": set(MAKERS),
 }
 
@@ -83,6 +87,9 @@ WRONG = {  # setting: what it may not be, what is said to fit
         ([-1.0, NAN, INF], "a number of at least 0"),
     ),
     "warmup": ([-0.1, NAN, INF], "a number of at least 0"),
+    **dict.fromkeys(("codes", "code_dim"), ([0, -1, 2.5], "a whole number of at least 1")),
+    "commitment": ([-0.1, NAN, INF], "a number of at least 0"),
+    "revive": ([-0.1, 1.1, NAN], "a share from 0 to 1"),
 }
 KNOWN = {name: method_settings(method_class(name)) for name in method_names()}
 
@@ -161,6 +168,8 @@ def test_views_that_the_encoder_cannot_see_are_told(encoder):
         (lambda: HiddenPatches(VIEW, patch=6), "has to divide the view"),
         (lambda: HiddenPatches(VIEW, patch=4, share=NAN), "share is nan"),
         (lambda: HiddenPatches(VIEW, patch=4, share=1.2), "share is 1.2"),
+        (lambda: HiddenBlocks(VIEW, patch=4, share=1.0), "some patches are hidden, not all"),
+        (lambda: HiddenBlocks(VIEW, patch=4, least=1.5), "least is 1.5"),
         (lambda: MultiCrop(VIEW, VIEW, n_large=0), "n_large >= 1"),
     ],
 )

@@ -10,7 +10,8 @@ from coursekit import recipes, runtime
 from coursekit.data.images import ImageSet
 from coursekit.detection.weights import load_detector
 from coursekit.evaluation.intervals import mean_by
-from coursekit.recipes import lesson_03, lesson_11, lesson_12
+from coursekit.methods.visual_tokenizer import VisualTokenizer
+from coursekit.recipes import lesson_03, lesson_08, lesson_11, lesson_12
 from coursekit.recipes.registry import work_folder
 from coursekit.runtime import CourseError
 from coursekit.training import load_encoder
@@ -110,6 +111,7 @@ def test_what_ships_is_what_the_recipes_make():
         if path.suffix == ".safetensors":
             assert path.stat().st_size < 6_000_000 and recipes.shipped_weights(path.stem) == path
             load = load_detector if path.stem.startswith("yolo12") else load_encoder
+            load = VisualTokenizer.load if path.stem == lesson_08.TOKENIZER else load
             assert all(p.isfinite().all() for p in load(path).parameters())
 
 

@@ -21,6 +21,8 @@ METHODS = {
     "dinov2": {"prototypes": 8},
     "dinov2 with a centre": {"prototypes": 8, "centering": "center"},
     "distill": {},
+    "visual_tokenizer": {"codes": 8},
+    "beit": {},
 }
 
 
@@ -64,8 +66,9 @@ method, found = made("simclr"), {}
 for name in METHODS:
     method = made(name)
     history = pretrain(method, images(), steps=1, batch_size=16, progress=False, device="cpu")
-    centers = {key: value.clone() for key, value in method.named_buffers() if key.endswith("center.value")}
-    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients, "centers": centers}
+    moved = {k: v for k, v in method.named_buffers() if k.endswith("center.value") or k.startswith("codebook.")}
+    buffers = {key: value.clone() for key, value in moved.items()}
+    found[name] = {"loss": history[0]["loss"], "gradients": method.gradients, "buffers": buffers}
 twice = gathered_twice()
 if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
     torch.save({"steps": found, "sum": twice}, sys.argv[1])

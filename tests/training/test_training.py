@@ -77,8 +77,9 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
         for name, gradient in alone["gradients"].items():
             says = f"{method_name}: {name}"
             torch.testing.assert_close(together["gradients"][name], gradient, rtol=1e-3, atol=1e-6, msg=says)
-        torch.testing.assert_close(together["centers"], alone["centers"])
-        assert len(alone["centers"]) == 2 * method_name.startswith("dinov2"), "a centre for images and one for patches"
+        torch.testing.assert_close(together["buffers"], alone["buffers"])
+        wanted = {"visual_tokenizer": 3, "dinov2": 2, "dinov2 with a centre": 2}  # codes, counts, sums; two centres
+        assert len(alone["buffers"]) == wanted.get(method_name, 0)
 
 
 def test_a_run_of_other_method_settings_is_no_finished_run_of_this_one(tmp_path):

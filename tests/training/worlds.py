@@ -56,7 +56,7 @@ def tiny_encoder():
 
 STEPS = 7
 # What a method's own settings are in these runs, if it has them: a queue of five batches goes round its end in seven steps
-SMALL = {"queue_size": 40, "prototypes": 8, "splits": 2, "freeze": 0.3, "centering": "center"}
+SMALL = {"queue_size": 40, "prototypes": 8, "splits": 2, "freeze": 0.3, "centering": "center", "codes": 8}
 
 
 def method(name="everything"):
