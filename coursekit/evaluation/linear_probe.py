@@ -8,7 +8,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -60,10 +59,7 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
 
 
 def _fit(x: np.ndarray, y: np.ndarray, strength: float):
-    # The weights lie in the span of the images: of more features than images, a rotation keeps all that can matter.
-    fewer = [PCA(svd_solver="full")] if x.shape[1] > len(x) else []
-    regression = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=1e-3)
-    model = make_pipeline(StandardScaler(), *fewer, regression)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=1e-3))
     with warnings.catch_warnings():  # raw pixels may want more; theirs is the accuracy then
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(x, y)
