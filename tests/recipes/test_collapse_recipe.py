@@ -48,9 +48,13 @@ def test_recorded_bars_are_those_of_the_encoders_that_ship(monkeypatch):
         ends = {"": score, "_low": score - 0.125, "_high": score + 0.125}
         return {"data": data, "method": method, "seed": seed} | {f"{j}{e}": v for j in TITLES for e, v in ends.items()}
 
-    rows = [row(name, seed, data, 0.5) for name in lesson_05.COMPARED for seed, data in ((1, "road objects"), (0, "other"))]
+    rows = [
+        row(name, seed, data, 0.5) for name in lesson_05.COMPARED for seed, data in ((1, "road objects"), (0, "other"))
+    ]
     rows += [row(name, 0, "road objects", k / 8) for k, name in enumerate(lesson_05.COMPARED)]
-    monkeypatch.setattr(lesson_09, "recorded_methods", lambda: Recorded("about", {}, {}, [*rows, row("moco", 0, "x", 1)]))
+    monkeypatch.setattr(
+        lesson_09, "recorded_methods", lambda: Recorded("about", {}, {}, [*rows, row("moco", 0, "x", 1)])
+    )
     bars = lesson_05.recorded_percent()
     assert list(bars) == ["raw pixels", "random encoder", "SimCLR", "BYOL", "SimSiam", "LeJEPA"]
     assert bars["BYOL"] == {"k-NN": (37.5, 25.0, 50.0), "linear probe": (37.5, 25.0, 50.0)}
