@@ -86,8 +86,8 @@ def training_curves(
         _curve(ax, runs, key, _unit(key, units))
         if key == "loss":
             _chance(ax, runs)
-        if ax.get_legend_handles_labels()[1]:
-            ax.legend()
+        if key in (keys[0], "loss") and ax.get_legend_handles_labels()[1]:
+            ax.legend()  # not in every panel: the runs are the same, and a legend hides some of the curves
     told = []
     for name, rows in runs.items():
         steps, values = _series(rows, "loss")
