@@ -86,8 +86,8 @@ def training_curves(
         _curve(ax, runs, key, _unit(key, units))
         if key == "loss":
             _chance(ax, runs)
-        if ax.get_legend_handles_labels()[1]:
-            ax.legend()
+        if key in (keys[0], "loss") and ax.get_legend_handles_labels()[1]:
+            ax.legend()  # not in every panel: the runs are the same, and a legend hides some of the curves
     told = []
     for name, rows in runs.items():
         steps, values = _series(rows, "loss")
@@ -153,12 +153,16 @@ def bars_with_intervals(
 
 @styled
 def grouped_bars(
-    values: Mapping[str, Mapping[str, float | tuple[float, float, float]]], label: str, title: str | None = None
+    values: Mapping[str, Mapping[str, float | tuple[float, float, float]]],
+    label: str,
+    title: str | None = None,
+    missing: str = "not known",
 ) -> Figure:
     """Several bars for each name, one of each series, with the numbers beside them.
 
     values: {name: {series: value}}, the same series for every name. A value with its interval is (value, low, high); one
-    that is not known is NaN and has no bar. label: what the values are, with the unit.
+    that is missing is NaN and has no bar. label: what the values are, with the unit. missing: what is said of those that
+    are: "not known" is shown as "?", other words as they are.
     """
     series = list(next(iter(values.values()), ()))
     if not series or any(list(row) != series for row in values.values()):
@@ -177,8 +181,11 @@ def grouped_bars(
             ax.errorbar(value, at, xerr=[value - low, high - value], fmt="none", ecolor="black", capsize=4, lw=1.5)
         for name, y, number, end in zip(values, at, value, high, strict=True):
             known = not np.isnan(number)
-            told.append(f"{name}, {key}: {number:{form}}" if known else f"{name}, {key}: not known")
-            ax.text(max(end, 0) + 0.015 * span if known else 0, y, f"{number:{form}}" if known else " ?", va="center")
+            told.append(f"{name}, {key}: {f'{number:{form}}' if known else missing}")
+            if known:
+                ax.text(max(end, 0) + 0.015 * span, y, f"{number:{form}}", va="center")
+            else:
+                ax.text(0, y, " ?" if missing == "not known" else f" {missing}", va="center", color=MUTED)
     ax.set_yticks(-step * np.arange(len(values)) - (len(series) - 1) / 2, list(values))
     ax.set_xlim(right=np.nanmax(numbers) + 0.12 * span)
     ax.set_ylim(-step * len(values) + 0.9, 0.6)

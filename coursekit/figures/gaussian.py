@@ -20,7 +20,7 @@ REACH = 5.0  # of t, and of x: as in `sigreg`
 def characteristic_functions(samples: Mapping[str, Tensor]) -> Figure:
     """Each sample as a histogram and, below, the real part of its characteristic function, with the normal one's.
 
-    samples: {name: (N,) numbers}. The title gives Epps and Pulley's statistic, as `sigreg` computes it.
+    samples: {name: (N,) numbers}. The title gives T, Epps and Pulley's statistic, as `sigreg` computes it.
     """
     if not samples or any(x.ndim != 1 for x in samples.values()):
         raise ValueError("Samples are numbers on a line, (N,), one set or more.")
@@ -32,14 +32,14 @@ def characteristic_functions(samples: Mapping[str, Tensor]) -> Figure:
         top.hist(x.clamp(-REACH, REACH).numpy(), bins=40, range=(-REACH, REACH), density=True, color=BLUE, alpha=0.5)
         top.plot(t, (-t.square() / 2).exp() / (2 * np.pi) ** 0.5, color=RED, linestyle="--")
         top.set(xlabel="x", ylim=(0, 0.85))
-        top.set_title(f"{name}: {statistic:.1f}")
+        top.set_title(f"{name}: T = {statistic:.1f}")
         wave = (x[:, None] * t).cos().mean(dim=0)
         below.plot(t, wave, color=BLUE, label="this sample")
         below.plot(t, (-t.square() / 2).exp(), color=RED, linestyle="--", label="normal")
         below.fill_between(t, wave, (-t.square() / 2).exp(), color=BLUE, alpha=0.15, linewidth=0)
         below.set(xlabel="t", ylim=(-1.05, 1.1))
         told.append(f"{name} {statistic:.1f}")
-    axes[0, 0].set_ylabel("density (from 0.85 on cut)")
+    axes[0, 0].set_ylabel("density, cut at 0.85")
     axes[1, 0].set_ylabel("mean of cos(t x)")
     axes[1, 0].legend(loc="lower right", fontsize=9)
     return describe(

@@ -99,7 +99,7 @@ def queue_ring(step: int, batch: int, size: int) -> Figure:
 def negatives_memory(measured: Mapping[str, Mapping[int, float]], reach: int = 65_536) -> Figure:
     """What negatives cost: memory of a training step against their number, both logarithmic.
 
-    measured: {name: {negatives: bytes}}. reach: number of negatives up to which a series is drawn on, dashed, in
+    measured: {name: {negatives: bytes}}. reach: number of negatives up to which a series is extrapolated, dotted, in
     proportion from its last point; one that was measured that far is not.
     """
     fig, ax = plt.subplots(figsize=(7.2, 3.9))
@@ -110,8 +110,8 @@ def negatives_memory(measured: Mapping[str, Mapping[int, float]], reach: int = 6
         told.append(f"{name}: {y[-1]:.3g} MB for {x[-1]} negatives")
         if x[-1] < reach:
             far = y[-1] * reach / x[-1]
-            ax.plot([x[-1], reach], [y[-1], far], ls=":", color=look(k)["color"], label=f"{name}, in proportion")
-            told[-1] += f", in proportion {far:.3g} MB for {reach}"
+            ax.plot([x[-1], reach], [y[-1], far], ls=":", color=look(k)["color"], label=f"{name}, extrapolated")
+            told[-1] += f", extrapolated {far:.3g} MB for {reach}"
     ax.set(xscale="log", yscale="log", xlabel="negatives of a query", ylabel="memory of a step, MB")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}")

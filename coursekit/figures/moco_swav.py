@@ -53,6 +53,7 @@ def _moco(d: Drawing, x: float, y: float) -> None:
     d.text(x + 326, y + 188, "k", 18, True)
     _both_ways(d, x + 342, y + 98, y + 162)
     d.block(x + 350, y + 112, 56, 36, "positive:\nalike", 12, color=TINTS["orange"][2], anchor="start")
+    d.block(x + 336, y + 200, 74, 36, "negatives:\nunlike", 12, color=MUTED, anchor="start")
     left, top, cell = x + 62, y + 276, 30
     for k, color in enumerate(AGES):
         d.rect(left + cell * k, top, cell, 34, color, PAPER, 2, radius=3)

@@ -7,7 +7,7 @@ import torch
 from coursekit import runtime
 from coursekit.data.drawn import drawing_version
 from coursekit.data.images import ImageSet
-from coursekit.evaluation import extract_features, knn_accuracy, knn_score, run_grid
+from coursekit.evaluation import TITLES, extract_features, knn_accuracy, knn_score, run_grid
 from coursekit.methods import SSLMethod, build_method
 from coursekit.methods.diagnostics import effective_rank
 from coursekit.recipes import lesson_03, lesson_09
@@ -30,6 +30,14 @@ VARIANTS: dict[str, dict[str, dict]] = {  # method -> variant -> the settings th
         "teacher never moves": {"momentum": 1.0},
     },
     "lejepa": {"complete": {}, "no SIGReg": {"weight": 0.0}},
+}
+COMPARED = {  # the shipped encoders that stand side by side -> what they are called
+    "raw pixels": "raw pixels",
+    "random encoder": "random encoder",
+    "simclr": "SimCLR",
+    "byol": "BYOL",
+    "simsiam": "SimSiam",
+    "lejepa": "LeJEPA",
 }
 
 
@@ -107,6 +115,20 @@ def one(cell: dict, work: Path, seen: int, train: ImageSet, test: ImageSet) -> d
         "rank_h": round(rank, 2),
         "knn": round(knn_accuracy(a, train.labels, b, test.labels), 4),
         "curve": curve,
+    }
+
+
+def recorded_percent(judges: tuple[str, ...] = ("knn", "linear_probe")) -> dict[str, dict[str, tuple]]:
+    """What lesson 09 recorded of COMPARED on road objects, in %: {"BYOL": {"k-NN": (accuracy, low, high), ...}, ...}.
+
+    Of seed 0, the one that ships; the ends are those of the interval over the test images.
+    """
+    rows = {row["method"]: row for row in lesson_09.recorded_methods().rows if (row["data"], row["seed"]) == (DATA, 0)}
+    return {
+        called: {
+            TITLES[judge]: tuple(100 * rows[name][f"{judge}{end}"] for end in ("", "_low", "_high")) for judge in judges
+        }
+        for name, called in COMPARED.items()
     }
 
 

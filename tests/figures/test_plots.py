@@ -352,5 +352,8 @@ def test_grouped_bars_show_every_known_number_once_and_want_the_same_series():
     fig = figures.grouped_bars({"raw": {"h": 0.25, "z": (0.5, 0.4, 0.6)}, "run": {"h": 0.75, "z": math.nan}}, "R²")
     assert sorted(text.get_text() for text in fig.axes[0].texts) == [" ?", "0.25", "0.50", "0.75"]
     assert "raw, z: 0.50" in alt_text(fig) and "run, z: not known" in alt_text(fig)
+    fig = figures.grouped_bars({"a": {"x": 1, "y": 2}, "b": {"x": math.nan, "y": 3}}, "score", missing="not possible")
+    assert [text.get_text() for text in fig.axes[0].texts] == ["1.00", " not possible", "2.00", "3.00"]
+    assert "b, x: not possible" in alt_text(fig)
     with pytest.raises(ValueError, match="same series"):
         figures.grouped_bars({"a": {"x": 1}, "b": {"y": 1}}, "score")

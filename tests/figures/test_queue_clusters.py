@@ -83,10 +83,10 @@ def test_a_move_leaves_nothing_of_the_last_picture_and_draws_no_whole_figure(nam
 
 def test_memory_is_drawn_on_in_proportion_where_it_was_not_measured():
     fig = figures.negatives_memory({"batch": {10: 1e6, 100: 10e6}, "queue": {64: 2e6, 1000: 3e6}}, reach=1000)
-    assert "batch: 10 MB for 100 negatives, in proportion 100 MB for 1000" in alt_text(fig)
+    assert "batch: 10 MB for 100 negatives, extrapolated 100 MB for 1000" in alt_text(fig)
     assert [line.get_label() for line in fig.axes[0].lines] == [
         "batch, measured",
-        "batch, in proportion",
+        "batch, extrapolated",
         "queue, measured",
     ]
 

@@ -7,7 +7,9 @@ import torch
 
 from coursekit import recipes
 from coursekit.data.images import ImageSet
+from coursekit.evaluation import TITLES
 from coursekit.recipes import lesson_03, lesson_05, lesson_09
+from coursekit.recipes.recorded import Recorded
 
 
 @pytest.fixture
@@ -39,6 +41,23 @@ def test_a_variant_changes_what_it_says_and_nothing_else():
         assert {k: complete[k] for k, _ in lesson_09.ENTRIES[name].settings} == dict(lesson_09.ENTRIES[name].settings)
         for changes in variants.values():
             assert lesson_05.method(name, **changes).settings == {**complete, **changes}
+
+
+def test_recorded_bars_are_those_of_the_encoders_that_ship(monkeypatch):
+    def row(method, seed, data, score):
+        ends = {"": score, "_low": score - 0.125, "_high": score + 0.125}
+        return {"data": data, "method": method, "seed": seed} | {f"{j}{e}": v for j in TITLES for e, v in ends.items()}
+
+    rows = [
+        row(name, seed, data, 0.5) for name in lesson_05.COMPARED for seed, data in ((1, "road objects"), (0, "other"))
+    ]
+    rows += [row(name, 0, "road objects", k / 8) for k, name in enumerate(lesson_05.COMPARED)]
+    monkeypatch.setattr(
+        lesson_09, "recorded_methods", lambda: Recorded("about", {}, {}, [*rows, row("moco", 0, "x", 1)])
+    )
+    bars = lesson_05.recorded_percent()
+    assert list(bars) == ["raw pixels", "random encoder", "SimCLR", "BYOL", "SimSiam", "LeJEPA"]
+    assert bars["BYOL"] == {"k-NN": (37.5, 25.0, 50.0), "linear probe": (37.5, 25.0, 50.0)}
 
 
 def test_what_ships_has_every_variant_and_shows_the_collapse():
