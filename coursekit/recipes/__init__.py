@@ -10,6 +10,7 @@ from coursekit.recipes import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_06,
     lesson_07,
     lesson_08,
     lesson_09,

@@ -11,11 +11,17 @@ from coursekit.runtime import CourseError
 
 @dataclass(frozen=True)
 class Recipe:
-    """makes: the files below data/ that it writes. about: one line. run: does it, see `recipe`."""
+    """makes: the files below data/ that it writes. about: one line. run: does it, see `recipe`. lesson: its number, "03",
+    by the file that it stands in.
+    """
 
     makes: tuple[str, ...]
     about: str
     run: Callable[[Path, Path], None]
+
+    @property
+    def lesson(self) -> str:
+        return self.run.__module__[-2:]
 
 
 RECIPES: dict[str, Recipe] = {}

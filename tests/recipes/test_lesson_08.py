@@ -10,7 +10,9 @@ from coursekit.data.images import ImageSet
 from coursekit.methods.codebook import perplexity
 from coursekit.methods.visual_tokenizer import VisualTokenizer
 from coursekit.recipes import lesson_03, lesson_08
+from coursekit.training import load_encoder
 from coursekit.views import center_view
+from tests.recipes.conftest import squares
 
 
 def noise(n: int) -> ImageSet:
@@ -57,3 +59,13 @@ def test_the_shipped_tokenizer_uses_its_codes():
     scores = lesson_08.tokenizer_scores(tokenizer, ImageSet.road_crops(40, 64, seed=77), 32)
     assert scores["codes_used"] > 0.4 and scores["perplexity"] > 30
     assert scores["error"] < 0.5 * scores["mean_color_error"]
+
+
+@pytest.mark.parametrize(("name", "title"), [("mae", "MAE"), ("beit", "BEiT")])
+def test_masked_methods_ship_an_encoder_that_the_dense_probe_has_judged(name, title, monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSEKIT_SMOKE", "1")
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(ImageSet, "road_scenes", classmethod(squares))
+    weights, card = recipes.make(name, tmp_path / "data")
+    assert load_encoder(weights).spec["name"] == lesson_08.VIT
+    assert re.search(rf"\| {title} \| \d+\.\d% \[", card.read_text()) and "| random encoder |" in card.read_text()

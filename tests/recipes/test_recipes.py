@@ -10,6 +10,7 @@ from coursekit import recipes, runtime
 from coursekit.data.images import ImageSet
 from coursekit.detection.weights import load_detector
 from coursekit.evaluation.intervals import mean_by
+from coursekit.lessons import LESSONS
 from coursekit.methods.visual_tokenizer import VisualTokenizer
 from coursekit.recipes import lesson_03, lesson_08, lesson_11, lesson_12
 from coursekit.recipes.registry import work_folder
@@ -102,11 +103,16 @@ def test_an_unknown_recipe_names_those_that_exist():
 
 
 def test_what_ships_is_what_the_recipes_make():
-    """Every file in data/checkpoints and data/results has a recipe, and the shipped weights are those of their cards."""
-    made = {name for recipe in recipes.RECIPES.values() for name in recipe.makes}
+    """Every file in data/checkpoints and data/results has a recipe, and the shipped weights are those of their cards.
+
+    What a lesson needs that is there has been made; recipes of lessons to come may wait for theirs.
+    """
+    made = {name: recipe.lesson for recipe in recipes.RECIPES.values() for name in recipe.makes}
     base = runtime.shipped("road_objects").parent
     shipped = [p for folder in ("checkpoints", "results") for p in (base / folder).iterdir()]
-    assert {p.relative_to(base).as_posix() for p in shipped} == made
+    found = {p.relative_to(base).as_posix() for p in shipped}
+    assert found <= made.keys()
+    assert [name for name, number in made.items() if name not in found and LESSONS[number].there] == []
     for path in shipped:
         if path.suffix == ".safetensors":
             assert path.stat().st_size < 6_000_000 and recipes.shipped_weights(path.stem) == path
