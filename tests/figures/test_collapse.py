@@ -83,7 +83,7 @@ def test_the_statistics_in_the_titles_are_those_of_sigreg_and_tell_normal_from_c
     x = normal(200)
     fig = figures.characteristic_functions({"normal": x, "collapsed": 0.01 * x})
     for ax, sample in zip(fig.axes, (x, 0.01 * x), strict=False):
-        assert ax.get_title().endswith(f": {sigreg(sample[:, None], torch.ones(1, 1)):.1f}")
+        assert ax.get_title().endswith(f" = {sigreg(sample[:, None], torch.ones(1, 1)):.1f}")
     wave, wanted = fig.axes[2].lines
     t = torch.tensor(wave.get_xdata())
     assert np.allclose(wave.get_ydata(), (x[:, None] * t).cos().mean(dim=0), atol=1e-5)

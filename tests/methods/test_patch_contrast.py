@@ -341,7 +341,7 @@ def test_a_map_of_one_place_is_told_before_training(kind):
     encoder = build_encoder("resnet_micro", width=4)  # stride 32
     state = {name: value.clone() for name, value in encoder.state_dict().items()}
     with pytest.raises(
-        CourseError, match=rf"{kind.__name__} compares places.*view of 32 x 32 px.*single one.*views of 64 px"
+        CourseError, match=rf"{kind.__name__} compares places.*view of 32 px.*single one.*views of 64 px"
     ):
         kind(encoder, TwoViews(RandomView(32)))
     kind(encoder, TwoViews(RandomView(64)))

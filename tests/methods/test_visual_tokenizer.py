@@ -118,7 +118,8 @@ def test_a_saved_tokenizer_comes_back_frozen_and_says_the_same(trained, path):
     assert (loaded.tokens(pixels) == trained[0].tokens(pixels)).float().mean() > 0.99  # float16 rounds
     again = VisualTokenizer.load(loaded.save(path.with_name("again.safetensors")))
     assert again.tokens(pixels).equal(loaded.tokens(pixels))
-    torch.testing.assert_close(loaded.reconstruct(pixels), trained[0].reconstruct(pixels), atol=0.05, rtol=0.05)
+    codes = trained[0].tokens(pixels)  # the same ones for both: near a border, rounding may choose another
+    torch.testing.assert_close(loaded.decode(codes), trained[0].decode(codes), atol=0.05, rtol=0.05)
 
 
 def told(path):
