@@ -3,13 +3,13 @@
 Both learn from the same whole road scenes, in the same crops, at as many images seen.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from coursekit import runtime
 from coursekit.data.images import ImageSet
-from coursekit.evaluation.dense_probe import dense_probe
 from coursekit.methods import SSLMethod, build_method
 from coursekit.methods.codebook import perplexity
 from coursekit.methods.masked_patches import HiddenPatches
@@ -18,12 +18,12 @@ from coursekit.methods.one_view import OneView
 from coursekit.methods.patches import patchify
 from coursekit.methods.visual_tokenizer import VisualTokenizer
 from coursekit.models import Encoder, build_encoder
-from coursekit.recipes import lesson_03
+from coursekit.recipes import lesson_03, scene_vits
 from coursekit.recipes.cards import shipped_weights, write_card
 from coursekit.recipes.pretraining import convolution_precision
 from coursekit.recipes.registry import recipe
 from coursekit.runtime import budget
-from coursekit.training import export_encoder, pretrain
+from coursekit.training import pretrain
 from coursekit.views import RandomView, center_view
 
 TOKENIZER = "visual_tokenizer"
@@ -31,9 +31,6 @@ ENCODER = "resnet_micro"  # two stages of it, so that its patches have 8 px
 SIZE = 32  # px, side of a view; convolutions take others, too
 CODES = 256
 MASKED = {"mae": "mae_road_scenes", "beit": "beit_road_scenes"}  # method -> weights
-VIT = "vit_micro"
-SCENE_SIZE, VIEW_SIZE, PROBE_SIZE = 160, 64, 96  # px, sides of a scene, of a view of it, and of the probe's scenes
-PATCH = 8  # px
 
 
 def tokenizer_encoder() -> Encoder:
@@ -124,64 +121,27 @@ def shipped_tokenizer() -> VisualTokenizer:
     return VisualTokenizer.load(shipped_weights(TOKENIZER))
 
 
-def vit() -> Encoder:
-    """The small network that MAE and BEiT train, with fresh random weights."""
-    return build_encoder(VIT, image_size=VIEW_SIZE)
-
-
 def masked_method(name: str, share: float | None = None) -> SSLMethod:
     """MAE or BEiT as the recipes train it. share: of the patches that are hidden; by default the papers', 75 % and 40 %."""
-    view = RandomView(VIEW_SIZE, scale=(0.2, 1.0), jitter=0.0, grayscale=0.0, blur=0.0)
+    view = RandomView(scene_vits.VIEW_SIZE, scale=(0.2, 1.0), jitter=0.0, grayscale=0.0, blur=0.0)
     kind, own = {"mae": (HiddenPatches, 0.75), "beit": (HiddenBlocks, 0.4)}[name]
-    return build_method(name, vit(), kind(view, PATCH, own if share is None else share))
+    return build_method(name, scene_vits.encoder(), kind(view, scene_vits.PATCH, own if share is None else share))
 
 
-def _masked(name: str, title: str, work: Path, ship: Path) -> None:
-    """Train, export the encoder, and judge its places beside those of a random encoder."""
-    scenes = ImageSet.road_scenes(budget(quick=8000, full=50_000, smoke=40), SCENE_SIZE, seed=100)
-    runtime.seed_everything(0)
-    made = masked_method(name)
-    steps, batch = budget(quick=1500, full=30_000, smoke=4), budget(quick=128, full=1024, smoke=16)
-    history = pretrain(
-        made,
-        scenes.images,
-        steps=steps,
-        batch_size=batch,
-        lr=2e-3 * (batch / 128) ** 0.5,
-        precision=convolution_precision(),
-        out=work / "run",
-    )
-    weights = export_encoder(work / "run", ship / "checkpoints" / f"{MASKED[name]}.safetensors")
-    n = budget(quick=400, full=2000, smoke=16)
-    learn, judged = (ImageSet.road_scenes(n, PROBE_SIZE, seed) for seed in (201, 202))
-    rows = {}
-    for row, network in ((title, made.encoder.cpu()), ("random encoder", vit())):
-        score = dense_probe(network, learn, judged)
-        rows[row] = {"objects, AP": score.objects, "classes, mean AP": score.mean_class}
-    last = history[-1]
-    told = (
-        f"one colour a patch: {last['mean_error']:.3f}"
-        if name == "mae"
-        else f"{last['accuracy']:.0%} of the codes guessed"
-    )
-    write_card(
-        weights,
-        f"{title} on road scenes, a small encoder",
-        f"{VIT} with patches of {PATCH} px, {len(scenes)} drawn road scenes of {SCENE_SIZE} px without labels, views of "
-        f"{VIEW_SIZE} px with {made.view_maker.share:.0%} of the patches hidden, {steps} steps of {batch} images; last loss "
-        f"{last['loss']:.3f} ({told}).",
-        rows,
-        f"places of {n} road scenes of {PROBE_SIZE} px, learned from {n} others (dense probe)",
-    )
+def _ship_masked(name: str, title: str, work: Path, ship: Path, told: Callable[[dict], str]) -> None:
+    share = masked_method(name).view_maker.share
+    views = f"views of {scene_vits.VIEW_SIZE} px with {share:.0%} of the patches hidden"
+    weights = ship / "checkpoints" / f"{MASKED[name]}.safetensors"
+    scene_vits.train_and_ship(weights, work, lambda: masked_method(name), title, views, told)
 
 
 @recipe("mae", "lesson 08's MAE on whole road scenes", weights=MASKED["mae"])
 def mae(work: Path, ship: Path) -> None:
-    """See `_masked`."""
-    _masked("mae", "MAE", work, ship)
+    """Train, export the encoder, and judge its places beside those of a random encoder."""
+    _ship_masked("mae", "MAE", work, ship, lambda last: f"that of one colour a patch {last['mean_error']:.3f}")
 
 
 @recipe("beit", "lesson 08's BEiT on whole road scenes", weights=MASKED["beit"])
 def beit(work: Path, ship: Path) -> None:
-    """See `_masked`; its words are those of the tokenizer that ships."""
-    _masked("beit", "BEiT", work, ship)
+    """As `mae`; its words are those of the tokenizer that ships."""
+    _ship_masked("beit", "BEiT", work, ship, lambda last: f"{last['accuracy']:.0%} of the codes guessed")

@@ -4,7 +4,7 @@ import re
 
 from coursekit import recipes
 from coursekit.methods import DINOv2
-from coursekit.recipes import lesson_07
+from coursekit.recipes import lesson_07, scene_vits
 from coursekit.training import load_encoder
 
 
@@ -12,7 +12,7 @@ def test_the_student_ships_with_a_card(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSEKIT_SMOKE", "1")
     monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
     weights, card = recipes.make("dinov2", tmp_path / "data")
-    assert load_encoder(weights).spec == {"name": lesson_07.ENCODER, "image_size": lesson_07.VIEW_SIZE, "options": {}}
+    assert load_encoder(weights).spec == {"name": scene_vits.ENCODER, "image_size": scene_vits.VIEW_SIZE, "options": {}}
     text = card.read_text()
     assert re.search(r"\| DINOv2 \| \d+\.\d% \[.*\] \| \d+\.\d% \[.*\] \|", text) and "| random encoder |" in text
     assert "budget smoke" in text

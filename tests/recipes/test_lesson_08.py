@@ -9,7 +9,7 @@ from coursekit import recipes
 from coursekit.data.images import ImageSet
 from coursekit.methods.codebook import perplexity
 from coursekit.methods.visual_tokenizer import VisualTokenizer
-from coursekit.recipes import lesson_03, lesson_08
+from coursekit.recipes import lesson_03, lesson_08, scene_vits
 from coursekit.training import load_encoder
 from coursekit.views import center_view
 from tests.recipes.conftest import squares
@@ -67,5 +67,5 @@ def test_masked_methods_ship_an_encoder_that_the_dense_probe_has_judged(name, ti
     monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(ImageSet, "road_scenes", classmethod(squares))
     weights, card = recipes.make(name, tmp_path / "data")
-    assert load_encoder(weights).spec["name"] == lesson_08.VIT
+    assert load_encoder(weights).spec["name"] == scene_vits.ENCODER
     assert re.search(rf"\| {title} \| \d+\.\d% \[", card.read_text()) and "| random encoder |" in card.read_text()
