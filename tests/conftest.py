@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,11 @@ def browser():
     yield started
     started.close()
     playwright.stop()
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, here and in what is started here: a shell lets a command in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

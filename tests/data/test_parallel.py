@@ -54,7 +54,7 @@ def test_few_items_are_worked_off_here():
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_drawing_workers_end_with_their_parent(end):
+def test_drawing_workers_end_with_their_parent(end, ctrl_c):
     parent = subprocess.Popen(
         [sys.executable, "-c", DRAW], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )

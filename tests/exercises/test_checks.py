@@ -176,7 +176,7 @@ def test_an_answer_cannot_end_the_kernel(error):
     assert error.__name__ in str(examine(NCE, answer))
 
 
-def test_a_students_own_ctrl_c_stops_the_check():
+def test_a_students_own_ctrl_c_stops_the_check(ctrl_c):
     import _thread
 
     timer = threading.Timer(0.4, _thread.interrupt_main)
