@@ -72,24 +72,9 @@ def _alike(d: Drawing, x: float, y: float, upper: str, lower: str, stop: bool) -
     d.text(x + 14, y + BELOW + 29, lower, 16, True)
     d.arrow((x + 14, y + 110), (x + 14, y + TOP + 38), color=INK, line=1.8)
     if stop:
-        d.add(
-            "line",
-            x1=x - 24,
-            y1=y + BELOW + 6,
-            x2=x - 10,
-            y2=y + BELOW + TALL - 6,
-            stroke=TINTS["red"][1],
-            stroke_width=3,
-        )
-        d.add(
-            "line",
-            x1=x - 17,
-            y1=y + BELOW + 6,
-            x2=x - 3,
-            y2=y + BELOW + TALL - 6,
-            stroke=TINTS["red"][1],
-            stroke_width=3,
-        )
+        for left in (x - 24, x - 17):
+            ends = {"x1": left, "y1": y + BELOW + 6, "x2": left + 14, "y2": y + BELOW + TALL - 6}
+            d.add("line", **ends, stroke=TINTS["red"][1], stroke_width=3)
     else:
         d.arrow((x + 14, y + 110), (x + 14, y + BELOW + 8), color=INK, line=1.8)
 
