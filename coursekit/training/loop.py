@@ -6,6 +6,7 @@ carried from step to step: the order of the images, the views and the global ran
 So a run that was killed goes on from its last checkpoint and ends bit for bit where it would have ended.
 """
 
+import atexit
 import hashlib
 import os
 import sys
@@ -162,8 +163,20 @@ def launch(device: str, precision: str | None) -> Fabric:
         plugins=plugins,
     )
     fabric.launch()
+    if several:
+        atexit.register(leave_the_others)
     fabric.course_precision = plugins[0] if plugins else None
     return fabric
+
+
+def leave_the_others() -> None:
+    """Close the connections to the other processes while Python still stands.
+
+    Gloo's threads hold Python objects. One that lets go of such an object while the interpreter shuts down aborts the
+    process, after all work is done: measured once in 24 runs on a busy machine.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def chosen_rates(

@@ -51,7 +51,7 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order():
 def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
     script = [str(Path(__file__).parent / "distributed_step.py")]
     subprocess.run([sys.executable, *script, str(tmp_path / "one.pt")], cwd=ROOT, env=ENV, check=True)
-    subprocess.run(
+    pair = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -65,9 +65,10 @@ def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
         ],
         cwd=ROOT,
         env=ENV,
-        check=True,
         capture_output=True,
+        text=True,
     )
+    assert pair.returncode == 0, pair.stderr[-4000:]
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
     torch.testing.assert_close(two["sum"], one["sum"])
     for method_name, alone in one["steps"].items():
