@@ -1,5 +1,7 @@
 """What every encoder offers, so that every method, probe and detector can use any of them."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from coursekit.runtime import CourseError
@@ -26,6 +28,16 @@ class Encoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Pooled features. pixels: (B, 3, H, W), normalised -> (B, dim)."""
         return self.features(pixels)[0]
+
+    def maps(self, pixels: Tensor, depths: Sequence[int] = ()) -> list[Tensor]:
+        """The maps that a detector can read: (B, channels, h, w) each, the finest first. By default the one of `features`.
+
+        pixels: (B, 3, H, W), normalised. depths: after which blocks, for a network whose blocks all have one stride.
+        Raises CourseError if this network has none to choose from.
+        """
+        if depths:
+            raise CourseError(f"{type(self).__name__} has no depths to choose from: leave depths out.")
+        return [self.features(pixels)[1]]
 
     def check_pixels(self, pixels: Tensor) -> None:
         """Say what is wrong with an input before a layer deep inside does. Raises CourseError."""

@@ -113,6 +113,29 @@ def load(name: str, weights: str | Path | None = None, verify: bool = True) -> V
     return encoder.eval()
 
 
+def load_if_there(name: str, fetch: bool = False) -> ViT | None:
+    """As `load`, for a lesson that goes on without: None, and a printed line that says why, if the weights are not here.
+
+    fetch: download them if they are not. Raises CourseError for an unknown name, and for a file that is not the published one.
+    """
+    here = name not in OFFICIAL or (runtime.home() / "weights" / OFFICIAL[name].url.rsplit("/", 1)[-1]).exists()
+    if here or (fetch and not runtime.offline()):
+        try:
+            return load(name)
+        except CourseError:
+            if here:
+                raise
+    why = (
+        "COURSEKIT_OFFLINE is set"
+        if runtime.offline()
+        else "the network did not bring them"
+        if fetch
+        else "fetch=False"
+    )
+    print(f"The official weights {name} are not here ({why}): the lesson goes on without them.")
+    return None
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .pth or .safetensors file, by name. Raises CourseError for a file that holds anything else."""
     try:

@@ -7,22 +7,23 @@ from torchvision.models import ViT_B_16_Weights, vit_b_16
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from coursekit.models.encoder import Encoder
-from coursekit.models.official import OFFICIAL, load
+from coursekit.models.official import OFFICIAL, load, load_if_there
 from coursekit.models.registry import register_encoder
+from coursekit.models.vit import resized_positions
 from coursekit.runtime import CourseError, offline
 
-__all__ = ["OFFICIAL", "TorchvisionViT", "load"]
+__all__ = ["OFFICIAL", "TorchvisionViT", "load", "load_if_there"]
 
 
 class TorchvisionViT(Encoder):
     """torchvision's `vit_b_16` without its head. dim 768, stride 16.
 
-    image_size: side of the square images it takes, px, a multiple of 16; position embeddings are
-    interpolated to it from 224. weights: None (random), or a name of torchvision's ViT_B_16_Weights such as "IMAGENET1K_V1",
+    image_size: side of the square images that its position embeddings are for, px, a multiple of 16; to other images, square
+    or not, they are interpolated. weights: None (random), or a name of torchvision's ViT_B_16_Weights such as "IMAGENET1K_V1",
     downloaded once (330 MB). Raises CourseError if they cannot be had.
     """
 
-    dim, stride = 768, 16
+    dim, stride, multiple = 768, 16, 16
 
     def __init__(self, image_size: int = 224, weights: str | None = None):
         super().__init__()
@@ -30,6 +31,7 @@ class TorchvisionViT(Encoder):
             raise CourseError(f"vit_b_16 takes images whose side is a multiple of 16 px, not {image_size}.")
         self.vit = vit_b_16(image_size=image_size)
         self.vit.heads = torch.nn.Identity()
+        self.vit.norm_layer = None  # a function that only building needs, and that no checkpoint may hold
         self.image_size = image_size
         if weights:
             state = {k: v for k, v in self._download(weights).items() if not k.startswith("heads.")}
@@ -64,22 +66,18 @@ class TorchvisionViT(Encoder):
         if mask is not None or keep is not None:
             raise CourseError("vit_b_16 of torchvision has no mask token. For MAE, BEiT or iBOT build 'vit_base'.")
         self.check_pixels(pixels)
-        x = self.vit.conv_proj(pixels).flatten(2).mT
+        rows, columns = (side // 16 for side in pixels.shape[2:])
+        x = self.vit.conv_proj(pixels).flatten(2).transpose(1, 2)
         x = torch.cat([self.vit.class_token.expand(len(x), -1, -1), x], dim=1)
-        x = self.vit.encoder(x)
+        encoder, position = self.vit.encoder, self.vit.encoder.pos_embedding
+        if (rows, columns) != (self.image_size // 16,) * 2:
+            position = resized_positions(position, rows, columns, antialias=False, align_corners=True)  # their rule
+        x = encoder.ln(encoder.layers(encoder.dropout(x + position)))
         return x[:, 0], x[:, 1:]
-
-    def check_sides(self, height: int, width: int) -> None:
-        """Raise CourseError for any size, px, but the one that it was built for."""
-        if (height, width) != (self.image_size, self.image_size):
-            raise CourseError(
-                f"This vit_b_16 was built for {self.image_size} x {self.image_size} px, not {(height, width)}. "
-                "Build it with image_size= that."
-            )
 
     def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         cls, patches = self.tokens(pixels)
-        return cls, patches.mT.unflatten(2, (self.image_size // 16, -1))
+        return cls, patches.transpose(1, 2).unflatten(2, (pixels.shape[2] // 16, -1))
 
 
 register_encoder("vit_b_16", TorchvisionViT)

@@ -13,7 +13,7 @@ _BUILDERS: dict[str, partial] = {}
 # Rooms further down add their encoders when they are imported. Naming the room here, as text, keeps the doors one-way
 # and still lets build_encoder("yolo12n") work for somebody who has never heard of coursekit.detection.
 _PROVIDERS = {"yolo12": "coursekit.detection.yolo_backbone"}
-_YOLO_NAMES = tuple(f"yolo12{size}" for size in "nsmlx")
+_YOLO_NAMES = tuple(f"yolo12{size}{neck}" for size in "nsmlx" for neck in ("", "_neck"))
 FETCHES = ("weights",)  # options that ask for a download
 
 

@@ -5,6 +5,8 @@ Basic blocks in four stages. Three stems: "cifar" keeps small images large (3 x 
 (2, 2, 2, 2) it is ResNet-18 without its classifier.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from coursekit.models.encoder import Encoder
@@ -46,6 +48,7 @@ class ResNet(Encoder):
         if stem not in STEMS:
             raise CourseError(f"ResNet: stem is one of {', '.join(STEMS)}, not {stem!r}.")
         kernel, stride, pool = STEMS[stem]
+        self.stages: list[int] = []  # number of the last layer of each stage
         layers = [_conv(3, width, kernel, stride), nn.ReLU(inplace=True)]
         layers += [nn.MaxPool2d(3, 2, 1)] if pool else []
         in_dim = width
@@ -53,6 +56,7 @@ class ResNet(Encoder):
             for i in range(count):
                 layers.append(BasicBlock(in_dim, width * 2**stage, stride=2 if i == 0 and stage else 1))
                 in_dim = width * 2**stage
+            self.stages.append(len(layers) - 1)
         self.layers = nn.Sequential(*layers)
         self.dim, self.stride = in_dim, stride * (2 if pool else 1) * 2 ** (len(blocks) - 1)
         for module in self.modules():
@@ -63,6 +67,21 @@ class ResNet(Encoder):
         self.check_pixels(pixels)
         x = self.layers(pixels)
         return x.mean(dim=(2, 3)), x
+
+    def maps(self, pixels: Tensor, depths: Sequence[int] = ()) -> list[Tensor]:
+        """The map at the end of each stage: strides 4, 8, 16 and 32 with the stem "imagenet".
+
+        depths: which stages, from 1; default: all. Raises CourseError for one that is not there.
+        """
+        self.check_pixels(pixels)
+        if wrong := [d for d in depths if not 1 <= d <= len(self.stages)]:
+            raise CourseError(f"There is no stage {wrong[0]}: they count from 1 to {len(self.stages)}.")
+        x, found = pixels, []
+        for number, layer in enumerate(self.layers):
+            x = layer(x)
+            if number in self.stages:
+                found.append(x)
+        return [found[d - 1] for d in depths] if depths else found
 
 
 register_encoder("resnet_micro", ResNet, width=32, blocks=(1, 1, 1, 1), stem="imagenet")

@@ -8,9 +8,12 @@ for the image size that the network was built for and interpolated to any other,
 computed when asked for, because the fused kernel that is used otherwise never holds them.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from coursekit.models.encoder import Encoder
 from coursekit.models.registry import register_encoder
@@ -65,6 +68,40 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.scale1(self.attention(self.norm1(x)))
         return x + self.scale2(self.mlp(self.norm2(x)))
+
+
+_RESIZED = WeakTensorKeyDictionary()  # table -> (what the last result was made from, that result)
+
+
+def resized_positions(
+    table: Tensor, rows: int, columns: int, offset: float = 0.0, antialias: bool = True, align_corners: bool = False
+) -> Tensor:
+    """Position embeddings of a square grid for another grid, by bicubic interpolation.
+
+    table: (1, 1 + G * G, D), the class token's first, which stays -> (1, 1 + rows * columns, D).
+    offset, antialias: see `ViT.positions`. align_corners: keep the corners' embeddings where they are, as torchvision does.
+
+    Where no gradient is asked for, the last result is kept for the next image of the same size. An exported network then
+    holds it as a constant: ONNX has no such interpolation. In inference mode nothing is kept: tensors made there have no
+    version that would tell of a change, and cannot be trained with later.
+    """
+    rows, columns = int(rows), int(columns)  # an export's tracing gives them as tensors
+    keep = not (
+        torch.is_inference_mode_enabled() or table.is_inference() or (torch.is_grad_enabled() and table.requires_grad)
+    )
+    if keep:
+        made_from = (rows, columns, offset, antialias, align_corners, table._version, table.data_ptr(), table.dtype)
+        if _RESIZED.get(table, (None,))[0] == made_from:
+            return _RESIZED[table][1]
+    grid = round((int(table.shape[1]) - 1) ** 0.5)
+    patches = table[:, 1:].unflatten(1, (grid, grid)).permute(0, 3, 1, 2)
+    to = {"scale_factor": tuple((n + offset) / grid for n in (rows, columns))} if offset else {"size": (rows, columns)}
+    how = {"mode": "bicubic", "align_corners": align_corners, "antialias": antialias}
+    patches = F.interpolate(patches.float(), **to, **how)
+    resized = torch.cat([table[:, :1], patches.to(table.dtype).flatten(2).transpose(1, 2)], dim=1)
+    if keep:
+        _RESIZED[table] = made_from, resized
+    return resized
 
 
 class ViT(Encoder):
@@ -132,21 +169,13 @@ class ViT(Encoder):
         """
         if (rows, columns) == (self.grid, self.grid):
             return self.pos_embed
-        patches = self.pos_embed[:, 1:].unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
-        to = {"size": (rows, columns)}
-        if self.position_offset:
-            to = {"scale_factor": tuple((n + self.position_offset) / self.grid for n in (rows, columns))}
-        patches = F.interpolate(
-            patches.float(), **to, mode="bicubic", align_corners=False, antialias=self.position_antialias
-        )
-        patches = patches.to(self.pos_embed.dtype).flatten(2).mT
-        return torch.cat([self.pos_embed[:, :1], patches], dim=1)
+        return resized_positions(self.pos_embed, rows, columns, self.position_offset, self.position_antialias)
 
     def _embed(self, pixels: Tensor, mask: Tensor | None, keep: Tensor | None) -> Tensor:
         """The tokens that enter the first block."""
         self.check_pixels(pixels)
         rows, columns = (side // self.stride for side in pixels.shape[2:])
-        x = self.patch_embed(pixels).flatten(2).mT  # (B, P, D)
+        x = self.patch_embed(pixels).flatten(2).transpose(1, 2)  # (B, P, D)
         if mask is not None:
             if mask.shape != x.shape[:2] or mask.dtype != torch.bool:
                 raise CourseError(
@@ -178,7 +207,23 @@ class ViT(Encoder):
         """Class token as the pooled feature, patch tokens as the map: (B, dim), (B, dim, H / patch, W / patch)."""
         cls, patches = self.tokens(pixels)
         rows = pixels.shape[2] // self.stride
-        return cls, patches.mT.unflatten(2, (rows, -1))
+        return cls, patches.transpose(1, 2).unflatten(2, (rows, -1))
+
+    def maps(self, pixels: Tensor, depths: Sequence[int] = ()) -> list[Tensor]:
+        """The map after each of these blocks, through the last norm: (B, dim, H / patch, W / patch) each.
+
+        depths: from 1, after the first block, to the number of blocks; default: the last alone. Registers and class token
+        are left out. Raises CourseError for a block that is not there.
+        """
+        wanted = tuple(depths) or (len(self.blocks),)
+        if wrong := [d for d in wanted if not 1 <= d <= len(self.blocks)]:
+            raise CourseError(f"There is no block {wrong[0]}: they count from 1 to {len(self.blocks)}.")
+        x, rows, found = self._embed(pixels, None, None), pixels.shape[2] // self.stride, {}
+        for depth, block in enumerate(self.blocks, start=1):
+            x = block(x)
+            if depth in wanted:
+                found[depth] = self.norm(x)[:, 1 + self.registers :].transpose(1, 2).unflatten(2, (rows, -1))
+        return [found[depth] for depth in wanted]
 
     @torch.no_grad()
     def attention_weights(self, pixels: Tensor, layer: int = -1) -> Tensor:
@@ -213,6 +258,7 @@ class ViT(Encoder):
 
 
 register_encoder("vit_micro", ViT, patch_size=8, dim=128, depth=4, heads=4)
+register_encoder("vit_mini", ViT, patch_size=8, dim=192, depth=6, heads=6)
 # the sizes of DeiT (Touvron et al., ICML 2021)
 register_encoder("vit_tiny", ViT, patch_size=16, dim=192, depth=12, heads=3)
 register_encoder("vit_small", ViT, patch_size=16, dim=384, depth=12, heads=6)

@@ -1,8 +1,11 @@
 """models: every encoder by name has the same interface; the ViT's tokens, masks, positions and attention."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torchvision.models.vision_transformer import interpolate_embeddings
 
 from coursekit.models import Encoder, ProjectionHead, ResNet, ViT, build_encoder, encoder_names, register_encoder
 from coursekit.runtime import CourseError
@@ -29,8 +32,54 @@ def test_torchvision_vit_without_its_head(seeded):
     assert torch.allclose(pooled, encoder.vit(x), atol=1e-5)  # torchvision's own forward, head = identity
     with pytest.raises(CourseError, match="no mask token"):
         encoder.tokens(x, mask=torch.zeros(1, 4, dtype=torch.bool))
-    with pytest.raises(CourseError, match="built for 32 x 32"):
-        encoder(torch.randn(1, 3, 48, 48))
+    with pytest.raises(CourseError, match="multiples of 16 px, not 48 x 40"):
+        encoder(torch.randn(1, 3, 48, 40))
+
+
+def test_torchvisions_positions_go_to_another_grid_by_its_own_rule(seeded):
+    encoder = build_encoder("vit_b_16", image_size=32).eval()
+    larger = build_encoder("vit_b_16", image_size=64).eval()
+    larger.vit.load_state_dict(interpolate_embeddings(64, 16, encoder.vit.state_dict()))
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.features(x)[1], larger.features(x)[1], rtol=0, atol=1e-5)
+        assert encoder.features(x[:, :, :32])[1].shape == (1, 768, 2, 4)  # not square
+
+
+def test_positions_that_were_kept_follow_the_table(seeded):
+    vit = build_encoder("vit_micro", image_size=64)
+    with torch.no_grad():
+        before = vit.positions(4, 6)
+        assert vit.positions(4, 6) is before and vit.positions(6, 4).shape == before.shape
+        vit.pos_embed += 1  # as an optimizer's step or a running average changes it
+        torch.testing.assert_close(vit.positions(4, 6), before + 1)
+    assert vit.positions(4, 6).requires_grad, "while it trains, nothing is kept"
+    with torch.inference_mode():  # where predictors copy a network and change its precision
+        there = copy.deepcopy(vit).double()
+        assert there.positions(4, 6).shape == before.shape and vit.positions(4, 6).is_inference()
+    with torch.no_grad():
+        assert not vit.positions(4, 6).is_inference(), "what was made in inference mode does not come back"
+
+
+def test_maps_are_those_of_the_blocks_and_stages(seeded):
+    vit, x = build_encoder("vit_micro", image_size=32, registers=2).eval(), torch.randn(2, 3, 32, 64)
+    (last,) = vit.maps(x)
+    torch.testing.assert_close(last, vit.features(x)[1])
+    second, fourth = vit.maps(x, depths=(2, 4))
+    vit.blocks = vit.blocks[:2]
+    torch.testing.assert_close(second, vit.features(x)[1])
+    torch.testing.assert_close(fourth, last)
+    with pytest.raises(CourseError, match="no block 3"):
+        vit.maps(x, depths=(3,))
+    resnet = build_encoder("resnet_micro", image_size=64).eval()
+    maps = resnet.maps(x)
+    assert [x.shape[2] // one.shape[2] for one in maps] == [4, 8, 16, 32]
+    torch.testing.assert_close(maps[-1], resnet.features(x)[1])
+    assert torch.equal(resnet.maps(x, depths=(2,))[0], maps[1])
+    with pytest.raises(CourseError, match="no stage 5"):
+        resnet.maps(x, depths=(5,))
+    with pytest.raises(CourseError, match="no depths"):
+        build_encoder("yolo12n", image_size=64).maps(x, depths=(1,))
 
 
 def test_vit_b_16_offline_says_how_to_go_on(tmp_path, monkeypatch):

@@ -227,3 +227,22 @@ def test_they_are_fetched_once_and_checked(small, monkeypatch, tmp_path):
     monkeypatch.setitem(official.OFFICIAL, "dinov2_vits14", replace(here, sha256="0" * 64))
     with pytest.raises(CourseError, match="not the file that belongs there"):
         official.load("dinov2_vits14")
+
+
+def test_a_lesson_goes_on_without_weights_and_takes_them_if_they_are_there(small, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSEKIT_OFFLINE", "1")
+    assert official.load_if_there("dinov2_vits14", fetch=True) is None
+    assert "COURSEKIT_OFFLINE is set" in capsys.readouterr().out
+    monkeypatch.setenv("COURSEKIT_OFFLINE", "0")
+    assert official.load_if_there("dinov2_vits14") is None and "fetch=False" in capsys.readouterr().out
+    with monkeypatch.context() as cut:
+        cut.setattr(official, "download", lambda *_, **__: (_ for _ in ()).throw(CourseError("no network")))
+        assert official.load_if_there("dinov2_vits14", fetch=True) is None
+    assert "the network did not bring them" in capsys.readouterr().out
+    with pytest.raises(CourseError, match="dinov3"):
+        official.load_if_there("dinov3")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "dinov2_vits14_pretrain.pth").write_bytes(b"cut short")
+    with pytest.raises(CourseError, match="not the file|is there, but"):
+        official.load_if_there("dinov2_vits14")
