@@ -8,6 +8,8 @@ from coursekit.methods.dinov2 import DINOv2
 from coursekit.methods.distill import Distill
 from coursekit.methods.lejepa import LeJEPA, agreement, sigreg
 from coursekit.methods.mae import MAE, masked_patch_error
+from coursekit.methods.masked_patches import HiddenPatches, masked_error
+from coursekit.methods.masking import HiddenBlocks
 from coursekit.methods.moco import MoCo, info_nce_with_queue
 from coursekit.methods.patch_contrast import PatchContrast, patch_info_nce
 from coursekit.methods.region_contrast import RegionContrast
@@ -24,6 +26,8 @@ __all__ = [
     "DINOv2",
     "Defaults",
     "Distill",
+    "HiddenBlocks",
+    "HiddenPatches",
     "LeJEPA",
     "MAE",
     "MoCo",
@@ -42,6 +46,7 @@ __all__ = [
     "info_nce",
     "info_nce_with_queue",
     "koleo",
+    "masked_error",
     "masked_patch_error",
     "masked_token_loss",
     "method_class",

@@ -6,6 +6,7 @@ MAE, the encoder sees a mask token at every hidden place, so a step costs as muc
 """
 
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from coursekit import runtime
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.masked_patches import HiddenPatches
 from coursekit.methods.masking import HiddenBlocks
+from coursekit.methods.method_file import KeptWhole
 from coursekit.methods.patches import check_patch
 from coursekit.methods.precision import in_float32
 from coursekit.methods.registry import register
@@ -36,12 +38,13 @@ def masked_token_loss(scores: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
 
 
 @register("beit")
-class BEiT(SSLMethod):
+class BEiT(KeptWhole, SSLMethod):
     """tokenizer: a file that `VisualTokenizer.save` wrote, None = the one that ships, which knows drawn road objects."""
 
     defaults = Defaults(lr=1.5e-3, weight_decay=0.05, clip=3.0)  # the paper's, whose batch has 2048 images
     needs_tokens = True
     made_for = HiddenPatches
+    header = "beit"
 
     def __init__(self, encoder: Encoder, views: ViewMaker, tokenizer: str | None = None):
         super().__init__(encoder, views)
@@ -105,3 +108,13 @@ class BEiT(SSLMethod):
 
     def chance_level(self, batch_size: int) -> float:
         return math.log(self.visual_tokenizer.codes)
+
+    def save(self, path: str | Path) -> Path:
+        """As every method's that is kept whole, tokenizer included; only of a BEiT that learned from the tokenizer that
+        ships, because the file names no other."""
+        if self.tokenizer is not None:
+            raise CourseError(
+                f"BEiT.save keeps a BEiT that learned from the tokenizer that ships, and this one has {self.tokenizer}: "
+                "keep that file and the run's folder."
+            )
+        return super().save(path)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.masked_patches import HiddenPatches
+from coursekit.methods.method_file import KeptWhole
 from coursekit.methods.patches import check_patch, grid_positions, patch_statistics, patchify, unpatchify
 from coursekit.methods.precision import in_float32
 from coursekit.methods.registry import register
@@ -66,7 +67,7 @@ class PatchDecoder(nn.Module):
 
 
 @register("mae")
-class MAE(SSLMethod):
+class MAE(KeptWhole, SSLMethod):
     """decoder_dim, decoder_depth, decoder_heads: of the decoder. The paper's has 8 blocks of width 512 beside ViT-L; by its
     Table 1, 2 blocks fine-tune as well, and only the linear probe loses. normalize: targets are each patch's pixels with
     mean 0 and variance 1, which asks for structure, not brightness.
@@ -75,6 +76,7 @@ class MAE(SSLMethod):
     defaults = Defaults(lr=1.5e-4, weight_decay=0.05, betas=(0.9, 0.95))
     needs_tokens = True
     made_for = HiddenPatches
+    header = "mae"
 
     def __init__(
         self,
@@ -99,9 +101,13 @@ class MAE(SSLMethod):
         self.decoder = PatchDecoder(encoder.dim, pixels, decoder_dim, decoder_depth, decoder_heads, grid)
 
     @staticmethod
-    def default_views(size: int) -> ViewMaker:
+    def default_views(size: int, patch: int = 8) -> ViewMaker:
         view = RandomView(size, scale=(0.2, 1.0), jitter=0.0, grayscale=0.0, blur=0.0)
-        return HiddenPatches(view, patch=8, share=0.75)
+        return HiddenPatches(view, patch, share=0.75)
+
+    @classmethod
+    def views_again(cls, size: int, encoder: Encoder) -> ViewMaker:
+        return cls.default_views(size, encoder.stride)
 
     def forward(self, views: list[View]) -> dict[str, Tensor]:
         view = views[0]

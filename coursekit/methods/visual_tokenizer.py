@@ -5,8 +5,6 @@ small decoder paints the image from codes alone. BEiT (Bao et al., ICLR 2022) to
 al., ICML 2021), a discrete VAE with 8192 codes; this one is trained here.
 """
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,10 +13,10 @@ from coursekit import arguments as arg
 from coursekit.methods.base import Defaults, SSLMethod
 from coursekit.methods.codebook import Codebook, perplexity, straight_through
 from coursekit.methods.diagnostics import assignment_entropy
+from coursekit.methods.method_file import KeptWhole
 from coursekit.methods.one_view import OneView
 from coursekit.methods.precision import in_float32
 from coursekit.methods.registry import register
-from coursekit.methods.tokenizer_file import read_tokenizer, write_tokenizer
 from coursekit.models import Encoder, PatchPainter
 from coursekit.runtime import CourseError
 from coursekit.views import RandomView, View, ViewMaker
@@ -35,7 +33,7 @@ def quantized_error(painted: Tensor, pixels: Tensor, z: Tensor, code: Tensor, co
 
 
 @register("visual_tokenizer")
-class VisualTokenizer(SSLMethod):
+class VisualTokenizer(KeptWhole, SSLMethod):
     """codes: K, size of the vocabulary. code_dim: D, numbers of a code.
 
     hidden_dim: channels of the decoder.
@@ -46,6 +44,7 @@ class VisualTokenizer(SSLMethod):
 
     defaults = Defaults(lr=2e-3, weight_decay=0.0)
     made_for = OneView
+    header = "tokenizer"
 
     def __init__(
         self,
@@ -138,12 +137,3 @@ class VisualTokenizer(SSLMethod):
         if not self.revive:
             return "Likely cause: revive=0, so a code that nothing chooses stays unused."
         return "Likely causes: a learning rate that is too large, or a momentum too near to 1 for so short a run."
-
-    def save(self, path: str | Path) -> Path:
-        """Write all that `load` needs to one .safetensors file, in float16 (computing stays float32). Returns its path."""
-        return write_tokenizer(self, Path(path))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "VisualTokenizer":
-        """Read what `save` wrote: on the CPU, in eval mode, without gradients. Raises CourseError for any other file."""
-        return read_tokenizer(cls, Path(path))

@@ -8,6 +8,7 @@ import torch
 from coursekit.draws import Draws
 from coursekit.methods import build_method, method_class
 from coursekit.methods.beit import BEiT, masked_token_loss
+from coursekit.methods.mae import MAE
 from coursekit.methods.masked_patches import HiddenPatches, pixel_mask
 from coursekit.methods.masking import HiddenBlocks
 from coursekit.methods.one_view import OneView
@@ -201,3 +202,19 @@ def test_a_vit_tokenizes_too(tmp_path):
     tokenizer = VisualTokenizer(encoder, OneView(WHOLE), codes=4, code_dim=2, hidden_dim=4)
     method = made(str(tokenizer.save(tmp_path / "vit.safetensors")))
     assert method(method.views(images(), Draws(0)))["loss"].isfinite()
+
+
+def test_a_beit_of_the_shipped_words_is_kept_whole_and_guesses_the_same(words, tmp_path):
+    method = made(None).eval()
+    (view,) = method.views(images(), Draws(0))
+    path = method.save(tmp_path / "beit.safetensors")
+    loaded = BEiT.load(path)
+    assert loaded.settings["tokenizer"] is None and not any(p.requires_grad for p in loaded.parameters())
+    scores = method.scores(view)[1]
+    torch.testing.assert_close(loaded.scores(view)[1], scores, atol=2e-2, rtol=2e-2)  # float16 rounds
+    assert scores.std() > 1e-3 and not loaded.training
+    with pytest.raises(CourseError, match="BEiT.save keeps a BEiT that learned from the tokenizer that ships.*words"):
+        made(words).save(tmp_path / "other.safetensors")
+    with pytest.raises(CourseError, match="not written by `MAE.save`"):
+        MAE.load(path)
+    assert not (tmp_path / "other.safetensors").exists()

@@ -13,7 +13,7 @@ from coursekit.methods.dinov2 import DINOv2
 from coursekit.methods.sinkhorn import sinkhorn
 from coursekit.methods.swav import swapped_prediction
 from coursekit.models import PrototypeHead, build_encoder
-from tests.methods.test_parity import same_value_and_gradient
+from tests.methods.test_parity import assert_same_value_and_gradient
 
 QUIET = {"progress": False, "device": "cpu"}
 SMALL = {"prototypes": 8, "hidden_dim": 16, "out_dim": 6}
@@ -68,7 +68,7 @@ def naive_dino(student, targets, temperature):
 def test_dinos_loss_is_the_double_loop_and_skips_the_same_view():
     targets = [sharpened(rows(5, 4, 10 + i), rows(1, 4, 20)[0], 0.5) for i in range(2)]
     student = [rows(5, 4, i) for i in range(4)]
-    same_value_and_gradient(
+    assert_same_value_and_gradient(
         lambda *s: dino_loss(list(s), targets, 0.3), lambda *s: naive_dino(s, targets, 0.3), *student
     )
     given = [view.requires_grad_() for view in student]
@@ -94,7 +94,7 @@ def naive_ibot(student, targets, mask, temperature):
 
 def test_ibots_loss_weighs_images_alike_whatever_is_hidden_in_them():
     targets = rows(7, 3, 1).softmax(dim=1)
-    same_value_and_gradient(
+    assert_same_value_and_gradient(
         lambda s: ibot_loss(s, targets, MASK, 0.3), lambda s: naive_ibot(s, targets, MASK, 0.3), rows(7, 3, 0)
     )
     assert torch.autograd.gradcheck(lambda s: ibot_loss(s, targets, MASK, 0.3), rows(7, 3, 0).requires_grad_())
@@ -110,7 +110,7 @@ def naive_koleo(z):
 
 
 def test_koleo_is_the_log_distance_to_the_nearest():
-    same_value_and_gradient(koleo, naive_koleo, rows(9, 4, 0), rtol=1e-6, atol=1e-7)
+    assert_same_value_and_gradient(koleo, naive_koleo, rows(9, 4, 0), rtol=1e-6, atol=1e-7)
     assert torch.autograd.gradcheck(koleo, rows(6, 3, 1).requires_grad_(), atol=1e-4)
     for n in (3, 10):  # evenly on a circle
         angle = torch.arange(n, dtype=torch.float64) * 2 * math.pi / n
@@ -137,7 +137,7 @@ def test_dinos_loss_and_centre_are_lightlys(losses):
         return theirs(teacher, list(s))
 
     targets = [sharpened(scores, center, 0.04) for scores in teacher]
-    same_value_and_gradient(lambda *s: dino_loss(list(s), targets, 0.1), lightly, *student, rtol=1e-6, atol=1e-8)
+    assert_same_value_and_gradient(lambda *s: dino_loss(list(s), targets, 0.1), lightly, *student, rtol=1e-6, atol=1e-8)
     ours = Center(6, 0.8).double()
     ours.value.copy_(center)
     ours.update(torch.cat(teacher))
@@ -154,7 +154,9 @@ def test_ibots_loss_and_centre_are_lightlys(losses):
         return theirs(teacher, s, mask)
 
     targets = sharpened(teacher, center[0], 0.05)
-    same_value_and_gradient(lambda s: ibot_loss(s, targets, MASK, 0.1), lightly, rows(7, 6, 0), rtol=1e-6, atol=1e-8)
+    assert_same_value_and_gradient(
+        lambda s: ibot_loss(s, targets, MASK, 0.1), lightly, rows(7, 6, 0), rtol=1e-6, atol=1e-8
+    )
     ours = Center(6, 0.9).double()
     ours.value.copy_(center[0])
     ours.update(teacher)
@@ -163,7 +165,7 @@ def test_ibots_loss_and_centre_are_lightlys(losses):
 
 def test_koleo_is_lightlys(losses):
     """lightly adds its epsilon to every difference, too: 1e-8."""
-    same_value_and_gradient(koleo, losses.KoLeoLoss(), rows(12, 5, 3), rtol=1e-6, atol=1e-7)
+    assert_same_value_and_gradient(koleo, losses.KoLeoLoss(), rows(12, 5, 3), rtol=1e-6, atol=1e-7)
 
 
 def test_the_head_is_lightlys_and_its_prototypes_have_length_1(seeded):

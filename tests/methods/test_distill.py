@@ -13,7 +13,7 @@ from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import load_run, pretrain
 from coursekit.views import MultiCrop, RandomView, TwoViews
-from tests.methods.test_parity import same_value_and_gradient
+from tests.methods.test_parity import assert_same_value_and_gradient
 
 QUIET = {"progress": False, "device": "cpu"}
 
@@ -59,8 +59,8 @@ def test_the_losses_are_the_loops_over_images_and_places(shape):
             total = total + torch.where(apart < 2, apart**2 / 4, apart - 1).mean()
         return total / len(pairs)
 
-    same_value_and_gradient(lambda x: cosine_distance(x, target), cosine, rows(*shape))
-    same_value_and_gradient(lambda x: whitened_smooth_l1(x * 3, target), smooth, rows(*shape))
+    assert_same_value_and_gradient(lambda x: cosine_distance(x, target), cosine, rows(*shape))
+    assert_same_value_and_gradient(lambda x: whitened_smooth_l1(x * 3, target), smooth, rows(*shape))
     given = target.clone().requires_grad_()
     for loss in (cosine_distance, whitened_smooth_l1):
         assert torch.autograd.gradcheck(lambda x, loss=loss: loss(x, target), rows(*shape).requires_grad_())

@@ -1,14 +1,19 @@
 """MAE: hidden patches never enter, the order comes back, the loss is the formula's, and pictures are in true colours."""
 
+import json
+
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from coursekit.draws import Draws
 from coursekit.methods import build_method, method_class
 from coursekit.methods.mae import MAE, masked_patch_error, visible_first
 from coursekit.methods.masked_patches import HiddenPatches, pixel_mask
 from coursekit.methods.patches import grid_positions, patch_statistics, patchify, unpatchify
-from coursekit.models import build_encoder
+from coursekit.methods.visual_tokenizer import VisualTokenizer
+from coursekit.models import ViT, build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import pretrain
 from coursekit.views import RandomView
@@ -146,3 +151,77 @@ def test_what_does_not_fit_is_told():
     with pytest.raises(CourseError, match="tokens"):
         MAE(build_encoder("resnet_nano", image_size=32), HiddenPatches(view, 4, 0.5))
     assert method_class("mae").default_views(32).share == 0.75
+
+
+# --- the file ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path):
+    return made(0.5).save(tmp_path / "mae.safetensors")
+
+
+def test_a_saved_mae_comes_back_whole_and_paints_the_same(path):
+    method, state = made(0.5).eval(), torch.get_rng_state()
+    loaded = MAE.load(path)
+    assert torch.get_rng_state().equal(state), "loading draws nothing"
+    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+    assert loaded.settings["decoder_dim"] == 16 and loaded.view_maker == MAE.default_views(32)
+    (view,) = method.views(images(), Draws(0))
+    painted = loaded.reconstruct(view)
+    torch.testing.assert_close(painted, method.reconstruct(view), atol=2e-2, rtol=2e-2)  # float16 rounds
+    assert not painted.equal(made(0.5).reconstruct(view)) and painted.dtype == torch.float32
+    again = MAE.load(loaded.save(path.with_name("again.safetensors")))
+    assert again.reconstruct(view).equal(painted)
+    sizes = sum(p.numel() for p in method.parameters())
+    assert path.stat().st_size < 2 * sizes + 20_000, "half precision"
+
+
+def test_patches_of_another_size_come_back_too(tmp_path):
+    encoder = build_encoder("vit_micro", image_size=28, patch_size=7, dim=32, depth=1, heads=2)
+    method = MAE(encoder, HiddenPatches(RandomView(28), 7, 0.5), decoder_dim=16, normalize=False)
+    loaded = MAE.load(method.save(tmp_path / "mae.safetensors"))
+    assert loaded.view_maker.patch == 7 and loaded.normalize is False
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: None, "not written by `MAE.save`"),
+        (lambda t: {**t, "view": 30}, "the MAE that it describes cannot be built.*30 px"),
+        (lambda t: {**t, "encoder": {**t["encoder"], "name": "resnet_nano", "options": {}}}, "cannot be built.*tokens"),
+        (lambda t: {**t, "settings": {"decoder_depth": -1}}, "cannot be built.*decoder_depth"),
+        (lambda t: {**t, "settings": {**t["settings"], "decoder_dim": 32}}, "holds another network.*decoder"),
+    ],
+)
+def test_a_forged_header_is_told_by_name(path, change, words):
+    with safe_open(path, framework="pt") as file:
+        told = change(json.loads(file.metadata()["mae"]))
+    save_file(load_file(path), path, metadata={"mae": json.dumps(told)})
+    with pytest.raises(CourseError, match=f"mae.safetensors.*{words}"):
+        MAE.load(path)
+
+
+def test_a_file_that_is_cut_tampered_with_or_another_methods_is_told(path, tmp_path):
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    changed[-3] ^= 1
+    for name, content, words in (("cut", whole[:-100], "cannot be read"), ("tampered", bytes(changed), "damaged")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CourseError, match=f"{name}.*{words}"):
+            MAE.load(tmp_path / name)
+    with pytest.raises(CourseError, match="not written by `VisualTokenizer.save`"):
+        VisualTokenizer.load(path)
+    torch.save(made().state_dict(), tmp_path / "pickled.safetensors")
+    with pytest.raises(CourseError, match="pickled.safetensors cannot be read as safetensors"):
+        MAE.load(tmp_path / "pickled.safetensors")
+    state = load_file(path)
+    state["decoder.mask_token"][:] = torch.inf
+    with safe_open(path, framework="pt") as file:
+        save_file(state, path, metadata={"mae": file.metadata()["mae"]})
+    with pytest.raises(CourseError, match="NaN or infinite numbers in decoder.mask_token"):
+        MAE.load(path)
+    by_hand = MAE(ViT(32, 8, 32, 1, 2), HiddenPatches(RandomView(32), 8, 0.5))
+    with pytest.raises(CourseError, match="would not say how to build the encoder, a ViT"):
+        by_hand.save(tmp_path / "new.safetensors")
+    assert not (tmp_path / "new.safetensors").exists()

@@ -40,7 +40,7 @@ def rows(n, d, seed, dtype=torch.float64):
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-def same_value_and_gradient(mine, theirs, *inputs, **close):
+def assert_same_value_and_gradient(mine, theirs, *inputs, **close):
     """Two functions of the same tensors agree, and so do their gradients."""
     sides = []
     for side in (mine, theirs):
@@ -58,7 +58,7 @@ def same_value_and_gradient(mine, theirs, *inputs, **close):
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
 def test_info_nce_is_lightlys(losses, temperature):
     given = rows(9, 6, 0), rows(9, 6, 1)
-    same_value_and_gradient(lambda a, b: info_nce(a, b, temperature), losses.NTXentLoss(temperature), *given)
+    assert_same_value_and_gradient(lambda a, b: info_nce(a, b, temperature), losses.NTXentLoss(temperature), *given)
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
@@ -70,7 +70,7 @@ def test_info_nce_with_a_queue_is_lightlys(losses, temperature):
         loss.memory_bank.bank = negatives.clone()
         return loss(query, k)
 
-    same_value_and_gradient(lambda query: info_nce_with_queue(query, k, negatives, temperature), theirs, q)
+    assert_same_value_and_gradient(lambda query: info_nce_with_queue(query, k, negatives, temperature), theirs, q)
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
@@ -82,7 +82,7 @@ def test_patch_info_nce_of_places_that_are_all_apart_is_lightlys(losses, tempera
     def mine(a, b):
         return patch_info_nce(a.view(3, 4, 6), b.view(3, 4, 6), match, temperature, chunk=5)
 
-    same_value_and_gradient(mine, losses.NTXentLoss(temperature), rows(12, 6, 0), rows(12, 6, 1))
+    assert_same_value_and_gradient(mine, losses.NTXentLoss(temperature), rows(12, 6, 0), rows(12, 6, 1))
 
 
 # --- clusters ----------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_swapped_prediction_is_lightlys(losses, n_small):
     def theirs(*given):
         return losses.SwaVLoss(temperature=0.1)(list(given[:2]), list(given[2:]))
 
-    same_value_and_gradient(mine, theirs, *scores)
+    assert_same_value_and_gradient(mine, theirs, *scores)
 
 
 # --- regression --------------------------------------------------------------------------------------------------
@@ -138,9 +138,9 @@ def test_swapped_prediction_is_lightlys(losses, n_small):
 
 def test_cosine_regression_and_negative_cosine_are_lightlys(losses):
     theirs, (p, z) = losses.NegativeCosineSimilarity(), (rows(7, 5, 0), rows(7, 5, 1))
-    same_value_and_gradient(lambda x: negative_cosine(x, z), lambda x: theirs(x, z), p)
-    same_value_and_gradient(lambda x: cosine_regression(x, z), lambda x: 2 + 2 * theirs(x, z), p)
-    same_value_and_gradient(lambda x, y: negative_cosine(x, y, stop_gradient=False), theirs, p, z)
+    assert_same_value_and_gradient(lambda x: negative_cosine(x, z), lambda x: theirs(x, z), p)
+    assert_same_value_and_gradient(lambda x: cosine_regression(x, z), lambda x: 2 + 2 * theirs(x, z), p)
+    assert_same_value_and_gradient(lambda x, y: negative_cosine(x, y, stop_gradient=False), theirs, p, z)
 
 
 def test_the_gradient_of_cosine_regression_lies_across_the_prediction():
@@ -170,7 +170,7 @@ def epps_pulley(z, directions):
 
 def test_sigreg_is_the_solved_integral():
     z, lines = rows(20, 3, 0) * 1.5 + 0.3, F.normalize(rows(3, 7, 1), dim=0)
-    same_value_and_gradient(lambda x: sigreg(x, lines, points=81, reach=8.0), lambda x: epps_pulley(x, lines), z)
+    assert_same_value_and_gradient(lambda x: sigreg(x, lines, points=81, reach=8.0), lambda x: epps_pulley(x, lines), z)
 
 
 def test_sigreg_and_agreement_are_lightlys(losses):
@@ -179,10 +179,12 @@ def test_sigreg_and_agreement_are_lightlys(losses):
     lines = F.normalize(rows(4, 9, 1), dim=0)
     theirs = SIGReg(knots=9, t_max=5.0, num_vectors=9).double()
     theirs._generate_unit_vectors = lambda *given: lines
-    same_value_and_gradient(lambda x: sigreg(x, lines), theirs, rows(11, 4, 0), rtol=1e-6, atol=1e-7)  # its t: float32
+    assert_same_value_and_gradient(
+        lambda x: sigreg(x, lines), theirs, rows(11, 4, 0), rtol=1e-6, atol=1e-7
+    )  # its t: float32
     views = rows(15, 4, 0).view(3, 5, 4)
     invariance = lambda z: lejepa_invariance_loss(all_proj=z, global_proj=z[:2])  # noqa: E731
-    same_value_and_gradient(lambda z: agreement(z, 2), invariance, views)
+    assert_same_value_and_gradient(lambda z: agreement(z, 2), invariance, views)
 
 
 def test_the_quantiles_of_a_normal_are_sigregs_minimum():
@@ -212,7 +214,7 @@ def test_sigreg_does_not_see_order_nor_a_rotation_of_everything():
 def test_classification_is_the_log_of_the_right_share():
     target = torch.tensor([2, 0, 1, 3, 3])
     naive = lambda x: -sum((row.exp()[c] / row.exp().sum()).log() for row, c in zip(x, target, strict=True)) / 5  # noqa: E731
-    same_value_and_gradient(lambda x: classify(x, target), naive, rows(5, 4, 0))
+    assert_same_value_and_gradient(lambda x: classify(x, target), naive, rows(5, 4, 0))
 
 
 def test_the_colour_loss_and_its_gradient_are_hubers():
@@ -223,7 +225,7 @@ def test_the_colour_loss_and_its_gradient_are_hubers():
         apart = (x.flatten(2) - means).abs()
         return sum(a**2 / 2 if a < 1 else a - 0.5 for a in apart.flatten()) / apart.numel()
 
-    same_value_and_gradient(lambda x: color_regression(x, target), naive, rows(2, 18, 0).view(2, 2, 3, 3))
+    assert_same_value_and_gradient(lambda x: color_regression(x, target), naive, rows(2, 18, 0).view(2, 2, 3, 3))
 
 
 PLACES = [(i, j) for i in range(3) for j in range(3)]
@@ -242,7 +244,7 @@ def test_the_masked_error_and_its_gradient_are_those_of_the_hidden_pixels():
             total = total + ((x - target)[b, :, i : i + 2, j : j + 2] ** 2).sum()
         return total / (4 * 3 * 4)  # hidden patches, channels, pixels of a patch
 
-    same_value_and_gradient(lambda x: masked_error(x, target, mask), naive, rows(2, 48, 0).view(2, 3, 4, 4))
+    assert_same_value_and_gradient(lambda x: masked_error(x, target, mask), naive, rows(2, 48, 0).view(2, 3, 4, 4))
 
 
 # --- whole methods -----------------------------------------------------------------------------------------------

@@ -135,11 +135,11 @@ def forged(path, change, state=None):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: None, "not the file of a visual tokenizer"),
-        (lambda t: [1, 2], "not the file of a visual tokenizer"),
-        (lambda t: {**t, "view": "wide"}, "not the file of a visual tokenizer"),
-        (lambda t: {**t, "view": True}, "not the file of a visual tokenizer"),
-        (lambda t: {**t, "encoder": {"name": 3}}, "not the file of a visual tokenizer"),
+        (lambda t: None, "not written by `VisualTokenizer.save`"),
+        (lambda t: [1, 2], "not written by `VisualTokenizer.save`"),
+        (lambda t: {**t, "view": "wide"}, "not written by `VisualTokenizer.save`"),
+        (lambda t: {**t, "view": True}, "not written by `VisualTokenizer.save`"),
+        (lambda t: {**t, "encoder": {"name": 3}}, "not written by `VisualTokenizer.save`"),
         (lambda t: {**t, "view": 30}, "cannot be built.*30 px is no whole number.*8 px"),
         (lambda t: {**t, "encoder": {**t["encoder"], "name": "vgg"}}, "cannot be built.*no encoder 'vgg'"),
         (lambda t: {**t, "settings": {"colour": 1}}, "cannot be built.*no setting 'colour'"),
@@ -161,7 +161,7 @@ def test_a_file_that_is_cut_tampered_with_missing_or_of_another_kind_is_told(pat
     save_file({"a": torch.zeros(2)}, tmp_path / "other")
     for name, content in (("cut", whole[:-100]), ("short", whole[:20]), ("empty", b""), ("tampered", bytes(changed))):
         (tmp_path / name).write_bytes(content)
-    says = {"tampered": "damaged", "absent": "no file", "other": "not the file of a visual tokenizer"}
+    says = {"tampered": "damaged", "absent": "no file", "other": "not written by `VisualTokenizer.save`"}
     for name in ("cut", "short", "empty", "text", "tampered", "absent", "other"):
         with pytest.raises(CourseError, match=f"{name}.*{says.get(name, 'cannot be read')}|no file .*{name}"):
             VisualTokenizer.load(tmp_path / name)
