@@ -11,6 +11,7 @@ A number says little alone: objects stand near the middle of a photograph, so th
 other scenes point at them too. Those two stand beside every encoder, and so should one with random weights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,17 +56,19 @@ def attention_scores(
             f"{type(encoder).__name__} has no attention maps. Take a ViT of the course's own: 'vit_micro'."
         )
     train, test = (with_objects(scenes) for scenes in (train, test))
-    heads = [class_attention(encoder, scenes, layer) for scenes in (train, test)]  # each (N, heads, h, w)
+    device = next(encoder.parameters()).device  # a GPU sorts pixels faster, too
+    heads = [class_attention(encoder, scenes, layer).to(device) for scenes in (train, test)]  # each (N, heads, h, w)
+    train_masks, test_masks = (scenes.masks.to(device) for scenes in (train, test))
     maps = {"mean of heads": [each.mean(dim=1) for each in heads]}
-    scores = {name: score_maps(*pair, train.masks, test.masks) for name, pair in maps.items()}
+    scores = {name: score_maps(*pair, train_masks, test_masks) for name, pair in maps.items()}
     if best_head:
-        found = [best_share(heads[0][:, k], train.masks) for k in range(heads[0].shape[1])]
+        found = [best_share(heads[0][:, k], train_masks) for k in range(heads[0].shape[1])]
         head = max(range(len(found)), key=lambda k: found[k][1])
-        mine = score_maps(heads[0][:, head], heads[1][:, head], train.masks, test.masks)
+        mine = score_maps(heads[0][:, head], heads[1][:, head], train_masks, test_masks)
         scores["best head"] = MapScore(mine.pointing, mine.iou, mine.share, head)
-    for name, prior in {"center": center(test.masks), "mean mask": mean_mask(train.masks)}.items():
+    for name, prior in {"center": center(test_masks), "mean mask": mean_mask(train_masks)}.items():
         scores[name] = score_maps(
-            prior.expand(len(train), -1, -1), prior.expand(len(test), -1, -1), train.masks, test.masks
+            prior.expand(len(train), -1, -1), prior.expand(len(test), -1, -1), train_masks, test_masks
         )
     return scores
 
@@ -106,28 +109,28 @@ def score_maps(train_maps: Tensor, test_maps: Tensor, train_masks: Tensor, test_
     share, _ = best_share(train_maps, train_masks)
     large = enlarged(test_maps, test_masks)
     hits = (test_masks > 0).flatten(1).gather(1, large.flatten(1).argmax(dim=1, keepdim=True))
-    found = iou_of_share(large, test_masks, share)
+    found = iou_of_shares(large, test_masks, [share])[:, 0]
     return MapScore(accuracy_interval(int(hits.sum()), len(hits)), mean_interval(found.tolist()), share)
 
 
 def best_share(maps: Tensor, masks: Tensor) -> tuple[float, float]:
     """(the share of `SHARES` whose mean IoU is largest, that IoU). maps: (N, h, w). masks: (N, H, W)."""
-    large = enlarged(maps, masks)
-    found = {share: iou_of_share(large, masks, share).mean().item() for share in SHARES}
-    best = max(found, key=found.get)
-    return best, found[best]
+    found = iou_of_shares(enlarged(maps, masks), masks, SHARES).mean(dim=0)
+    best = int(found.argmax())
+    return SHARES[best], found[best].item()
 
 
-def iou_of_share(maps: Tensor, masks: Tensor, share: float) -> Tensor:
-    """Intersection over union of each scene's objects with the highest `share` of its map's pixels: float (N,).
+def iou_of_shares(maps: Tensor, masks: Tensor, shares: Sequence[float]) -> Tensor:
+    """Intersection over union of each scene's objects with the highest `share` of its map's pixels: float (N, shares).
 
     maps: float (N, H, W). masks: uint8 (N, H, W).
     """
     objects = (masks > 0).flatten(1)
-    kept = round(share * objects.shape[1])
-    order = maps.flatten(1).argsort(dim=1, descending=True)[:, :kept]
-    both = objects.gather(1, order).sum(dim=1)
-    return both / (objects.sum(dim=1) + kept - both)
+    order = maps.flatten(1).argsort(dim=1, descending=True)  # once for all shares
+    found = objects.gather(1, order).cumsum(dim=1)  # pixels of objects among the highest 1, 2, 3, ...
+    kept = torch.tensor([round(share * objects.shape[1]) for share in shares], device=maps.device)
+    both = found[:, kept - 1]
+    return both / (objects.sum(dim=1, keepdim=True) + kept - both)
 
 
 def enlarged(maps: Tensor, masks: Tensor) -> Tensor:
@@ -137,7 +140,7 @@ def enlarged(maps: Tensor, masks: Tensor) -> Tensor:
 
 def center(masks: Tensor) -> Tensor:
     """A map that is highest in the middle of the image and falls off to its sides: float (1, H, W)."""
-    rows, columns = (torch.linspace(-1, 1, side) for side in masks.shape[1:])
+    rows, columns = (torch.linspace(-1, 1, side, device=masks.device) for side in masks.shape[1:])
     return -(rows[:, None].square() + columns.square())[None]
 
 

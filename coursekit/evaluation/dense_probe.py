@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,14 +29,15 @@ from torch import Tensor
 from coursekit import arguments as arg
 from coursekit.data.images import ImageSet
 from coursekit.evaluation.average_precision import ranking_precision
-from coursekit.evaluation.intervals import CONFIDENCE, Interval, PairedDifference
+from coursekit.evaluation.blas import steady_threads
+from coursekit.evaluation.intervals import Interval, PairedDifference
 from coursekit.evaluation.places import BATCH, each_batch, place_labels
+from coursekit.evaluation.scene_bootstrap import scene_counts, scene_interval
 from coursekit.models import Encoder
 from coursekit.runtime import CourseError
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # inverse regularisation, scikit-learn's C
 BACKGROUND_PER_OBJECT, LEAST_BACKGROUND = 2, 5000  # places to learn from: two for each object place, or this many
-RESAMPLES = 1000
 MORE = "Take more scenes, or larger ones, or a smaller cell."
 
 
@@ -52,6 +52,7 @@ class DenseScore:
     strength: the C that was chosen. seconds: of the whole call.
     levels: of a pyramid, each level by itself, by name ("stride 8", ...); otherwise empty.
     probabilities: float32 (N, h, w, 1 + classes) of all test places. truth: int64 (N, h, w), its column; -1: unclear.
+    background_kept: share of the training scenes' background that was learned from, so much rarer than it is.
     """
 
     objects: Interval
@@ -65,6 +66,7 @@ class DenseScore:
     seconds: float
     probabilities: Tensor = field(repr=False, compare=False)
     truth: Tensor = field(repr=False, compare=False)
+    background_kept: float
     levels: dict[str, "DenseScore"] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -103,9 +105,9 @@ def dense_probe(encoder: Encoder | None, train: ImageSet, test: ImageSet, cell: 
         {name: _probabilities(models[name][0], level, len(names)) for name, level in maps.items()}
         for maps in each_batch(encoder, test, cell)
     ]
-    counts = _resamples(len(test), seed)
+    counts, kept = scene_counts(len(test), seed), int((y == 0).sum()) / int((learned == 0).sum())
     scores = {
-        name: _judge(torch.cat([part[name] for part in said]), truth, counts, names, strength)
+        name: _judge(torch.cat([part[name] for part in said]), truth, counts, names, strength, kept)
         for name, (_, strength) in models.items()
     }
     seconds = time.perf_counter() - clock
@@ -121,12 +123,12 @@ def dense_difference(a: DenseScore, b: DenseScore, seed: int = 0) -> dict[str, P
     """
     if not torch.equal(a.truth, b.truth) or list(a.classes) != list(b.classes):
         raise CourseError("These two were judged on different scenes or cells: only the same places can be compared.")
-    counts = _resamples(len(a.truth), seed)
+    counts = scene_counts(len(a.truth), seed)
     one, other = (_precisions(score.probabilities, score.truth, counts) for score in (a, b))
     gain, n = other - one, len(a.truth)
     return {
-        "objects": _interval(gain[:, 0], n, PairedDifference, -1.0),
-        "mean_class": _interval(gain[:, 1:].mean(1), n, PairedDifference, -1.0),
+        "objects": scene_interval(gain[:, 0], n, PairedDifference, -1.0),
+        "mean_class": scene_interval(gain[:, 1:].mean(1), n, PairedDifference, -1.0),
     }
 
 
@@ -189,8 +191,9 @@ def _fit(x: np.ndarray, y: np.ndarray, held_out: np.ndarray, classes: int) -> tu
         found = _precisions(said[None, None], truth[None, None], torch.ones(1, 1))[0]
         return float(found[0] + found[1:].nanmean())  # NaN: a class that none of the held-out scenes shows
 
-    best = max(STRENGTHS, key=worth)
-    return _model(best).fit(x, y), best
+    with steady_threads(x.size):
+        best = max(STRENGTHS, key=worth)
+        return _model(best).fit(x, y), best
 
 
 def _model(strength: float) -> Pipeline:
@@ -204,12 +207,6 @@ def _probabilities(model: Pipeline, x: Tensor, classes: int) -> Tensor:
     return said.view(*x.shape[:-1], 1 + classes)
 
 
-def _resamples(n: int, seed: int) -> Tensor:
-    """How often each of n scenes counts: float64 (1 + RESAMPLES, n). The first row is all of them once."""
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return torch.cat([torch.ones(1, n), torch.from_numpy(drawn)]).double()
-
-
 def _precisions(probabilities: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
     """Average precision of objects, then of each class, for each row of counts: float64 (B, 1 + classes)."""
     clear = truth >= 0
@@ -219,13 +216,15 @@ def _precisions(probabilities: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
     return torch.stack([ranking_precision(score, right, scene, counts) for score, right in rankings], dim=1)
 
 
-def _judge(probabilities: Tensor, truth: Tensor, counts: Tensor, names: tuple[str, ...], strength: float) -> DenseScore:
+def _judge(
+    probabilities: Tensor, truth: Tensor, counts: Tensor, names: tuple[str, ...], strength: float, kept: float
+) -> DenseScore:
     found, n = _precisions(probabilities, truth, counts), len(truth)
     share = torch.bincount(truth[truth >= 0], minlength=1 + len(names)).double() / (truth >= 0).sum()
     return DenseScore(
-        objects=_interval(found[:, 0], n),
-        classes={name: _interval(found[:, value], n) for value, name in enumerate(names, 1)},
-        mean_class=_interval(found[:, 1:].mean(1), n),
+        objects=scene_interval(found[:, 0], n),
+        classes={name: scene_interval(found[:, value], n) for value, name in enumerate(names, 1)},
+        mean_class=scene_interval(found[:, 1:].mean(1), n),
         chance=float(share[1:].sum()),
         class_chance=float(share[1:].mean()),
         places=int((truth >= 0).sum()),
@@ -234,17 +233,5 @@ def _judge(probabilities: Tensor, truth: Tensor, counts: Tensor, names: tuple[st
         seconds=0.0,
         probabilities=probabilities,
         truth=truth,
+        background_kept=kept,
     )
-
-
-def _interval(values: Tensor, n: int, kind: type[Interval] = Interval, least: float = 0.0) -> Interval:
-    """Student's interval around the first of `_resamples`, with the spread of the others as its standard error.
-
-    Average precision of few scenes is a little too high in the mean, and so is that of their resamples: percentiles of
-    these would inherit the shift twice. A resample that shows no place of a class says nothing of it (NaN).
-    """
-    value, drawn = float(values[0]), values[1:][~values[1:].isnan()]
-    if len(drawn) < 2:
-        return kind(value, None, None, n)
-    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * drawn.std())
-    return kind(value, max(least, value - half), min(1.0, value + half), n)

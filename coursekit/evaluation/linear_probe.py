@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from coursekit.evaluation.blas import steady_threads
 from coursekit.runtime import CourseError
 
 MOST_ITERATIONS = 300
@@ -59,7 +61,12 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
 
 
 def _fit(x: np.ndarray, y: np.ndarray, strength: float):
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=1e-3))
-    with warnings.catch_warnings():  # raw pixels may want more; theirs is the accuracy then
+    # With more features than images (raw pixels), a rotation onto the images' own directions leaves the fit as it is, because
+    # the penalty is the length of the weights, and takes a tenth of the time
+    rotation = [PCA(svd_solver="full")] if x.shape[1] > len(x) else []
+    model = make_pipeline(
+        StandardScaler(), *rotation, LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=1e-3)
+    )
+    with steady_threads(x.size), warnings.catch_warnings():  # raw pixels may want more; theirs is the accuracy then
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(x, y)

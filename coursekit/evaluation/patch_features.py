@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from coursekit.models import ViT
 from coursekit.runtime import CourseError
+from coursekit.views import normalize
 
 
 def patch_colors(maps: Tensor, seed: int = 0, whiten: bool = True) -> Tensor:
@@ -40,3 +42,22 @@ def patch_similarity(maps: Tensor, image: int, row: int, column: int) -> Tensor:
         raise CourseError(f"There is no patch ({image}, {row}, {column}) in {n} maps of {h} x {w}; all count from 0.")
     directions = F.normalize(maps.detach().float(), dim=1)
     return torch.einsum("ndhw,d->nhw", directions, directions[image, :, row, column])
+
+
+@torch.inference_mode()
+def patch_norms(encoder: ViT, images: Tensor) -> Tensor:
+    """Lengths of the patch tokens as they leave the last block, before the last norm: float (N, h, w), on the CPU.
+
+    encoder: a ViT of the course's own. images: uint8 (N, 3, H, W), of a size that it takes. Darcet et al., Vision Transformers
+    Need Registers, ICLR 2024, find outliers so. Raises CourseError for another network.
+    """
+    if not isinstance(encoder, ViT):
+        raise CourseError(f"Only a ViT of the course's own has patch tokens to measure, not {type(encoder).__name__}.")
+    kept = []
+    hook = encoder.norm.register_forward_hook(lambda _, inputs, output: kept.append(inputs[0]))
+    try:
+        encoder.tokens(normalize(images.to(encoder.cls_token.device) / 255))
+    finally:
+        hook.remove()
+    rows = images.shape[2] // encoder.stride
+    return kept[0][:, 1 + encoder.registers :].norm(dim=2).unflatten(1, (rows, -1)).float().cpu()

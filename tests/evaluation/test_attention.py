@@ -34,9 +34,10 @@ def test_iou_is_the_formulas():
     generator = torch.Generator().manual_seed(3)
     maps = torch.rand(5, 6, 7, generator=generator)
     masks = (torch.rand(5, 6, 7, generator=generator) < 0.3).to(torch.uint8)
-    for share in (0.1, 0.5):
+    shares = (0.1, 0.5)
+    for share, column in zip(shares, attention.iou_of_shares(maps, masks, shares).T, strict=True):
         kept = round(share * 42)
-        for one, mask, found in zip(maps, masks, attention.iou_of_share(maps, masks, share), strict=True):
+        for one, mask, found in zip(maps, masks, column, strict=True):
             highest = set(sorted(range(42), key=lambda k: -one.flatten()[k].item())[:kept])
             objects = {k for k in range(42) if mask.flatten()[k]}
             assert found.item() == pytest.approx(len(highest & objects) / len(highest | objects))

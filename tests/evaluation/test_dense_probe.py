@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from torch import nn
 
 from coursekit.data.images import ImageSet
-from coursekit.evaluation import dense_difference, dense_probe, place_features, place_labels
+from coursekit.evaluation import dense_difference, dense_probe, place_features, place_labels, scene_bootstrap
 from coursekit.evaluation.average_precision import ranking_precision
 from coursekit.models import Encoder, build_encoder
 from coursekit.runtime import CourseError
@@ -57,7 +57,7 @@ class Pyramid(Seen):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(probe, "RESAMPLES", 200)
+    monkeypatch.setattr(scene_bootstrap, "RESAMPLES", 200)
 
 
 def test_labels_of_places_equal_a_naive_loop():
@@ -218,7 +218,7 @@ def test_test_masks_decide_nothing():
 
 
 def test_the_interval_covers_and_knows_that_places_of_a_scene_are_alike(monkeypatch):
-    monkeypatch.setattr(probe, "RESAMPLES", 100)
+    monkeypatch.setattr(scene_bootstrap, "RESAMPLES", 100)
     generator = torch.Generator().manual_seed(0)
 
     def scenes(n):
@@ -230,8 +230,8 @@ def test_the_interval_covers_and_knows_that_places_of_a_scene_are_alike(monkeypa
     def covers(score, positive, seed):
         n = len(score)
         scene = torch.arange(n).repeat_interleave(25)
-        values = ranking_precision(score.flatten(), positive.flatten(), scene, probe._resamples(n, seed))
-        found = probe._interval(values, n)
+        values = ranking_precision(score.flatten(), positive.flatten(), scene, scene_bootstrap.scene_counts(n, seed))
+        found = scene_bootstrap.scene_interval(values, n)
         return found.low < true < found.high
 
     score, positive = scenes(20_000)

@@ -4,10 +4,15 @@ import math
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
 from coursekit.evaluation import extract_features, knn_accuracy, knn_predict, linear_probe, raw_pixels
 from coursekit.evaluation import knn as knn_file
+from coursekit.evaluation.blas import LARGE, steady_threads
 from coursekit.evaluation.flattened import pca_2d, tsne_2d, variance_kept
 from coursekit.evaluation.knn import knn_vote
 from coursekit.models import build_encoder
@@ -111,6 +116,30 @@ def test_linear_probe_never_chooses_with_the_test_labels(clusters):
     a = linear_probe(train_x, train_y, test_x, test_y)
     b = linear_probe(train_x, train_y, test_x, test_y.flip(0))
     assert a.strength == b.strength and (a.predictions == b.predictions).all()
+
+
+def test_with_more_features_than_images_the_probe_is_the_plain_one(clusters):
+    """The rotation is no part of the definition: plain standardised logistic regression says the same."""
+    train_x, train_y, test_x, test_y = clusters
+    draws = torch.Generator().manual_seed(1)
+    wide = torch.randn(6, 400, generator=draws)
+    train_x, test_x = (x @ wide + 0.1 * torch.randn(len(x), 400, generator=draws) for x in (train_x, test_x))
+    result = linear_probe(train_x, train_y, test_x, test_y)
+    plain = make_pipeline(StandardScaler(), LogisticRegression(C=result.strength, max_iter=300, tol=1e-3))
+    expected = plain.fit(train_x.numpy(), train_y.numpy()).predict(test_x.numpy())
+    assert (result.predictions == expected).mean() > 0.97 and result.accuracy > 0.7
+
+
+def test_blas_has_one_thread_for_a_small_problem_and_its_own_number_afterwards():
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = threads()
+    with steady_threads(1000):
+        assert set(threads()) == {1}
+    with steady_threads(LARGE):
+        assert threads() == before
+    assert threads() == before and before
 
 
 def test_linear_probe_with_one_image_of_a_class_and_with_one_class(clusters):

@@ -1,11 +1,20 @@
 """Intervals, against numbers made by hand and against their definition."""
 
+import functools
 import math
 
 import numpy as np
 import pytest
 
-from coursekit.evaluation.intervals import accuracy_interval, mean_by, mean_interval, paired_accuracy, paired_difference
+from coursekit.evaluation.intervals import (
+    Interval,
+    accuracy_interval,
+    mean_by,
+    mean_interval,
+    paired_accuracy,
+    paired_difference,
+    seeds_and_images,
+)
 
 
 def test_a_mean_and_its_interval_by_hand():
@@ -112,3 +121,37 @@ def test_means_by_a_key_of_the_rows_that_count():
     rows = [{"v": v, "g": g, "knn": k} for v, g, k in (("b", 1, 0.2), ("a", 1, 0.5), ("b", 1, 0.4), ("b", 2, 9.0))]
     found = mean_by(rows, "v", "knn", g=1)
     assert list(found) == ["b", "a"] and found["b"].mean == pytest.approx(0.3) and found["a"].n == 1
+
+
+def test_seeds_and_images_add_up_as_squares():
+    scores = [Interval(0.40, 0.37, 0.44, 500), Interval(0.50, 0.47, 0.54, 500), Interval(0.45, 0.42, 0.49, 500)]
+    got, seeds = seeds_and_images(scores), mean_interval([0.40, 0.50, 0.45])
+    half = (seeds.high - seeds.low) / 2
+    assert (got.mean, got.n) == (pytest.approx(0.45), 3)
+    assert got.mean - got.low == pytest.approx(math.sqrt(0.03**2 + half**2))
+    assert got.high - got.mean == pytest.approx(math.sqrt(0.04**2 + half**2))
+
+
+def test_one_seed_or_equal_seeds_leave_the_interval_of_the_images():
+    alone = accuracy_interval(30, 100)
+    for scores in ([alone], [alone] * 3):
+        got = seeds_and_images(scores)
+        assert (got.mean, got.low, got.high) == pytest.approx((alone.mean, alone.low, alone.high))
+
+
+def test_seeds_and_images_covers_both_chances():
+    """Three runs that differ by chance, judged on the same images, which are a sample too: the mean of all such runs on
+    all such images lies inside in about 95 of 100 experiments, and less often if either chance is left out."""
+    rng, n, times = np.random.default_rng(0), 400, 400
+    inside, only_images, only_seeds = 0, 0, 0
+    interval = functools.cache(accuracy_interval)  # few counts come, again and again
+    for _ in range(times):
+        skill, ease = rng.normal(0, 0.02, 3), rng.choice([0.07, 0.93], n)  # of each run; of each image
+        hits = rng.random((3, n)) < np.clip(ease + skill[:, None], 0, 1)
+        scores = [interval(int(each.sum()), n) for each in hits]
+        both, seeds = seeds_and_images(scores), mean_interval([score.mean for score in scores])
+        inside += both.low <= 0.5 <= both.high
+        only_images += scores[0].low <= 0.5 <= scores[0].high
+        only_seeds += seeds.low <= 0.5 <= seeds.high
+    assert 0.94 <= inside / times <= 0.995
+    assert max(only_images, only_seeds) / times < 0.93

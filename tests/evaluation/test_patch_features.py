@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from coursekit.evaluation.patch_features import patch_colors, patch_similarity
+from coursekit.evaluation.patch_features import patch_colors, patch_norms, patch_similarity
+from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
+from coursekit.views import normalize
 
 
 def maps(n=3, h=4, w=5):
@@ -46,3 +48,21 @@ def test_what_is_not_there_is_told():
     for wrong in (features[:, :2], features[:1, :, :1, :2], features[0]):
         with pytest.raises(CourseError, match="Three colours"):
             patch_colors(wrong)
+
+
+@pytest.mark.parametrize("registers", [0, 3])
+def test_norms_are_those_of_the_patch_tokens_before_the_last_norm(registers):
+    torch.manual_seed(0)
+    encoder = build_encoder("vit_micro", image_size=32, dim=16, depth=2, heads=2, registers=registers).eval()
+    images = torch.randint(256, (2, 3, 16, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        encoder.norm.weight.fill_(0.0)  # what leaves the last norm is all the same
+        x = encoder._embed(normalize(images / 255), None, None)
+        for block in encoder.blocks:
+            x = block(x)
+    found = patch_norms(encoder, images)
+    assert found.shape == (2, 2, 4) and found.std() > 0
+    assert torch.allclose(found.flatten(1), x[:, 1 + registers :].norm(dim=2), atol=1e-5)
+    assert not encoder.norm._forward_hooks
+    with pytest.raises(CourseError, match="ResNet"):
+        patch_norms(build_encoder("resnet_nano", image_size=32), images)
