@@ -1,6 +1,7 @@
-"""`coursekit data road-objects | from-coco | check`: what the command line says and does with datasets."""
+"""`coursekit data road-objects | from-coco | split | check`: what the command line says and does with datasets."""
 
 import argparse
+import shlex
 
 from coursekit import arguments as arg
 from coursekit.arguments import add
@@ -8,7 +9,7 @@ from coursekit.arguments import add
 
 def add_commands(subparsers) -> None:
     """Add `data` and its commands to the verbs of `coursekit`; each sets `run(args) -> exit status`."""
-    data = subparsers.add_parser("data", help="make a dataset, or check one")
+    data = subparsers.add_parser("data", help="make a dataset, split or check one")
     commands = data.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
 
     draw = commands.add_parser(
@@ -38,6 +39,23 @@ def add_commands(subparsers) -> None:
     coco.add_argument("--keep-empty", action="store_true", help="also photographs without any of the four classes")
     coco.set_defaults(run=_from_coco)
 
+    split = commands.add_parser(
+        "split",
+        help="make a dataset from your own labelled photographs",
+        description="Split your own photographs into train, val and test. FOLDER holds images/ and, under the same "
+        "names, labels/ with the .txt files of a labelling tool. Lists and a YAML are written into FOLDER; nothing is "
+        "copied or moved. The photographs of one subfolder of images/ (one camera, one walk, one video) stay together.",
+    )
+    add(split, "folder FOLDER", arg.path, "the folder with images/ and labels/")
+    names = "the class names, in the order of their numbers in the label files: --names person bicycle car bus"
+    add(split, "--names NAME", str, names, nargs="+", required=True)
+    add(split, "--val SHARE", arg.share, "share of the photographs to validate on", 0.2)
+    add(split, "--test SHARE", arg.share, "share of the photographs to test on; 0: no test split", 0.2)
+    add(split, "--seed N", arg.seed, "another seed, another split", 0)
+    add(split, "--name NAME", arg.name, "name of the YAML; the lists begin with any name but the default", "dataset")
+    split.add_argument("--by-image", action="store_true", help="divide subfolders, too")
+    split.set_defaults(run=_split)
+
     check = commands.add_parser(
         "check",
         help="list everything that is wrong with a YOLO dataset",
@@ -59,6 +77,18 @@ def _from_coco(args: argparse.Namespace) -> int:
     from coursekit.data.yolo.road_objects import from_coco
 
     yaml = from_coco(args.annotations, args.images, args.out, args.limit, args.keep_empty)
+    print(f"Train on it: coursekit detect --data {yaml}")
+    return 0
+
+
+def _split(args: argparse.Namespace) -> int:
+    from coursekit.data.yolo.split import split_dataset
+    from coursekit.files import shown
+
+    by_folder = not args.by_image
+    made = split_dataset(args.folder, args.names, args.val, args.test, args.seed, by_folder=by_folder, name=args.name)
+    yaml = shlex.quote(shown(made.yaml))
+    print(f"{made}\nCheck the photographs, too: coursekit data check {yaml}")
     print(f"Train on it: coursekit detect --data {yaml}")
     return 0
 

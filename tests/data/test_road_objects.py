@@ -152,3 +152,22 @@ def test_a_dataset_behind_a_link_is_still_found(tmp_path):
         pass
     (tmp_path / "link").symlink_to(tmp_path / "made")
     assert found(tmp_path / "link", {"seed": 1}) == tmp_path / "link" / "road_objects.yaml"
+
+
+def test_two_lessons_that_build_at_the_same_moment_both_get_their_scenes(monkeypatch, tmp_path):
+    """The other lesson's dataset appears while this one is being drawn."""
+    monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSEKIT_BUDGET", "quick")
+    calls, build = [], road_objects.build
+
+    def late(out, *request):
+        calls.append(out)
+        if len(calls) == 1:
+            build(out, 2, 1, 1, 64, 8)
+            raise CourseError(f"Cannot build the dataset {out}: Directory not empty.")
+        return build(out, *request)
+
+    monkeypatch.setattr(road_objects, "build", late)
+    yaml = road_objects.get(train=3, val=1, test=1, size=64, seed=9)
+    assert [out.name for out in calls] == ["road_objects", "road_objects_3_1_1_64px_seed9"]
+    assert yaml.parent == calls[1] and len(list((yaml.parent / "images" / "train").iterdir())) == 3

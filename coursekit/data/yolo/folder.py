@@ -103,22 +103,26 @@ def write_labels(path: Path, classes: Sequence[int], boxes: np.ndarray, width: f
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def empty_counts() -> dict[str, dict]:
+def empty_counts(names: Sequence[str] = CLASS_NAMES, splits: Sequence[str] = SPLITS) -> dict[str, dict]:
     """{split: {"images": 0, "boxes": {class name: 0}}}, to be filled."""
-    return {split: {"images": 0, "boxes": dict.fromkeys(CLASS_NAMES, 0)} for split in SPLITS}
+    return {split: {"images": 0, "boxes": dict.fromkeys(names, 0)} for split in splits}
 
 
 def count(counts: dict[str, dict], split: str, classes: Sequence[int]) -> None:
     """Count one image with its boxes."""
+    boxes = counts[split]["boxes"]
+    names = list(boxes)
     counts[split]["images"] += 1
     for label in classes:
-        counts[split]["boxes"][CLASS_NAMES[label]] += 1
+        boxes[names[label]] += 1
 
 
 def summary(counts: dict[str, dict]) -> str:
     """A small table of images and boxes per split. counts as from `empty_counts`."""
-    table = f"{'':>7}{'images':>9}" + "".join(f"{name:>9}" for name in CLASS_NAMES)
-    for split in SPLITS:
-        boxes = "".join(f"{n:>9}" for n in counts[split]["boxes"].values())
-        table += f"\n{split:>7}{counts[split]['images']:>9}{boxes}"
+    names = next(iter(counts.values()))["boxes"]
+    widths = [max(9, len(name) + 2) for name in names]
+    table = f"{'':>7}{'images':>9}" + "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    for split, made in counts.items():
+        boxes = "".join(f"{n:>{width}}" for n, width in zip(made["boxes"].values(), widths, strict=True))
+        table += f"\n{split:>7}{made['images']:>9}{boxes}"
     return table
