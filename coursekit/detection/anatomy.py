@@ -1,10 +1,14 @@
 """A detector taken apart: how large its parts are, and what its head puts out before anything is thrown away."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coursekit.detection.yolo_backbone import BACKBONE_LAYERS
+from coursekit import arguments as arg
+from coursekit.detection.ultralytics_setup import session
+from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, new_detector
 
 
 def parameters_by_part(detector: nn.Module) -> dict[str, int]:
@@ -23,3 +27,23 @@ def raw_predictions(detector: nn.Module, picture: np.ndarray) -> tuple[Tensor, T
     """
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
     return detector(pixels)[0][0].mT.split([4, len(detector.names)], dim=1)
+
+
+def size_table(imgsz: int = 640, sizes: Iterable[str] = SIZES) -> list[dict]:
+    """The sizes, measured on the models that Ultralytics builds: one dict per size.
+
+    Keys: size, parameters, gflops (at imgsz x imgsz px, one image), layers, backbone_parameters, dim (channels of P5).
+    """
+    from ultralytics.utils.torch_utils import get_flops, get_num_params
+
+    arg.side.check(imgsz=imgsz)
+    rows = []
+    with session():
+        for size in sizes:
+            model = new_detector(size)
+            backbone = model.model[:BACKBONE_LAYERS]
+            row = {"size": size, "parameters": get_num_params(model), "gflops": round(get_flops(model, imgsz), 1)}
+            row |= {"layers": sum(not list(m.children()) for m in model.modules())}
+            dim = backbone.eval()(torch.zeros(1, 3, 32, 32)).shape[1]
+            rows.append(row | {"backbone_parameters": get_num_params(backbone), "dim": dim})
+    return rows

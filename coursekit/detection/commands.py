@@ -7,20 +7,36 @@ from coursekit import arguments as arg
 from coursekit.arguments import add
 from coursekit.runtime import CourseError
 
+OF_A_NEW_RUN = ("size", "backbone", "route", "depths", "epochs", "freeze_epochs", "backbone_lr_factor", "layer_decay")
+OF_A_NEW_RUN += ("imgsz", "batch", "lr0", "weight_decay", "optimizer", "project", "name", "seed", "weights")
+
 
 def add_commands(verbs) -> None:
     """Add the three verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
     the list of verbs, and their examples, are in `coursekit.cli`."""
     detect = verbs.add_parser(
         "detect",
-        description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone, layers 0 to 8 start from a "
-        "pretraining run: first frozen, then everything trains at a smaller learning rate.",
+        description="Train YOLO12 on a YOLO dataset with Ultralytics. With --backbone the backbone comes from a pretraining "
+        "run: YOLO12's own is copied into layers 0 to 8, any other network takes their place. It is frozen first, then "
+        "trains at a smaller learning rate. --resume RUN goes on with a training that was interrupted.",
     )
-    _add_common(detect)
-    add(detect, "--backbone RUN", arg.path, "a run of `coursekit pretrain ... --encoder yolo12n`")
+    _add_common(detect, resumes=True)
+    add(detect, "--backbone RUN", arg.path, "a run of `coursekit pretrain`, or an exported encoder")
+    way = (
+        "initialize: copy YOLO12's backbone; replace: put any encoder into its place, with an adapter; auto: what fits"
+    )
+    add(detect, "--route WAY", arg.text, way, "auto")
+    add(
+        detect,
+        "--depths N",
+        arg.count,
+        "replace: after which blocks of the encoder maps are taken (default: the last)",
+        nargs="+",
+    )
     add(detect, "--epochs N", arg.count, "rounds over the data", 100)
     add(detect, "--freeze-epochs N", arg.whole, "of these, with a frozen backbone (default: a tenth)")
-    add(detect, "--unfreeze-lr-factor F", arg.rate, "learning rate after that, as a part of --lr0", 0.1)
+    add(detect, "--backbone-lr-factor F", arg.decay, "its learning rate after that, as a part of --lr0 (default: 0.1)")
+    add(detect, "--layer-decay F", arg.decay, "rate of each of its layers, as a part of that of the next", 1.0)
     add(detect, "--imgsz PX", arg.count, "side of the images", 640)
     add(detect, "--optimizer NAME", arg.text, "SGD, AdamW, Adam or RMSProp", "SGD")
     add(detect, "--lr0 RATE", arg.rate, "learning rate", 0.01)
@@ -40,7 +56,7 @@ def add_commands(verbs) -> None:
     pictures = "pictures or folders to detect in afterwards, drawn into the run's folder"
     add(detect, "--predict PATH", arg.path, pictures, nargs="+")
     add(detect, "--conf C", arg.share, "least confidence there (default: 0.25)")
-    detect.set_defaults(run=run_detect)
+    detect.set_defaults(run=run_detect, of_a_new_run={name: detect.get_default(name) for name in OF_A_NEW_RUN})
 
     predict = verbs.add_parser(
         "predict",
@@ -56,16 +72,24 @@ def add_commands(verbs) -> None:
 
     efficiency = verbs.add_parser(
         "label-efficiency",
-        description="Train YOLO12 from a self-supervised backbone and from random weights at several numbers of "
-        "labelled images, with equal budgets and shared seeds, and compare. Call it again to go on after "
-        "a stop.",
+        description="Train YOLO12 from self-supervised weights and from random ones at several numbers of labelled images, "
+        "with equal budgets and shared seeds, and compare. Call it again to go on after a stop.",
     )
     _add_common(efficiency)
-    add(efficiency, "--backbone RUN", arg.path, "a pretraining run, or one for each seed", required=True, nargs="+")
+    add(
+        efficiency, "--backbone RUN", arg.path, "arms ssl: a pretraining run of YOLO12, or one for each seed", nargs="+"
+    )
+    add(
+        efficiency, "--replacement RUN", arg.path, "arms replaced: any pretraining run, or one for each seed", nargs="+"
+    )
+    add(efficiency, "--supervised FILE", arg.path, "arm supervised: a detector that was trained on other labels")
     labels = "numbers of labelled images, or shares such as 0.1"
     add(efficiency, "--labels N", arg.amount, labels, [32, 128], nargs="+")
     add(efficiency, "--seeds S", arg.seed, "", [0, 1, 2], nargs="+")
-    add(efficiency, "--arms ARM", arg.text, "of random, ssl, ssl_frozen_first", ["random", "ssl"], nargs="+")
+    arms = "of random, ssl, ssl_frozen_first, replaced, replaced_frozen, replaced_random, supervised"
+    add(efficiency, "--arms ARM", arg.text, arms, ["random", "ssl"], nargs="+")
+    factors = "the backbone's learning rate as a part of --lr0, such as ssl=0.3 (default: 1 for random, else 0.1)"
+    add(efficiency, "--lr-factors ARM=F", arg.text, factors, nargs="+")
     length = efficiency.add_mutually_exclusive_group()
     add(length, "--steps N", arg.count, "optimizer steps of every run", 300)
     add(length, "--epochs N", arg.count, "or as many steps as N rounds over the largest label count")
@@ -77,8 +101,11 @@ def add_commands(verbs) -> None:
     efficiency.set_defaults(run=run_label_efficiency)
 
 
-def _add_common(parser) -> None:
-    add(parser, "--data YAML", arg.path, "the dataset, in YOLO's format", required=True)
+def _add_common(parser, resumes: bool = False) -> None:
+    """Options of all trainings. resumes: may the dataset be left out, because a run that goes on knows it?"""
+    add(parser, "--data YAML", arg.path, "the dataset, in YOLO's format", required=not resumes)
+    if resumes:
+        add(parser, "--resume RUN", arg.path, "folder of an interrupted run: it goes on, all its settings are kept")
     parser.add_argument("--size", default="n", choices=tuple("nsmlx"), help="of YOLO12 (default: n)")
     add(parser, "--batch N", arg.count, "images in a batch", 16)
     add(parser, "--device NAME", arg.text, "cpu, cuda or mps (default: the first that works)")
@@ -89,26 +116,36 @@ def run_detect(args: argparse.Namespace) -> int:
     from coursekit.data.yolo.road_objects import check
     from coursekit.detection.predictions import check_pictures
     from coursekit.detection.validation import check_dataset
-    from coursekit.detection.yolo12 import train
+    from coursekit.detection.yolo12 import resume, train
     from coursekit.files import listed
 
+    if (args.data is None) == (args.resume is None):
+        raise CourseError("Name either a dataset (--data YAML) or an interrupted run to go on with (--resume RUN).")
+    changed = [n for n, default in args.of_a_new_run.items() if getattr(args, n) != default]
+    if args.resume and changed:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+        raise CourseError(f"{args.resume} goes on with the settings that it began with: leave out {options}.")
     if args.conf is not None and not args.predict:
         raise CourseError("--conf is of what --predict draws: add --predict PATH, or leave --conf out.")
     conf = 0.25 if args.conf is None else args.conf
     check_pictures(args.predict or [])  # not after hours of training
-    check_dataset(args.data)
-    if not args.no_check and (problems := check(args.data)):
+    if args.data:
+        check_dataset(args.data)
+    if args.data and not args.no_check and (problems := check(args.data)):
         way_out = f"`coursekit data check {args.data}` lists all. Mend them, or train all the same with --no-check."
         raise CourseError(f"{args.data} has {len(problems)} problem(s):{listed(problems)}\n{way_out}")
-    same = ("epochs", "freeze_epochs", "imgsz", "batch", "lr0", "unfreeze_lr_factor", "weight_decay", "optimizer")
-    same += ("device", "project", "name", "seed", "weights")
-    chosen = {name: getattr(args, name) for name in same}
-    run = train(args.data, args.size, args.backbone, verbose=not args.quiet, plots=not args.no_plots, **chosen)
+    told = {"verbose": not args.quiet, "plots": not args.no_plots}
+    if args.resume:
+        run = resume(args.resume, device=args.device, **told)
+    else:
+        chosen = {name: getattr(args, name) for name in OF_A_NEW_RUN} | {"depths": args.depths or ()}
+        run = train(args.data, device=args.device, **told, **chosen)
     found, by_class = run.metrics, ", ".join(f"{name} {ap:.3f}" for name, ap in run.metrics.ap50.items())
     print(f"mAP50-95 {found.map50_95:.3f}, mAP50 {found.map50:.3f} on the validation split; AP50 by class: {by_class}")
     print(f"weights: {run.best}")
     if args.predict:
-        _predict(run, args.predict, run.folder / "predictions", conf=conf, imgsz=args.imgsz, device=args.device)
+        imgsz = None if args.resume else args.imgsz  # None: as it was trained
+        _predict(run, args.predict, run.folder / "predictions", conf=conf, imgsz=imgsz, device=args.device)
     return 0
 
 
@@ -155,7 +192,20 @@ def run_label_efficiency(args: argparse.Namespace) -> int:
     settings = Settings(**{name: getattr(args, name) for name in same})
     if args.epochs:
         settings = steps_of(settings, args.data, args.labels, args.epochs)
-    backbone = args.backbone[0] if len(args.backbone) == 1 else args.backbone
     which = (args.labels, args.seeds, args.arms)
-    print(run_experiment(args.data, backbone, args.out, *which, settings, args.device, args.keep_weights))
+    starts = {
+        "replacement": args.replacement,
+        "supervised": args.supervised,
+        "lr_factors": _factors(args.lr_factors or []),
+    }
+    run = {"device": args.device, "keep_weights": args.keep_weights}
+    print(run_experiment(args.data, args.backbone, args.out, *which, settings, **starts, **run))
     return 0
+
+
+def _factors(words: list[str]) -> dict[str, float]:
+    """ARM=F, ... as numbers by arm. Raises CourseError for other words."""
+    try:
+        return {arm: float(factor) for arm, factor in (word.split("=") for word in words)}
+    except ValueError:
+        raise CourseError(f"--lr-factors takes words such as ssl=0.3, not {' '.join(words)}.") from None

@@ -13,13 +13,33 @@ from coursekit.runtime import CourseError
 
 
 class Arm(NamedTuple):
-    """pretrained: does it start from the backbone? frozen_first: is that frozen at the start?"""
+    """One way to start. role: which weights: "backbone" for YOLO12's own, "replacement" for an encoder in its place,
+    "supervised" for the backbone of a detector that has seen other labels; "untrained" for a network like the replacement,
+    with random weights; "" for YOLO12's own with random ones. frozen: for which share of the
+    training the backbone does not learn; None: as `Settings.freeze` says."""
 
-    pretrained: bool
-    frozen_first: bool
+    role: str = ""
+    frozen: float | None = 0.0
+
+    @property
+    def needs(self) -> str:
+        """Whose weights have to be given; "" if nobody's."""
+        return "replacement" if self.role == "untrained" else self.role
 
 
-ARMS = {"random": Arm(False, False), "ssl": Arm(True, False), "ssl_frozen_first": Arm(True, True)}
+RANDOM = (
+    "",
+    "untrained",
+)  # roles without trained weights: their backbone learns at the full rate unless told otherwise
+ARMS = {
+    "random": Arm(),
+    "ssl": Arm("backbone"),
+    "ssl_frozen_first": Arm("backbone", None),
+    "replaced": Arm("replacement", None),
+    "replaced_frozen": Arm("replacement", 1.0),
+    "replaced_random": Arm("untrained"),
+    "supervised": Arm("supervised"),
+}
 BASELINE = "random"
 METRICS = ("map50_95", "map50")
 
@@ -52,12 +72,12 @@ class Summary:
 
     def __str__(self) -> str:
         lines = [
-            f"{'labels':>7} {'arm':<17} {'seeds':>5} {'mAP50':>7} {'mAP50-95':>9}  mAP50 minus random, 95 % interval"
+            f"{'labels':>7} {'arm':<17} {'seeds':>5} {'mAP50':>7} {'mAP50-95':>9}  mAP50-95 minus random, 95 % interval"
         ]
         for cell in self.cells:
             lines.append(
                 f"{cell.labels:>7} {cell.arm:<17} {len(cell.seeds):>5} {cell.mean('map50'):>7.3f} "
-                f"{cell.mean('map50_95'):>9.3f}  {cell.differences.get('map50', '')}".rstrip()
+                f"{cell.mean('map50_95'):>9.3f}  {cell.differences.get('map50_95', '')}".rstrip()
             )
         return "\n".join(lines)
 

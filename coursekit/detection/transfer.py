@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from coursekit.detection.yolo_backbone import BACKBONE_LAYERS
+from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, YOLOBackbone
 from coursekit.models.encoder import Encoder
 from coursekit.runtime import CourseError
 from coursekit.training import load_encoder
@@ -19,7 +19,7 @@ class TransferReport:
     """What `load_backbone` moved. Tensors are parameters and batch-norm statistics.
 
     matched: tensors copied.
-    total: tensors of the detector's layers 0 to 8.
+    total: tensors of the detector's layers 0 to 8, or 0 to 20 if the neck is pretrained too.
     missing: names among those that the backbone lacks.
     unused: the backbone's names that the detector lacks.
     mismatched: names that both have, each with its two shapes.
@@ -41,9 +41,9 @@ class TransferReport:
         return "\n".join(lines)
 
 
-def compare(detector: nn.Module, backbone: dict[str, Tensor]) -> TransferReport:
-    """Which tensors of `backbone` fit layers 0 to 8 of `detector`, by name and shape. Changes nothing."""
-    wanted = _backbone_of(detector)
+def compare(detector: nn.Module, backbone: dict[str, Tensor], layers: int = BACKBONE_LAYERS) -> TransferReport:
+    """Which tensors of `backbone` fit the first `layers` layers of `detector`, by name and shape. Changes nothing."""
+    wanted = _first_of(detector, layers)
     both = [name for name in wanted if name in backbone]
     mismatched = [
         f"{name}: {tuple(backbone[name].shape)} in the backbone, {tuple(wanted[name].shape)} in the detector"
@@ -59,9 +59,14 @@ def compare(detector: nn.Module, backbone: dict[str, Tensor]) -> TransferReport:
     )
 
 
-def _backbone_of(detector: nn.Module) -> dict[str, Tensor]:
-    """The tensors of layers 0 to 8 by their names in the whole detector: model.0.conv.weight, ..."""
-    return {f"model.{k}": tensor for k, tensor in detector.model[:BACKBONE_LAYERS].state_dict().items()}
+def layers_of(encoder: Encoder) -> int:
+    """How many of a detector's layers this encoder has: 9, or 21 with a neck; 9 if it is another network."""
+    return len(encoder.model) if isinstance(encoder, YOLOBackbone) else BACKBONE_LAYERS
+
+
+def _first_of(detector: nn.Module, layers: int) -> dict[str, Tensor]:
+    """The tensors of the first layers by their names in the whole detector: model.0.conv.weight, ..."""
+    return {f"model.{k}": tensor for k, tensor in detector.model[:layers].state_dict().items()}
 
 
 def read_backbone(backbone: Encoder | str | Path) -> Encoder:
@@ -71,10 +76,10 @@ def read_backbone(backbone: Encoder | str | Path) -> Encoder:
 
 def check_fit(detector: nn.Module, encoder: Encoder) -> TransferReport:
     """What would fit, changing nothing. Raises CourseError if fewer than half of the learned tensors do."""
-    state = encoder.state_dict()
-    report = compare(detector, state)
+    state, layers = encoder.state_dict(), layers_of(encoder)
+    report = compare(detector, state, layers)
     # Every batch-norm's step counter fits any other one, so counters are no evidence
-    learned = {name: t for name, t in _backbone_of(detector).items() if t.ndim}
+    learned = {name: t for name, t in _first_of(detector, layers).items() if t.ndim}
     fitting = [name for name, t in learned.items() if name in state and state[name].shape == t.shape]
     if 2 * len(fitting) >= len(learned):
         return report
@@ -91,7 +96,7 @@ def check_fit(detector: nn.Module, encoder: Encoder) -> TransferReport:
 
 
 def load_backbone(detector: nn.Module, backbone: Encoder | str | Path, quiet: bool = False) -> TransferReport:
-    """Copy a backbone's weights and batch-norm statistics into layers 0 to 8 of a detector, in place.
+    """Copy a backbone's weights and batch-norm statistics, and a neck's, into the same layers of a detector, in place.
 
     detector: Ultralytics' DetectionModel. backbone: a YOLO12 encoder, or the run folder or checkpoint of a pretraining.
     Prints "N of M tensors matched" unless quiet. Raises CourseError, with nothing copied, if fewer than half of the
@@ -101,7 +106,7 @@ def load_backbone(detector: nn.Module, backbone: Encoder | str | Path, quiet: bo
     report = check_fit(detector, encoder)
     state = encoder.state_dict()
     with torch.no_grad():
-        for name, tensor in _backbone_of(detector).items():
+        for name, tensor in _first_of(detector, layers_of(encoder)).items():
             if name in state and state[name].shape == tensor.shape:
                 tensor.copy_(state[name])  # copies across devices and to float32
     if not quiet:

@@ -31,7 +31,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import matplotlib.font_manager
@@ -221,6 +221,15 @@ def _switch_off() -> None:
     _replace(tasks, "torch_safe_load", lambda load: lambda weight, safe_only=True: load(weight, safe_only=True))
     base.BaseDataset.npy_files = _pixel_files()
     events.enabled = False
+
+
+def offer_layers(by_name: Iterable[type], may_be_read: Iterable[type]) -> None:
+    """Let a model's YAML name these layers of ours, and let restricted loading read checkpoints that hold those classes."""
+    from ultralytics.nn import tasks
+
+    for layer in by_name:
+        setattr(tasks, layer.__name__, layer)
+    torch.serialization.add_safe_globals(list(may_be_read))
 
 
 _import_quietly()

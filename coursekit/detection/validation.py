@@ -1,11 +1,12 @@
 """Measuring a detector, and checking what it is to be trained or measured on."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit.arguments import side
-from coursekit.data.yolo.yaml import listed_images, load_yaml
+from coursekit.data.yolo.yaml import label_file, listed_images, load_yaml
 from coursekit.detection.devices import check_device
 from coursekit.detection.ultralytics_setup import reason, session
 from coursekit.detection.weights import checkpoint_path, load_detector
@@ -96,6 +97,16 @@ def check_dataset(data: str | Path, split: str = "") -> Path:
         raise _unusable(path, f"{wrong[0].message}.")
     read_dataset(path.resolve(), split)
     return path.resolve()
+
+
+def check_labels(yaml: Path, splits: Sequence[str]) -> None:
+    """Raise CourseError for a split without a single label: such a training learns nothing, or is measured on nothing."""
+    for split in splits:
+        images = dataset_images(yaml, split)
+        files = [label_file(image) for image in images]
+        if not any(file.is_file() and file.read_bytes().strip() for file in files):
+            where = f"looked for {files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+            raise _unusable(yaml, f"the split {split!r} has {len(images)} images and not one label ({where}).")
 
 
 def dataset_images(yaml: Path, split: str) -> list[Path]:

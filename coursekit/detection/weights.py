@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from coursekit import runtime
+from coursekit.detection import adapters  # noqa: F401 (a checkpoint may hold its layers)
 from coursekit.detection.portable import import_detector
 from coursekit.detection.ultralytics_setup import reason, session
-from coursekit.detection.yolo_backbone import check_size
+from coursekit.detection.yolo_backbone import BACKBONE_LAYERS, SIZES, YOLOBackbone, check_size
 from coursekit.files import named
+from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 
 NAME_ONE = "Name a .pt file, or the folder that `coursekit detect` printed."
@@ -104,6 +106,18 @@ def load_detector(weights: str | Path) -> nn.Module:
             raise _refusal(path, f"it holds a {type(model).__name__} for the task {model.task!r}.")
     _check_shape(model, path)
     return model
+
+
+def supervised_backbone(weights: str | Path) -> YOLOBackbone:
+    """Layers 0 to 8 of a detector that was trained with labels, as an encoder. Raises CourseError if it has none of its own."""
+    detector = load_detector(weights)
+    state = {n: t for n, t in detector.state_dict().items() if int(n.split(".")[1]) < BACKBONE_LAYERS}
+    for size in SIZES:
+        encoder = build_encoder(f"yolo12{size}")
+        if {n: t.shape for n, t in encoder.state_dict().items()} == {n: t.shape for n, t in state.items()}:
+            encoder.load_state_dict(state)
+            return encoder.eval()
+    raise CourseError(f"{weights} has no backbone of YOLO12: its first layers are others.")
 
 
 def _check_shape(model: nn.Module, path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+KINDS = ("weight", "bn", "bias", "backbone_weight", "backbone_bn", "backbone_bias")  # of the optimizer's groups
 CLASS_COLORS = ((255, 40, 40), (40, 255, 40), (40, 40, 255), (255, 255, 40))
 
 
@@ -93,43 +94,44 @@ def network_attempts():
 
 @pytest.fixture(scope="session")
 def trained(dataset, backbone, tmp_path_factory):
-    """One frozen and one unfrozen epoch from the backbone, with what went on inside; the network is closed."""
+    """One frozen epoch and two unfrozen ones from the backbone, with what went on inside; the network is closed."""
     from coursekit.detection.yolo12 import train  # before Ultralytics, which the next line imports
     from ultralytics.utils import torch_utils  # isort: skip
 
-    seen = SimpleNamespace(stages=[], threads=set(), project=tmp_path_factory.mktemp("runs"))
-
-    def starts(trainer):
-        groups = trainer.optimizer.param_groups
-        seen.stages.append(
-            SimpleNamespace(
-                optimizer=type(trainer.optimizer).__name__,
-                lr={group["initial_lr"] for group in groups},
-                frozen={name for name, p in trainer.model.named_parameters() if not p.requires_grad},
-            )
-        )
+    seen = SimpleNamespace(epochs=[], threads=set(), project=tmp_path_factory.mktemp("runs"))
 
     def ends(trainer):
-        seen.stages[-1].state = {name: t.clone() for name, t in trainer.model.state_dict().items()}
+        model, groups = trainer.model, trainer.optimizer.param_groups
+        rates = {kind: {g["lr"] for g in groups if (g["param_group"] == kind) and g["params"]} for kind in KINDS}
+        seen.epochs.append(
+            SimpleNamespace(
+                state={name: t.clone() for name, t in model.state_dict().items()},
+                frozen={name for name, p in model.named_parameters() if not p.requires_grad},
+                rates=rates,
+                scheduled=trainer.lf(trainer.epoch),
+                optimizer=type(trainer.optimizer).__name__,
+            )
+        )
 
     seen.threads_before = torch.get_num_threads()
     patch = pytest.MonkeyPatch()
     patch.setattr(torch_utils, "NUM_THREADS", seen.threads_before + 1)  # what Ultralytics would set
     settings = dict(
-        epochs=2,
+        epochs=3,
         freeze_epochs=1,
+        save_period=1,
+        warmup_epochs=0,
         imgsz=64,
         batch=4,
         nbs=4,
         lr0=0.02,
-        unfreeze_lr_factor=0.25,
+        backbone_lr_factor=0.25,
         device="cpu",
         project=seen.project,
         plots=False,
         verbose=False,
         callbacks={
-            "on_train_start": starts,
-            "on_train_end": ends,
+            "on_train_epoch_end": ends,
             "on_train_batch_end": lambda trainer: seen.threads.add(torch.get_num_threads()),
         },
     )

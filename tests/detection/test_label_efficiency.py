@@ -3,12 +3,17 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from coursekit.detection import label_efficiency
 from coursekit.detection.efficiency_summary import read_rows, summarize
 from coursekit.detection.label_efficiency import Settings, run_experiment, steps_of
+from coursekit.detection.label_subsets import stratified_order
 from coursekit.detection.validation import Metrics
+from coursekit.detection.weights import load_detector
+from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 
 QUICK = Settings(imgsz=64, steps=2, batch=4)
@@ -50,7 +55,7 @@ def test_budgets_are_equal_and_small_subsets_lie_in_large_ones(dataset, backbone
     cells = {(cell.labels, cell.arm): cell for cell in summary.cells}
     assert cells[6, "ssl"].values["map50"] == (pytest.approx(0.16), pytest.approx(0.161))
     assert cells[6, "ssl"].differences["map50"].mean == pytest.approx(0.1)
-    assert cells[6, "random"].differences == {} and "+0.100 [" in str(summary)
+    assert cells[6, "random"].differences == {} and "+0.050 [" in str(summary)
     written = json.loads((tmp_path / "e" / "summary.json").read_text())
     assert written["cells"][0]["mean"]["map50"] == pytest.approx(0.0205)
     assert not any((tmp_path / "e" / "runs").iterdir())
@@ -97,9 +102,55 @@ def test_provenance_names_versions_and_no_path_of_the_machine(dataset, backbone,
     assert str(tmp_path) not in (tmp_path / "e" / "summary.json").read_text()
 
 
+def test_arms_have_their_own_weights_and_rates(dataset, backbone, tmp_path, trainings, trained):
+    vit = build_encoder("vit_micro", image_size=64, dim=32, depth=1, heads=2)
+    arms = ("random", "ssl", "replaced", "replaced_frozen", "supervised", "replaced_random")
+    given = {"replacement": vit, "supervised": trained.run.folder, "lr_factors": {"ssl": 0.3}}
+    run_experiment(
+        dataset, backbone, tmp_path / "e", (2,), (0,), arms, Settings(steps=20, batch=4, freeze=0.2), **given
+    )
+    told = [(c["backbone"], c["freeze_epochs"], c["backbone_lr_factor"]) for c in trainings]
+    random, ssl, replaced, frozen, supervised, untrained = told
+    assert untrained[0].spec == vit.spec and untrained[1:] == (0, 1.0)
+    assert not torch.equal(untrained[0].pos_embed, vit.pos_embed), "the same network, and other weights"
+    assert random == (None, 0, 1.0) and ssl == (backbone, 0, 0.3)
+    assert replaced == (vit, 4, 0.1) and frozen == (vit, 20, 0.1) and supervised[1:] == (0, 0.1)
+    wanted = load_detector(trained.run.folder).state_dict()
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in supervised[0].state_dict().items())
+    with pytest.raises(CourseError, match=r"arm ssl with the backbone at 0\.3 of lr0; now it is 0\.1"):
+        run_experiment(
+            dataset,
+            backbone,
+            tmp_path / "e",
+            (2,),
+            (1,),
+            ("random",),
+            Settings(steps=20, batch=4),
+            **{**given, "lr_factors": {}},
+        )
+    with pytest.raises(CourseError, match="--replacement"):
+        run_experiment(dataset, backbone, tmp_path / "f", (2,), (0,), ("replaced",), QUICK)
+
+
+def test_every_beginning_has_the_shares_of_the_whole():
+    draws = np.random.default_rng(0)
+    boxes = draws.poisson((2.0, 0.5, 2.0, 0.3), size=(400, 4)).astype(float)
+    order = stratified_order(boxes, seed=3)
+    assert sorted(order) == list(range(400)) and order != stratified_order(boxes, seed=4)
+
+    def off(chosen):
+        return np.abs(boxes[chosen].mean(axis=0) / boxes.mean(axis=0) - 1).max()
+
+    at_random = [off(draws.permutation(400)[:32]) for _ in range(50)]
+    assert off(order[:32]) < 0.1 < np.median(at_random)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"arms": ("supervised",)}, "supervised="),
+        ({"lr_factors": {"magic": 1.0}}, "magic"),
+        ({"lr_factors": {"ssl": -1.0}}, "ssl"),
         ({"labels": (9,)}, "has 8 images"),
         ({"labels": (0,)}, "labels is 0"),
         ({"labels": ()}, "at least one"),

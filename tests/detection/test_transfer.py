@@ -6,13 +6,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from coursekit.detection.routes import choose_route
 from coursekit.detection.transfer import compare, load_backbone
 from coursekit.detection.yolo_backbone import YOLOBackbone, new_detector
+from coursekit.methods import build_method, method_class
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
+from coursekit.views import Draws, normalize
 
 
 def test_every_tensor_of_the_backbone_arrives_and_nothing_else_changes(backbone, capsys):
+    torch.manual_seed(8)  # whatever ran before: other first weights than the backbone's
     model = new_detector("n")
     before = {name: t.clone() for name, t in model.state_dict().items()}
     report = load_backbone(model, backbone)
@@ -74,3 +78,35 @@ def test_misfits_are_listed_by_name_with_both_shapes(backbone):
 def test_a_folder_that_is_no_run_is_explained(tmp_path):
     with pytest.raises(CourseError, match=str(tmp_path)):
         load_backbone(new_detector("n"), tmp_path)
+
+
+def test_a_pretrained_neck_arrives_too_and_is_what_the_head_reads(capsys):
+    torch.manual_seed(2)
+    encoder, detector = build_encoder("yolo12n_neck", image_size=64).eval(), new_detector("n").eval()
+    before = {name: t.clone() for name, t in detector.state_dict().items()}
+    report = choose_route("n", encoder).load(detector)
+    assert (
+        report.matched == report.total == len(encoder.state_dict()) > 342
+        and choose_route("n", encoder).layers[-1] == 20
+    )
+    for name, tensor in detector.state_dict().items():
+        own = name.startswith("model.21.")
+        assert torch.equal(tensor, before[name] if own else encoder.state_dict()[name]), name
+    pixels, read = torch.rand(2, 3, 64, 96), []
+    detector.model[-1].register_forward_pre_hook(lambda head, given: read.extend(t.clone() for t in given[0]))
+    with torch.no_grad():
+        detector(pixels)
+        for mine, theirs in zip(encoder.pyramid(normalize(pixels)), read, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+    with pytest.raises(CourseError, match="size='n'"):
+        choose_route("s", encoder)
+
+
+def test_region_contrast_teaches_every_layer_of_the_neck():
+    torch.manual_seed(2)
+    encoder = build_encoder("yolo12n_neck", image_size=96)
+    method = build_method("region_contrast", encoder, method_class("region_contrast").default_views(96))
+    images = torch.randint(0, 256, (4, 3, 128, 128), dtype=torch.uint8)
+    method(method.views(images, Draws(0)))["loss"].backward()
+    still = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert still == [], "a layer without a gradient would go into the detector at random"

@@ -1,15 +1,17 @@
 """Training: the backbone is in the model that trains, rates are honoured, runs repeat, nothing is overwritten."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from coursekit import runtime
+from coursekit.detection.anatomy import size_table
 from coursekit.detection.validation import validate
 from coursekit.detection.weights import checkpoint_path, load_detector, starting_weights
-from coursekit.detection.yolo12 import size_table, train
+from coursekit.detection.yolo12 import train
 from coursekit.detection.yolo_backbone import new_detector
 from coursekit.runtime import CourseError
 
@@ -18,31 +20,36 @@ class StopHere(Exception):
     """Raised from a callback: what the test looks at has happened."""
 
 
-def test_frozen_stage_keeps_the_backbone_bit_for_bit(trained, backbone):
-    frozen, ssl = trained.stages[0], backbone.state_dict()
+def test_a_frozen_backbone_stays_bit_for_bit(trained, backbone):
+    frozen, ssl = trained.epochs[0], backbone.state_dict()
     assert all(torch.equal(frozen.state[name], tensor) for name, tensor in ssl.items())
-    saved = load_detector(trained.run.frozen).state_dict()
+    saved = load_detector(trained.run.folder / "weights" / "epoch0.pt").state_dict()
     for name, tensor in ssl.items():  # Ultralytics writes half precision
         expected = tensor.half().float() if tensor.is_floating_point() else tensor
         assert torch.equal(saved[name], expected), name
-    assert any(not name.startswith(tuple(f"model.{i}." for i in range(9))) for name in frozen.state)
     assert {name.split(".")[1] for name in frozen.frozen} == {*map(str, range(9)), "21"}  # 21: the fixed DFL weights
+    assert trained.run.frozen_epochs == 1
 
 
-def test_second_stage_goes_on_from_the_first_and_moves_everything(trained, backbone):
-    first, second = trained.stages
+def test_then_everything_moves_in_the_same_run(trained, backbone):
+    first, second, _ = trained.epochs
     ssl = backbone.state_dict()
     assert {name.split(".")[1] for name in second.frozen} == {"21"}
     for name in ("model.0.conv.weight", "model.8.cv2.conv.weight", "model.0.bn.running_mean", "model.4.cv1.bn.weight"):
         assert not torch.equal(second.state[name], ssl[name]), name
-    # the head was trained on, not drawn again: after one small-rate epoch it is near where the first stage left it
+    # the head was trained on, not drawn again
     name = "model.21.cv3.0.0.0.conv.weight"
     assert (second.state[name] - first.state[name]).norm() < 0.2 * first.state[name].norm()
+    assert len(trained.run.results_csv.read_text().splitlines()) == 4, "one table for both stages"
 
 
 def test_learning_rates_are_those_that_were_asked_for(trained):
-    assert [stage.optimizer for stage in trained.stages] == ["SGD", "SGD"]
-    assert trained.stages[0].lr == {0.02} and trained.stages[1].lr == {0.005}
+    assert {epoch.optimizer for epoch in trained.epochs} == {"SGD"}
+    for number, epoch in enumerate(trained.epochs):
+        for kind in ("weight", "bn", "bias"):
+            (rate,), (own,) = epoch.rates[kind], epoch.rates[f"backbone_{kind}"]
+            assert rate == pytest.approx(0.02 * epoch.scheduled)
+            assert own == pytest.approx(0.25 * rate if number else 0.0), (number, kind)
 
 
 def test_run_works_without_a_network_and_tries_none(trained):
@@ -50,7 +57,7 @@ def test_run_works_without_a_network_and_tries_none(trained):
     assert run.start.startswith("starts from yolo12n.yaml") and "COURSEKIT_OFFLINE" in run.start
     assert run.transfer.matched == 342 and trained.attempts == []
     assert run.folder == trained.project / "yolo12n_objects" and run.best.is_file() and run.last.is_file()
-    assert len(run.results_csv.read_text().splitlines()) == 2 and (run.frozen / "results.csv").is_file()
+    assert run.results_csv.is_file() and not (run.folder / "stage1_frozen").exists()
 
 
 def test_validation_of_the_checkpoint_gives_the_metrics_of_the_run(trained, dataset, network_attempts):
@@ -158,6 +165,18 @@ def test_a_dataset_without_images_is_refused_and_its_download_script_is_not_run(
     with pytest.raises(CourseError, match=r"evil\.yaml.*coursekit data check"):
         train(yaml, epochs=1, project=tmp_path / "runs")
     assert not trace.exists() and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_without_a_label_is_refused_before_a_folder_is_made(dataset, tmp_path, split):
+    shutil.copytree(dataset.parent, tmp_path / "data")
+    yaml = tmp_path / "data" / dataset.name
+    yaml.write_text(yaml.read_text().replace(str(dataset.parent), str(yaml.parent)))
+    for file in (yaml.parent / "labels" / split).iterdir():
+        file.write_text("\n")  # there, and empty
+    with pytest.raises(CourseError, match=rf"'{split}' has . images and not one label.*labels/{split}/000\.txt"):
+        train(yaml, epochs=1, imgsz=64, device="cpu", project=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 class Trap:
