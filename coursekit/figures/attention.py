@@ -88,7 +88,7 @@ class AttentionPicture:
             f"""
             Image {image}; the {who} attends, in layer {layer} of 0 to {self.depth - 1}, head {head} ({which}), most to the
             patch in row {place[0]}, column {place[1]}: {share:.1%}, where even attention would be {even:.1%}. All patches
-            together get {attended.sum():.0%}. Overlay of strength {strength:.2g}.""",
+            together get {attended.sum():.0%}. Overlay {strength:.2g}, from 0 to 1.""",
         )
 
 

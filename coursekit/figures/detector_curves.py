@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from coursekit.evaluation.intervals import mean_interval
 from coursekit.figures.layout import look, panels
 from coursekit.figures.style import INK, MARKERS, MUTED, PALETTE, describe, styled
 from coursekit.runtime import CourseError
@@ -24,7 +25,7 @@ PANELS = (  # title, y label, ((column, line style, name), ...)
         (("metrics/precision(B)", "-", "precision"), ("metrics/recall(B)", "--", "recall")),
     ),
     ("average precision", "mAP, %", (("metrics/mAP50(B)", "-", "mAP50"), ("metrics/mAP50-95(B)", "--", "mAP50-95"))),
-    ("learning rate", "learning rate", (("lr/pg0", "-", ""),)),
+    ("learning rate", "learning rate", (("lr/pg0", "-", "neck, head"), ("lr/pg3", "--", "backbone"))),
 )
 
 
@@ -56,21 +57,12 @@ def model_sizes(table: Sequence[Mapping]) -> Figure:
     return describe(fig, f"Bars for {len(names)} model sizes. {told}.")
 
 
-def read_results(path: str | Path | Sequence[str | Path]) -> dict[str, np.ndarray]:
+def read_results(path: str | Path) -> dict[str, np.ndarray]:
     """The columns of an Ultralytics results.csv; what was not measured in an epoch is NaN.
 
-    path: the file or the run's folder; several are the stages of one training, and their epochs are counted on. Raises
-    CourseError if there is none. Ultralytics writes zeros for an epoch that it did not validate; a loss that is
-    exactly zero in every part is how such an epoch is known.
+    path: the file or the run's folder. Raises CourseError if there is none. Ultralytics writes zeros for an epoch that it
+    did not validate; a loss that is exactly zero in every part is how such an epoch is known.
     """
-    if not isinstance(path, (str, Path)):
-        stages = [read_results(stage) for stage in path]
-        before = 0.0
-        for stage in stages:
-            stage["epoch"] = stage["epoch"] + before
-            before = stage["epoch"][-1]
-        shared = [key for key in stages[0] if all(key in stage for stage in stages)]
-        return {key: np.concatenate([stage[key] for stage in stages]) for key in shared}
     file = Path(path)
     file = file / "results.csv" if file.is_dir() else file
     try:
@@ -90,15 +82,19 @@ def read_results(path: str | Path | Sequence[str | Path]) -> dict[str, np.ndarra
     return columns
 
 
+def _frozen_until(table: dict[str, np.ndarray]) -> int:
+    """The epoch after which a frozen backbone began to learn; 0 if it learned from the start."""
+    rates = table.get("lr/pg3", np.ones(1))
+    return int(table["epoch"][np.argmax(rates > 0) - 1]) if rates[0] == 0 and rates.any() else 0
+
+
 @styled
-def results_curves(
-    runs: str | Path | Mapping[str, str | Path | Sequence[str | Path]], only: Sequence[str] = ()
-) -> Figure:
+def results_curves(runs: str | Path | Mapping[str, str | Path], only: Sequence[str] = ()) -> Figure:
     """A detector's training as Ultralytics logged it: losses, precision and recall, mAP, learning rate.
 
-    runs: a results.csv or the folder of a run, or several by name, drawn over each other; a list of folders is one run
-    in stages, a dotted line between them. only: titles of the panels to draw, such as "box loss"; default: all. Raises
-    CourseError for what is not a run, and ValueError for a panel that there is not.
+    runs: a results.csv or the folder of a run, or several by name, drawn over each other. A dotted line stands where a
+    frozen backbone began to learn. only: titles of the panels to draw, such as "box loss"; default: all. Raises CourseError
+    for what is not a run, and ValueError for a panel that there is not.
     """
     if unknown := set(only) - {title for title, *_ in PANELS}:
         raise ValueError(
@@ -107,8 +103,7 @@ def results_curves(
     drawn = [panel for panel in PANELS if not only or panel[0] in only]
     named = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     tables = {name: read_results(path) for name, path in named.items()}
-    stages = [path for path in named.values() if not isinstance(path, (str, Path))]
-    ends = {end for run in stages for end in np.cumsum([len(read_results(path)["epoch"]) for path in run[:-1]])}
+    ends = {end for table in tables.values() if (end := _frozen_until(table))}
     longest = max(table["epoch"].max() for table in tables.values())
     fig, axes = panels(len(drawn), 2 if len(drawn) == 4 else 3, 3.2, 2.6)
     for ax, (title, label, curves) in zip(axes[:, 0], drawn, strict=True):
@@ -123,6 +118,7 @@ def results_curves(
                 values = table[column][there] * (100 if column.startswith("metrics/") else 1)
                 few = {"marker": "os"[j], "markersize": 4} if len(values) < 15 else {}
                 color = PALETTE[k if len(tables) > 1 else j]
+                part = part if len(curves) == 1 or curves[-1][0] in table else ""  # a single curve needs no name
                 ax.plot(epochs, values, line, color=color, label=part if k == 0 else None, **few)
         ax.set(title=title, xlabel="epoch", ylabel=label)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -142,7 +138,7 @@ def results_curves(
         best = f", best mAP50-95 {100 * np.nanmax(reached):.1f} %" if np.isfinite(reached).any() else ""
         told.append(f"{name and f'{name}: '}{len(table['epoch'])} epochs{best}")
     what = ", ".join(title for title, *_ in drawn)
-    after = "".join(f" A new stage begins after epoch {end}." for end in sorted(ends))
+    after = "".join(f" The backbone is frozen until epoch {end}." for end in sorted(ends))
     return describe(fig, f"Training curves of a detector: {what}. {'; '.join(told)}.{after}")
 
 
@@ -150,14 +146,17 @@ def results_curves(
 def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapping[str, str] | None = None) -> Figure:
     """Accuracy against the number of labelled images: one line for each start, one small marker for each seed.
 
+    From three seeds on, a mean has its 95 % interval; two seeds tell too little of their spread.
+
     rows: one dict for each run, with arm, labels, seed and the metric as a share. names: what to call the arms.
     """
     if not rows:
         raise ValueError("label_efficiency was given no run.")
     titles = {"map50": "mAP50", "map50_95": "mAP50-95"}
-    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    run = dict.fromkeys(row["arm"] for row in rows)
+    arms = [arm for arm in dict.fromkeys([*(names or {}), *run]) if arm in run]  # in the order of their names
     counts = sorted({row["labels"] for row in rows})
-    fig, ax = plt.subplots(figsize=(7.0, 3.8))
+    fig, ax = plt.subplots(figsize=(9.2, 3.8))
     told = []
     for k, arm in enumerate(arms):
         name = (names or {}).get(arm, arm.replace("_", " "))
@@ -166,6 +165,11 @@ def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapp
         shift = 1 + 0.02 * (k - (len(arms) - 1) / 2)  # two arms' seeds do not hide each other
         marker, means = MARKERS[k % len(MARKERS)], [np.mean(values) for values in mine.values()]
         ax.plot([n * shift for n in mine], means, marker=marker, markersize=8, label=name, **look(k))
+        for n, values in mine.items():
+            if len(values) > 2:
+                found = mean_interval(values)
+                ends = [[found.mean - found.low], [found.high - found.mean]]
+                ax.errorbar([n * shift], [found.mean], yerr=ends, color=look(k)["color"], capsize=4, linewidth=1.4)
         each = [(n * shift, value) for n, values in mine.items() for value in values]
         seeds_look = {**look(k), "linestyle": "", "marker": marker, "markersize": 4, "alpha": 0.55}
         ax.plot(*zip(*each, strict=True), **seeds_look)
@@ -177,7 +181,7 @@ def label_efficiency(rows: Sequence[Mapping], metric: str = "map50", names: Mapp
     ax.set_xlabel("labelled images")
     ax.set_ylabel(f"{titles.get(metric, metric)}, %")
     ax.set_ylim(bottom=0)
-    ax.legend(title="start from")
-    seeds = len({row["seed"] for row in rows})
-    ax.set_title(f"Mean (large) and each of {seeds} seed{'s' * (seeds != 1)} (small)", fontweight="normal", fontsize=11)
+    ax.legend(title="start from", fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    title = "Mean (large) and each seed (small); bars: 95 % from three seeds on"
+    ax.set_title(title, fontweight="normal", fontsize=11)
     return describe(fig, f"{titles.get(metric, metric)} in % against labelled images. {'; '.join(told)}.")

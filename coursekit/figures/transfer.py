@@ -11,13 +11,16 @@ BLOCKS = (
 WIDTHS = (170, 120, 120)
 STAGES = (
     ("Stage 1", ("frozen: nothing changes", "learns, rate lr0", "learns, rate lr0")),
-    ("Stage 2", ("learns, rate lr0 × factor",) * 3),
+    ("Stage 2", ("learns, rate lr0 × factor", "learns, rate lr0", "learns, rate lr0")),
 )
-NOTES = ("a new head is noise: it must not spoil the backbone", "the head is useful now: all may move, in small steps")
+NOTES = (
+    "a new head is noise: it must not spoil the backbone",
+    "the head is useful now: the backbone may move, in small steps",
+)
 
 
 def transfer_diagram() -> SVG:
-    """From an SSL encoder to a trained YOLO12: copy layers 0 to 8, train the rest, then train everything gently."""
+    """From an SSL encoder to a trained YOLO12: copy layers 0 to 8, train the rest, then train them too, gently."""
     d = Drawing(
         "transfer",
         880,
@@ -28,7 +31,7 @@ def transfer_diagram() -> SVG:
         8 of YOLO12, its projector is thrown away. In the middle the detector: an image goes through backbone, neck
         (layers 9 to 20) and head (layer 21) and becomes boxes, classes and confidence; the backbone hands on three maps
         with strides 8, 16 and 32. Below two stages of training. Stage 1: the backbone is frozen, neck and head learn at
-        rate lr0. Stage 2: everything learns, at lr0 times a factor below 1.""",
+        rate lr0. Stage 2: the backbone learns too, at lr0 times a factor below 1; neck and head go on at lr0.""",
     )
     d.panel(150, 12, 716, 96, "blue")
     d.block(20, 24, 122, 72, "before:\nno labels", 14, True, TINTS["blue"][2])

@@ -9,10 +9,13 @@ from coursekit.figures import (
     judges_diagram,
     pipeline,
     queue_and_clusters_diagram,
+    registers_diagram,
     siamese_diagram,
     simclr_diagram,
     study_map,
+    teacher_student_diagram,
     three_ideas,
+    two_routes_diagram,
 )
 from coursekit.figures.overview import STAGES
 from coursekit.figures.svg import Drawing, text_width, wrap
@@ -28,6 +31,9 @@ DIAGRAMS = {
     "simclr": simclr_diagram,
     "simclr step 4": lambda: simclr_diagram(4),
     "queue and clusters": queue_and_clusters_diagram,
+    "teacher and student": teacher_student_diagram,
+    "registers": registers_diagram,
+    "two routes": two_routes_diagram,
 }
 NS = "{http://www.w3.org/2000/svg}"
 

@@ -9,8 +9,6 @@ import torch
 from torchvision.ops import box_iou
 
 from coursekit import figures
-from coursekit.figures.detector_curves import read_results
-from coursekit.runtime import CourseError
 
 
 @pytest.fixture(autouse=True)
@@ -73,25 +71,17 @@ def test_precision_and_recall_that_cannot_be_are_refused(recall, precision):
         figures.precision_recall(recall, precision)
 
 
-def write_stage(folder, maps, extra=""):
-    folder.mkdir(parents=True)
-    rows = [f"{epoch},{1 / epoch},{value}" + (",0.5" if extra else "") for epoch, value in enumerate(maps, 1)]
-    header = "epoch,train/box_loss,metrics/mAP50-95(B)" + extra
-    (folder / "results.csv").write_text("\n".join([header, *rows]) + "\n")
-    return folder
-
-
-def test_stages_of_one_training_are_counted_on(tmp_path):
-    stages = [write_stage(tmp_path / "one", [0.1, 0.2], ",lr/pg0"), write_stage(tmp_path / "two", [0.3, 0.4, 0.5])]
-    table = read_results(stages)
-    assert table["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert table["metrics/mAP50-95(B)"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5] and "lr/pg0" not in table
-    assert read_results(stages[1])["epoch"].tolist() == [1, 2, 3]  # reading changes nothing
-    figure = figures.results_curves({"in stages": stages, "at once": stages[0]})
-    assert "in stages: 5 epochs" in figures.alt_text(figure) and "after epoch 2" in figures.alt_text(figure)
+def test_a_line_stands_where_the_backbone_began_to_learn(tmp_path):
+    header, rates = "epoch,train/box_loss,lr/pg0,lr/pg3\n", (0, 0, 0.001, 0.002)
+    rows = [f"{epoch},{1 / epoch},0.01,{rate}\n" for epoch, rate in enumerate(rates, 1)]
+    (tmp_path / "results.csv").write_text(header + "".join(rows))
+    figure = figures.results_curves(tmp_path, only=("box loss", "learning rate"))
+    assert "frozen until epoch 2" in figures.alt_text(figure)
     assert [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"] == [2.5]
-    with pytest.raises(CourseError):
-        read_results([stages[0], tmp_path / "three"])
+    names = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert names == ["neck, head", "backbone"]
+    (tmp_path / "results.csv").write_text(header + rows[2] + rows[3])
+    assert "frozen" not in figures.alt_text(figures.results_curves(tmp_path)), "here it learned from the start"
 
 
 def test_the_transfer_diagram_fits_and_is_described():
