@@ -109,6 +109,20 @@ def slider(
     )
 
 
+def choice(label: str, options, value):
+    """A labelled list to choose from. None if ipywidgets is missing."""
+    if ipywidgets is None:
+        return None
+    return ipywidgets.Dropdown(
+        options=options,
+        value=value,
+        description=label,
+        **tooltip(label),
+        style={"description_width": f"{LABEL_WIDTH}px"},
+        layout={"width": f"{SLIDER_WIDTH}px"},
+    )
+
+
 def checkbox(label: str, value: bool):
     """A box to tick. None if ipywidgets is missing."""
     if ipywidgets is None:

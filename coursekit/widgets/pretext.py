@@ -6,8 +6,7 @@ from torch import Tensor
 from coursekit.figures.live import LiveFigure
 from coursekit.figures.pretext import TASKS, Posed, PretextPicture, pose
 from coursekit.runtime import CourseError
-from coursekit.widgets.explorer import LABEL_WIDTH, SLIDER_WIDTH, Explorer, button, only_made, slider
-from coursekit.widgets.live import ipywidgets, tooltip
+from coursekit.widgets.explorer import Explorer, button, choice, only_made, slider
 
 PLACES = (1, 2, 3, 6, 9, 18)  # along a side, at which a colour is asked for
 NEEDED = {  # task -> the controls that change it
@@ -44,12 +43,12 @@ def pretext_explorer(images: Tensor, task: str = "rotation") -> Explorer:
     first = {"task": task, "image": 0, "turns": 1, "gap": 4, "equalize": True, "places": 9, "share": 0.4, "seed": 0}
     live = LiveFigure(PretextPicture(images[0], posed(**first)))
     controls = {
-        "task": _choice("task", TASKS, task),
+        "task": choice("task", TASKS, task),
         "image": slider("image", 0, 0, len(images) - 1, 1, "IntSlider", "d"),
         "turns": slider("quarter turns", first["turns"], 0, 3, 1, "IntSlider", "d"),
         "gap": slider("gap, px", first["gap"], 0, 12, 1, "IntSlider", "d"),
-        "equalize": _choice("equalise", {"yes": True, "no": False}, first["equalize"]),
-        "places": _choice("places a side", PLACES, first["places"]),
+        "equalize": choice("equalise", {"yes": True, "no": False}, first["equalize"]),
+        "places": choice("places a side", PLACES, first["places"]),
         "share": slider("share hidden", first["share"], 0.1, 0.9),
         "seed": button("new draw"),
     }
@@ -58,20 +57,6 @@ def pretext_explorer(images: Tensor, task: str = "rotation") -> Explorer:
         seen.controls["task"].observe(lambda change: _show_needed(seen.controls, change["new"]), names="value")
         _show_needed(seen.controls, task)
     return seen
-
-
-def _choice(label: str, options, value):
-    """A labelled list to choose from. None if ipywidgets is missing."""
-    if ipywidgets is None:
-        return None
-    return ipywidgets.Dropdown(
-        options=options,
-        value=value,
-        description=label,
-        **tooltip(label),
-        style={"description_width": f"{LABEL_WIDTH}px"},
-        layout={"width": f"{SLIDER_WIDTH}px"},
-    )
 
 
 def _show_needed(controls: dict, task: str) -> None:

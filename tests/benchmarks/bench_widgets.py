@@ -8,24 +8,31 @@ import gc
 import statistics
 import time
 
+import numpy as np
 import psutil
 import torch
 
 from coursekit import exercises
 from coursekit.data.images import ImageSet
+from coursekit.detection.routes import build_detector, choose_route
 from coursekit.draws import Draws
 from coursekit.figures import png, similarity_matrix, view_pairs
+from coursekit.models import build_encoder
 from coursekit.recipes import lesson_03
 from coursekit.views import View
 from coursekit.widgets import (
+    cell_explorer,
+    payoff_explorer,
     queue_explorer,
     quiz_widget,
     similarity_explorer,
     sinkhorn_explorer,
+    threshold_explorer,
     views_explorer,
     vote_explorer,
 )
 from coursekit.widgets.explorers import STRENGTHS, yellow_van
+from tests.detection.test_matching import random_scene
 
 MOVES, MANY = 30, 500
 
@@ -64,6 +71,20 @@ def main() -> None:
     photos = ImageSet(yellow_van()[:, ::4, ::4].repeat(60, 1, 1, 1), torch.arange(60) % 4, ("a", "b", "c", "d"))
     features = {name: (torch.randn(60, 16, generator=generator),) * 2 for name in ("one", "other")}
     votes = vote_explorer(photos, photos, features)
+    detectors = {
+        name: build_detector(choose_route("n", build_encoder(name, image_size=96))) for name in ("vit_micro", "yolo12n")
+    }
+    cells = cell_explorer(detectors, yellow_van()[:, 60:156, 60:156])
+
+    runs = [
+        {"arm": arm, "labels": n, "seed": seed, "map50_95": 0.01 * seed + 0.05 * len(arm), "map50": 0.1}
+        for arm in ("random", "a", "b")
+        for n in (32, 128)
+        for seed in range(4)
+    ]
+    pays = payoff_explorer(runs, {"random": "random", "a": "one", "b": "other"}, start="a", labels=32)
+    draw = np.random.default_rng(0)
+    thresholds = threshold_explorer(*zip(*(random_scene(draw) for _ in range(32)), strict=True))
 
     def move_to_an_image(k):
         votes.controls["query"].value = k * 7 % 60
@@ -93,6 +114,13 @@ def main() -> None:
         "views: new draw": lambda _: views.controls["seed"].click(),
         "similarity: temperature": move_the_temperature,
         "votes: the test image": move_to_an_image,
+        "cells: a place": lambda k: cells.set(row=k % 12, column=5 * k % 12, network=list(detectors)[k % 2]),
+        "payoff: a start and its labels": lambda k: pays.set(
+            start=("a", "b")[k % 2], labels=(32, 128)[k // 2 % 2], seeds=1 + k % 4
+        ),
+        "thresholds: all three": lambda k: thresholds.set(
+            image=k % 32, confidence=0.05 + 0.02 * (k % 40), overlap=0.1 + 0.05 * (k % 18)
+        ),
         "queue: a step": lambda k: queue.set(step=k % 40, size=48, batch=4),
         "Sinkhorn: half a step": lambda k: clusters.set(half_steps=k % 12),
         "quiz: a choice": click,

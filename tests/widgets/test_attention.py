@@ -29,7 +29,7 @@ def images() -> torch.Tensor:
         ({"image": 2}, "Image 2;"),
         ({"layer": 0}, "in layer 0 of 0 to 2"),
         ({"head": 1}, "head 1 (head 1 of 2)"),
-        ({"strength": 0.25}, "strength 0.25"),
+        ({"strength": 0.25}, "Overlay 0.25"),
         ({"of_class": False, "row": 3, "column": 1}, "the patch in row 3, column 1 attends"),
     ],
 )

@@ -87,6 +87,5 @@ def test_wrong_inputs_are_named(images):
 def test_a_single_image_and_no_ipywidgets_leave_a_picture(images, monkeypatch, shown, capsys):
     assert pretext_explorer(images[:1]).alt
     monkeypatch.setattr(explorer, "ipywidgets", None)
-    monkeypatch.setattr(pretext, "ipywidgets", None)
     ((data, metadata),) = shown(pretext_explorer(images))
     assert "image/png" in data and metadata["image/png"]["alt"] and "pip install" in capsys.readouterr().out
