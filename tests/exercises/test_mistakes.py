@@ -79,6 +79,22 @@ def test_two_mistakes_never_cancel_out_and_most_are_told_apart(exercise):
     assert named > 0.9 * seen
 
 
+def test_an_infinite_result_that_is_right_is_not_blamed_and_is_near_to_nothing_else():
+    exercise = find_exercise("labels_needed")
+
+    def bent(labels, scores, wanted):
+        k = int((scores < wanted).sum())
+        if k in (0, len(labels)):
+            return labels[0] if k == 0 else torch.tensor(torch.inf)
+        share = ((wanted - scores[k - 1]) / (scores[k] - scores[k - 1])) ** 2
+        return labels[k - 1] * (labels[k] / labels[k - 1]) ** share
+
+    told = str(examine(exercise, bent))
+    assert "It is right on" in told and "infinite" not in told
+    verdict = examine(exercise, lambda labels, scores, wanted: bent(labels, scores, wanted) * torch.inf)
+    assert not verdict.mistakes and "the result is infinite" in str(verdict)
+
+
 # --- what a YAML file says --------------------------------------------------------------------------------------------
 
 TEXT = """
