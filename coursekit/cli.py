@@ -19,13 +19,14 @@ from coursekit.runtime import CourseError
 
 VERBS = {  # name: the package whose commands.py adds it, what the list of verbs says
     "doctor": ("coursekit", "is this machine ready, and how to mend what is not"),
-    "data": ("coursekit.data", "make, import and check datasets"),
+    "data": ("coursekit.data", "make, import, split and check datasets"),
     "pretrain": ("coursekit", "train an encoder without labels"),
     "evaluate": ("coursekit", "judge a trained encoder: k-NN and linear probe"),
     "detect": ("coursekit.detection", "fine-tune YOLO12 from a pretrained backbone"),
     "predict": ("coursekit.detection", "draw what a trained detector finds in pictures"),
     "label-efficiency": ("coursekit.detection", "does pretraining pay at few labels?"),
     "recipes": ("coursekit", "make the weights and results that ship with the course"),
+    "leaderboard": ("coursekit", "what all methods scored at one budget, as recorded"),
     "lessons": ("coursekit.publishing", "run and check the lessons"),
     "slides": ("coursekit.publishing", "make a lecture of a lesson, and present it"),
     "publish": ("coursekit.publishing", "stamp the address of your copy into the lessons"),
@@ -40,6 +41,7 @@ EXAMPLES = {
     "predict": "cv_course_runs/yolo12n_objects photos --out found",
     "label-efficiency": f"{DATA} --backbone runs/ssl --labels 32 --out runs/few_labels",
     "recipes": "lesson-encoder",
+    "leaderboard": "--data CIFAR-10 --by finetune --csv table.csv",
     "lessons": "run 03",
     "slides": "03 --serve",
     "publish": "ada/seeing-without-labels",

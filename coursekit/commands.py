@@ -1,4 +1,4 @@
-"""The verbs `pretrain`, `evaluate`, `recipes` and `doctor` of the command line."""
+"""The verbs `pretrain`, `evaluate`, `recipes`, `leaderboard` and `doctor` of the command line."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ SKIP = "leave out images that cannot be read"
 
 
 def add_commands(verbs) -> None:
-    """Add the four verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
+    """Add the five verbs to an argparse subparsers object; each sets `run`, a function of its arguments. Their lines in
     the list of verbs, and their examples, are in `coursekit.cli`."""
     pretrain = verbs.add_parser(
         "pretrain",
@@ -77,6 +77,25 @@ def add_commands(verbs) -> None:
     add(recipes, "--out DIR", arg.path, "where to write (default: data/ of the checkout)")
     recipes.set_defaults(run=run_recipes)
 
+    leaderboard = verbs.add_parser(
+        "leaderboard",
+        description="Print what all methods scored at one budget, as it was recorded: k-NN, linear probe and fine-tuned "
+        "with 95 % intervals, images a second, seconds of training, memory. `coursekit recipes methods-large` makes the "
+        "table again, all runs included.",
+    )
+    add(
+        leaderboard,
+        "--data NAME",
+        arg.text,
+        "only what was trained on these images (default: all); a wrong name lists them",
+    )
+    sorting = "the column to sort by: knn, linear_probe, finetune, images_per_second, training_seconds, memory_mb"
+    add(leaderboard, "--by COLUMN", arg.text, sorting, "linear_probe")
+    add(
+        leaderboard, "--csv FILE", arg.path, "also write the table's numbers to FILE.csv; one that is there is replaced"
+    )
+    leaderboard.set_defaults(run=run_leaderboard)
+
     doctor = verbs.add_parser(
         "doctor",
         description="Look at Python, torch, the device, memory, disk, the notebook tools and Ultralytics. Exit status "
@@ -103,6 +122,19 @@ def run_recipes(args: argparse.Namespace) -> int:
         return 0
     for path in make(args.name, args.out):
         print(path)
+    return 0
+
+
+def run_leaderboard(args: argparse.Namespace) -> int:
+    """`coursekit leaderboard`."""
+    from coursekit.recipes import leaderboard
+
+    chosen = {"data": args.data, "by": args.by.strip().replace("-", "_")}
+    text = leaderboard.table(**chosen)
+    written = leaderboard.write_csv(args.csv, leaderboard.standings(**chosen)) if args.csv else None
+    print(text)
+    if written:
+        print(f"The same numbers: {written}")
     return 0
 
 

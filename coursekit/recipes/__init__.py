@@ -6,6 +6,7 @@ again. A lesson's recipes are one file here, with the settings that the lesson s
 """
 
 from coursekit.recipes import (
+    decoder_08,
     lesson_01,
     lesson_03,
     lesson_04,
@@ -16,6 +17,7 @@ from coursekit.recipes import (
     lesson_09,
     lesson_11,
     lesson_12,
+    practice_09,
 )
 from coursekit.recipes.cards import card, shipped_encoder, shipped_weights
 from coursekit.recipes.registry import RECIPES, make

@@ -61,8 +61,8 @@ def road_objects() -> tuple[ImageSet, ImageSet]:
     As with ImageNet, pretraining sees the training set without its labels, and probes see it with them.
     """
     return (
-        ImageSet.road_crops(budget(quick=12_000, full=60_000, smoke=160), IMAGE_SIZE, seed=1),
-        ImageSet.road_crops(budget(quick=1200, full=6000, smoke=64), IMAGE_SIZE, seed=2),
+        ImageSet.road_crops(budget(quick=12_000, full=12_000, smoke=160), IMAGE_SIZE, seed=1),
+        ImageSet.road_crops(budget(quick=1200, full=1200, smoke=64), IMAGE_SIZE, seed=2),
     )
 
 

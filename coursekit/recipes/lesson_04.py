@@ -110,7 +110,7 @@ def ablation(cell: dict, work: Path, seen: int, train: ImageSet, test: ImageSet)
         train.images,
         steps=max(1, seen // batch),
         batch_size=batch,
-        lr=lesson_09.ENTRIES[cell["method"]].lr * (batch / lesson_09.BATCH) ** 0.5,
+        lr=lesson_09.ENTRIES[cell["method"]].lr,
         seed=cell["seed"],
         precision=convolution_precision(),
         out=work,

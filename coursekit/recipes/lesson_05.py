@@ -48,8 +48,8 @@ def method(name: str, **changes) -> SSLMethod:
 
 
 def learning_rate(name: str) -> float:
-    """Peak, for a batch of `lesson_09.batch()` images."""
-    return lesson_09.ENTRIES[name].lr * (lesson_09.batch() / lesson_09.BATCH) ** 0.5
+    """Peak learning rate."""
+    return lesson_09.ENTRIES[name].lr
 
 
 @recipe("collapse", "lesson 05: predictor, stop-gradient, teacher and SIGReg, taken away one by one", results=COLLAPSE)

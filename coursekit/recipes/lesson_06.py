@@ -1,87 +1,98 @@
-"""Lesson 06, patch-level contrast: the encoder that it loads, and what its dense features know beside SimCLR's.
+"""Lesson 06, patch-level contrast: the encoder that it loads, and what dense features know beside image-level ones.
 
-YOLO12n's backbone learns from whole road scenes twice, by SimCLR and by region contrast: from the same scenes and views, at
-as many images seen. Both are judged by the dense probe, beside random weights.
+YOLO12n's backbone learns from whole road scenes by SimCLR and by region contrast, a small ViT by SimCLR and by patch
+contrast: from the same scenes and views, at as many images seen. All are judged at the places of other scenes.
 """
 
 from pathlib import Path
 
 from coursekit import runtime
-from coursekit.data.images import ImageSet
-from coursekit.evaluation import DenseScore, dense_difference, dense_probe
+from coursekit.data.drawn import drawing_version
 from coursekit.methods import SSLMethod, build_method
 from coursekit.models import Encoder, build_encoder
-from coursekit.recipes import lesson_11
+from coursekit.recipes import scene_vits
 from coursekit.recipes.cards import write_card
-from coursekit.recipes.pretraining import convolution_precision
+from coursekit.recipes.recorded import Recorded, recorded, run_recorded
 from coursekit.recipes.registry import recipe
 from coursekit.runtime import budget
-from coursekit.training import export_encoder, load_encoder, pretrain
+from coursekit.settings import plain
+from coursekit.training import export_encoder
 from coursekit.views import RandomView, TwoViews
 
-WEIGHTS = "region_contrast_yolo12n_road_scenes"
-ENCODER = "yolo12n"
+RESULTS = "dense_methods"
 VIEW_SIZE = 96  # px: P5 has 3 x 3 places
-METHODS = {"SimCLR": "simclr", "region contrast": "region_contrast"}
+CONVOLUTIONAL = "yolo12n"
+TITLES = {"simclr": "SimCLR", "region_contrast": "region contrast", "patch_contrast": "patch contrast"}
+COMPARED = {CONVOLUTIONAL: ("simclr", "region_contrast"), "vit": ("simclr", "patch_contrast")}  # network -> methods
+SHIPPED = {(CONVOLUTIONAL, "region_contrast"): "region_contrast_yolo12n_road_scenes"}  # weights of seed 0
+WEIGHTS = SHIPPED[CONVOLUTIONAL, "region_contrast"]
+TEMPERATURE, LR = 0.2, 1e-3
 
 
 def views() -> TwoViews:
-    """Two views of a whole scene, for both methods: large enough to share objects, colours changed mildly."""
+    """Two views of a whole scene, for all methods: large enough to share objects, colours changed mildly."""
     mild = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.2, "hue": 0.05, "blur": 0.2}
     return TwoViews(RandomView(VIEW_SIZE, scale=(0.2, 1.0), **mild))
 
 
-def encoder() -> Encoder:
-    """The network that both methods train, with fresh random weights."""
-    return build_encoder(ENCODER, image_size=VIEW_SIZE)
+def encoder(network: str = CONVOLUTIONAL) -> Encoder:
+    """A network that two methods train, with fresh random weights: "yolo12n" or "vit"."""
+    return build_encoder("vit_mini" if network == "vit" else network, image_size=VIEW_SIZE)
 
 
-def method(name: str) -> SSLMethod:
-    """One of METHODS, with fresh random weights and one temperature."""
-    return build_method(name, encoder(), views(), temperature=0.2)
+def method(name: str, network: str = CONVOLUTIONAL) -> SSLMethod:
+    """A method of COMPARED, with fresh random weights and one temperature."""
+    return build_method(name, encoder(network), views(), temperature=TEMPERATURE)
 
 
-def judged_scenes() -> tuple[ImageSet, ImageSet]:
-    """Scenes with masks to learn the probe from and to be judged on, of seeds that no pretraining uses."""
-    n = budget(quick=200, full=1000, smoke=8)
-    return tuple(ImageSet.road_scenes(n, lesson_11.SCENE_SIZE, seed=seed) for seed in (601, 602))
-
-
-def columns(score: DenseScore) -> dict:
-    """A row of the card."""
-    return {"object at a place, AP": score.objects, "its class, mean AP": score.mean_class}
-
-
-@recipe("patch-contrast", "lesson 06's encoder: region contrast with YOLO12n's layers, beside SimCLR", weights=WEIGHTS)
+@recipe("patch-contrast", "lesson 06: dense contrast beside SimCLR, for a CNN and a ViT", SHIPPED.values(), RESULTS)
 def patch_contrast(work: Path, ship: Path) -> None:
-    """Train by both methods, or go on; judge both and random weights; ship the encoder of region contrast."""
-    scenes = ImageSet.road_scenes(budget(quick=8000, full=50_000), lesson_11.SCENE_SIZE, seed=100)
-    steps, batch = budget(quick=600, full=20_000, smoke=3), budget(quick=64, full=512, smoke=8)
-    train, test = judged_scenes()
-    runtime.seed_everything(0)
-    scores, last = {"random encoder": dense_probe(encoder(), train, test)}, {}
-    for title, name in METHODS.items():
-        runtime.seed_everything(0)  # the same first weights
-        made = method(name)
-        history = pretrain(
-            made,
-            scenes.images,
-            steps=steps,
-            batch_size=batch,
-            lr=1e-3,
-            precision=convolution_precision(),
-            out=work / name,
+    """Train by every method with three seeds, one seed after the other, and judge; the dense encoders of seed 0 ship."""
+    steps, batch = budget(quick=400, full=4000, smoke=3), budget(quick=64, full=128, smoke=8)
+    setup = {
+        "views": plain(views()),
+        "temperature": TEMPERATURE,
+        "steps": steps,
+        "batch": batch,
+        "lr": LR,
+        "scenes": len(scene_vits.scenes()),
+        "drawings": drawing_version(),
+    }
+    cells = [
+        {"network": network, "method": name, "seed": seed}
+        for seed in range(budget(quick=3, full=3, smoke=1))
+        for network, methods in COMPARED.items()
+        for name in ("random encoder", *methods)
+    ]
+    about = f"Trained on {setup['scenes']} road scenes, {steps} steps of {batch} images; judged at the places of other scenes"
+    results = ship / "results" / f"{RESULTS}.json"
+    run_recorded(work, results, about, cells, lambda cell, run: one(cell, run, steps, batch, ship), setup)
+
+
+def one(cell: dict, work: Path, steps: int, batch: int, ship: Path) -> dict:
+    """Train and judge one method -> its row; the first dense encoders ship with a card."""
+    network, name, seed = cell["network"], cell["method"], cell["seed"]
+    runtime.seed_everything(seed)  # the same first weights for all
+    if name == "random encoder":
+        return scene_vits.measures(encoder(network).to(runtime.device()))
+    made = method(name, network)
+    last = scene_vits.train(made, work / "run", steps, batch, LR, seed)[-1]
+    row = {"loss": round(last["loss"], 4), "chance": last["chance"], **scene_vits.measures(made.encoder)}
+    if seed == 0 and (network, name) in SHIPPED:
+        weights = export_encoder(work / "run", ship / "checkpoints" / f"{SHIPPED[network, name]}.safetensors")
+        title = TITLES[name]
+        write_card(
+            weights,
+            f"{title[0].upper() + title[1:]} on road scenes, {made.encoder.spec['name']}",
+            f"{made.encoder.spec['name']}, {len(scene_vits.scenes())} drawn road scenes of {scene_vits.SCENE_SIZE} px without "
+            f"labels, views of {VIEW_SIZE} px, {steps} steps of {batch} images; last loss {last['loss']:.3f}, chance "
+            f"{last['chance']:.3f}. What SimCLR and random weights reach stands in data/results/{RESULTS}.json.",
+            {title: {"object at a place, AP": row["objects"], "its class, mean AP": row["mean_class"]}},
+            "places of drawn road scenes after learning from as many others",
         )
-        scores[title], last = dense_probe(load_encoder(work / name), train, test), history[-1]
-    weights = export_encoder(work / "region_contrast", ship / "checkpoints" / f"{WEIGHTS}.safetensors")
-    gain = dense_difference(scores["SimCLR"], scores["region contrast"])
-    write_card(
-        weights,
-        "Region contrast on road scenes, backbone of YOLO12n",
-        f"layers 0 to 8 of {ENCODER}, {len(scenes)} drawn road scenes of {lesson_11.SCENE_SIZE} px without labels, views of "
-        f"{VIEW_SIZE} px, {made.regions} regions an image, {steps} steps of {batch} images; last loss {last['loss']:.3f}, "
-        f"chance {last['chance']:.3f}. SimCLR beside it saw as many images in the same views. Region contrast less SimCLR, "
-        f"on the same places: object {gain['objects']}, class {gain['mean_class']}.",
-        {title: columns(score) for title, score in scores.items()},
-        f"the places of {len(test)} drawn scenes after learning from {len(train)} others, at all levels of the pyramid",
-    )
+    return row
+
+
+def recorded_dense() -> Recorded:
+    """What `patch_contrast` recorded; `mean_by(recorded.rows, "method", "objects", network="yolo12n")` is one column."""
+    return recorded(RESULTS)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from coursekit import runtime
 from coursekit.data.images import ImageSet
 from coursekit.methods import SimCLR
@@ -72,28 +70,28 @@ def scene_detector(work: Path, ship: Path) -> None:
         test=budget(quick=8, full=1000, smoke=8),
         seed=9,
     )
-    with torch.autocast("cpu", torch.bfloat16, enabled=convolution_precision() is not None):
-        run = train(
-            data,
-            "n",
-            backbone(),
-            epochs=epochs,
-            freeze_epochs=budget(quick=1, full=2, smoke=0),
-            unfreeze_lr_factor=1.0,
-            imgsz=imgsz,
-            batch=16,
-            nbs=16,
-            optimizer="AdamW",
-            lr0=0.002,
-            mosaic=budget(quick=0.0, full=1.0),
-            warmup_epochs=1,
-            weights="yaml",
-            project=work,
-            name="run",
-            val=False,
-            plots=False,
-            verbose=False,
-        )
+    run = train(
+        data,
+        "n",
+        backbone(),
+        epochs=epochs,
+        freeze_epochs=budget(quick=1, full=2, smoke=0),
+        backbone_lr_factor=1.0,
+        imgsz=imgsz,
+        batch=16,
+        nbs=16,
+        optimizer="AdamW",
+        lr0=0.002,
+        mosaic=budget(quick=0.0, full=1.0),
+        warmup_epochs=1,
+        weights="yaml",
+        project=work,
+        name="run",
+        bfloat16=convolution_precision() is not None,
+        val=False,
+        plots=False,
+        verbose=False,
+    )
     weights = ship / "checkpoints" / f"{DETECTOR}.safetensors"
     export_detector(load_detector(run.last), weights, "n", imgsz)
     rows = {name: {"AP50": run.metrics.ap50[name], "AP50-95": run.metrics.ap50_95[name]} for name in run.metrics.ap50}

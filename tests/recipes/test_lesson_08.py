@@ -67,5 +67,5 @@ def test_masked_methods_ship_an_encoder_that_the_dense_probe_has_judged(name, ti
     monkeypatch.setenv("COURSEKIT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(ImageSet, "road_scenes", classmethod(squares))
     weights, card = recipes.make(name, tmp_path / "data")
-    assert load_encoder(weights).spec["name"] == scene_vits.ENCODER
+    assert load_encoder(weights).spec["name"] == scene_vits.encoder().spec["name"]
     assert re.search(rf"\| {title} \| \d+\.\d% \[", card.read_text()) and "| random encoder |" in card.read_text()

@@ -28,6 +28,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(lesson_09, "cifar10_photographs", lambda split, n: noise(64 if split == "train" else 40))
     few = {name: lesson_09.ENTRIES[name] for name in ("rotation", "swav")}
     monkeypatch.setattr(lesson_09, "ENTRIES", few)
+    monkeypatch.setattr(lesson_09, "SHIPPED", {name: lesson_09.SHIPPED[name] for name in ("rotation", "swav")})
     return tmp_path
 
 
@@ -49,7 +50,9 @@ def test_every_cell_is_run_recorded_and_carried_over(tiny, monkeypatch, capsys):
     again, cells = tiny / "again", [lesson_09.cell(data, name, 0) for data, name in found]
     assert carry_over(again, "methods", {**recorded["setup"], "seen": 1}, cells) == 0 and not again.exists()
     other = [{**cell, "lr": 1.0} if "lr" in cell else cell for cell in cells]  # other settings: made anew
-    assert carry_over(tiny / "other", "methods", recorded["setup"], other) == len(found) - 4
+    assert (
+        carry_over(tiny / "other", "methods", recorded["setup"], other) == len(found) - 4
+    )  # two methods, two kinds of images
     assert carry_over(again, "methods", recorded["setup"], cells) == len(found)
     monkeypatch.setenv("COURSEKIT_HOME", str(tiny / "another_home"))
     capsys.readouterr()
@@ -58,10 +61,20 @@ def test_every_cell_is_run_recorded_and_carried_over(tiny, monkeypatch, capsys):
     assert json.loads(path.read_text())["rows"] == recorded["rows"]
 
 
+def test_the_large_comparison_has_vits_and_ships_no_weights(tiny, monkeypatch):
+    monkeypatch.setattr(lesson_09, "ENTRIES", {"simclr_vit": lesson_09.Entry(1e-3)})
+    (path,) = recipes.make("methods-large", tiny / "data")
+    rows = json.loads(path.read_text())["rows"]
+    names = ["raw pixels", "random encoder", "random ViT", "simclr_vit"]
+    assert [(row["data"], row["method"]) for row in rows] == [(data, name) for data in lesson_09.DATA for name in names]
+    assert not (tiny / "data" / "checkpoints").exists()
+
+
 @pytest.mark.parametrize("data", lesson_09.DATA)
 def test_every_registered_method_takes_part(data, seeded):
-    assert set(lesson_09.ENTRIES) <= set(registry.method_names())
+    assert {lesson_09.ON_VIT.get(name, name) for name in lesson_09.ENTRIES} <= set(registry.method_names())
     for name in lesson_09.ENTRIES:
         method = lesson_09.method(name, data)
-        assert method.encoder.spec["name"] == lesson_09.ENCODER and method.recipe()["views"]
+        network = lesson_09.VIT if name in lesson_09.ON_VIT else lesson_09.ENCODER
+        assert method.encoder.spec["name"] == network and method.recipe()["views"]
         method.check_batch(lesson_09.BATCH)
