@@ -56,7 +56,15 @@ IMPORTED_AS = {
     "resvg-py": "resvg_py",
 }
 ONLY_IMPORTERS = {"ultralytics": "detection", "ipywidgets": "widgets"}  # package -> the one room that may
-TOOLS = {"jupyterlab", "nbval", "pytest-xdist", "ruff", "hatchling", "sphinx-revealjs"}  # started or read, not imported
+TOOLS = {
+    "jupyterlab",
+    "nbval",
+    "onnx",
+    "pytest-xdist",
+    "ruff",
+    "hatchling",
+    "sphinx-revealjs",
+}  # started or read, not imported
 
 
 def name(file: Path) -> str:

@@ -19,6 +19,8 @@ SAID = {  # label of a slider -> how the picture's description says its number, 
     "k, voters": "of {} neighbours",
     "batch (keys)": "{} keys a step",
     "queue (keys)": "a ring of {} places",
+    "student's τ": "student temperature {}",
+    "teacher's τ": "teacher temperature {}",
     "half steps": "iteration {}: columns",  # the first of its two halves
 }
 PICTURE = ".jp-Cell-outputArea .coursekit-alive img[alt]"
