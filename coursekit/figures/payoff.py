@@ -9,11 +9,12 @@ from matplotlib.ticker import FuncFormatter
 
 from coursekit.evaluation.intervals import mean_interval, paired_difference
 from coursekit.figures.layout import look
-from coursekit.figures.style import BLUE, INK, MARKERS, MUTED, ORANGE, RED, describe, styled
+from coursekit.figures.style import INK, MARKERS, MUTED, describe, styled
 from coursekit.figures.svg import SVG, TINTS, Drawing
 
 METRICS = {"map50_95": "mAP50-95", "map50": "mAP50"}
 BASELINE = "random"
+GLYPHS = "●■◆▲▼"  # of MARKERS, in text
 
 
 def payoff_diagram() -> SVG:
@@ -98,16 +99,12 @@ class PayoffPicture:
         left.minorticks_off()
         left.set(ylim=(0, 1.12 * most), ylabel=f"{METRICS[metric]} on the test scenes, %")
         left.set_title("each seed (small) and their mean", fontsize=11, fontweight="normal")
-        lines = {BASELINE: (INK, "o"), "start": (BLUE, "s")}
-        self.means, self.dots = {}, {}
-        for key, (color, marker) in lines.items():
-            (self.means[key],) = left.plot([], [], color=color, marker=marker, markersize=8)
-            (self.dots[key],) = left.plot([], [], marker, color=color, markersize=4, alpha=0.55)
+        self.means, self.dots, self.legend = {}, {}, {}
+        for k, key in enumerate((BASELINE, "start")):
+            (self.means[key],) = left.plot([], [], markersize=8)
+            (self.dots[key],) = left.plot([], [], linestyle="", markersize=4, alpha=0.55)
+            self.legend[key] = left.text(0.03, 0.95 - 0.085 * k, " ", transform=left.transAxes, fontsize=11, va="top")
         (self.here,) = left.plot([], [], ":", color=MUTED, linewidth=1.4)
-        self.legend = [
-            left.text(0.03, 0.95 - 0.085 * k, " ", transform=left.transAxes, color=color, fontsize=11, va="top")
-            for k, (color, _) in enumerate(lines.values())
-        ]
         self.others = {arm: self._most_seeds(arm) for arm in self.names if arm != BASELINE}
         shared = max(self.others.values(), default=1)
         gains = [
@@ -120,19 +117,19 @@ class PayoffPicture:
         right.set_xticks(range(shared + 1), [*map(str, range(shared)), "mean"])
         right.set(xlabel="pair (same labels, head, batches)", ylabel="start minus random, points")
         right.axhline(0, color=MUTED, linewidth=1.2)
-        (self.pairs,) = right.plot([], [], "D", color=ORANGE, markeredgecolor=INK, markersize=8)
-        (self.interval,) = right.plot([], [], "-", color=RED, linewidth=3)
-        (self.mean,) = right.plot([], [], "D", color=RED, markersize=10)
+        (self.pairs,) = right.plot([], [], linestyle="", markersize=7)
+        (self.interval,) = right.plot([], [], "-", color=INK, linewidth=3)
+        (self.mean,) = right.plot([], [], "D", color=INK, markersize=10)
         self.verdict = right.text(0.5, 0.97, " ", transform=right.transAxes, ha="center", va="top", fontsize=11)
         right.set_title("the gain, seed by seed", fontsize=11, fontweight="normal")
         self.last = shared
-        for text in (*self.legend, self.verdict):
+        for text in (*self.legend.values(), self.verdict):
             text.set_in_layout(False)
         self.moving = [
             self.here,
             *self.means.values(),
             *self.dots.values(),
-            *self.legend,
+            *self.legend.values(),
             self.interval,
             self.mean,
             self.pairs,
@@ -152,7 +149,11 @@ class PayoffPicture:
     def show(self, start: str, labels: int, seeds: int) -> None:
         """Show another comparison, and describe it."""
         metric, arms, told = self.metric, {BASELINE: BASELINE, "start": start}, []
-        for text, (key, arm) in zip(self.legend, arms.items(), strict=True):
+        for key, arm in arms.items():
+            k = list(self.names).index(arm)  # a start has one colour and one marker in all pictures
+            for line in (self.means[key], self.dots[key], *([self.pairs] if arm != BASELINE else [])):
+                line.set(color=look(k)["color"], marker=MARKERS[k % len(MARKERS)])
+            self.means[key].set_linestyle(look(k)["linestyle"])
             each = {
                 n: [100 * self.table[arm, n, seed][metric] for seed in self.seeds_of(start, n)[:seeds]]
                 for n in self.counts
@@ -161,10 +162,8 @@ class PayoffPicture:
             self.means[key].set_data(list(each), [np.mean(values) for values in each.values()])
             points = [(n, value) for n, values in each.items() for value in values]
             self.dots[key].set_data(*np.array(points).reshape(-1, 2).T)
-            text.set_text(f"{'●' if key == BASELINE else '■'} {self.names.get(arm, arm)}")
-            told.append(
-                f"{self.names.get(arm, arm)}: " + ", ".join(f"{np.mean(v):.1f} at {n}" for n, v in each.items())
-            )
+            self.legend[key].set(text=f"{GLYPHS[k % len(MARKERS)]} {self.names[arm]}", color=look(k)["color"])
+            told.append(f"{self.names[arm]}: " + ", ".join(f"{np.mean(v):.1f} at {n}" for n, v in each.items()))
         self.here.set_data([labels, labels], [0, 1000])
         chosen = self.seeds_of(start, labels)[:seeds]
         a, b = ([100 * self.table[arm, labels, seed][metric] for seed in chosen] for arm in arms.values())

@@ -13,7 +13,7 @@ from coursekit.methods import SimCLR
 from coursekit.models import build_encoder
 from coursekit.runtime import CourseError
 from coursekit.training import History, load_run, pretrain
-from coursekit.training.loop import parameter_groups
+from coursekit.training.loop import leave_the_others, parameter_groups
 from coursekit.views import RandomView, TwoViews
 from tests.training.worlds import Everything, images, method, tiny_encoder
 
@@ -46,6 +46,14 @@ def test_every_image_is_seen_once_an_epoch_in_a_new_order():
     pretrain(Seen(tiny_encoder()), numbered, steps=6, batch_size=8, **QUIET)
     first, second = sum(seen[:3], []), sum(seen[3:], [])
     assert sorted(first) == sorted(second) == list(range(24)) and first != second
+
+
+def test_a_process_group_is_left_once_and_an_absent_one_is_fine(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    leave_the_others()
+    assert not torch.distributed.is_initialized()
+    leave_the_others()
 
 
 def test_two_processes_give_loss_and_gradient_of_one(tmp_path):
