@@ -55,8 +55,9 @@ def iou_boxes(
         if shared := box_overlap(corners[0], guess)[1]:
             x0, y0, x1, y1 = shared
             ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=GREEN, alpha=0.35, lw=0))
+        outline(ax, guess, (4.0, "white"))  # below the true box, so that a good guess does not hide it
         outline(ax, corners[0], (4.0, "white"), (2.2, BLUE))
-        outline(ax, guess, (4.0, "white"), (2.2, ORANGE, "--"))
+        outline(ax, guess, (2.2, ORANGE, "--"))
         ax.set(xlim=(left, right), ylim=(bottom, top))
     told = ", ".join(f"{value:.2f}" for value in values)
     return describe(

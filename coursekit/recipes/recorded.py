@@ -9,6 +9,7 @@ from coursekit import runtime
 from coursekit.evaluation.grid import cell_name, read_json, run_grid, write_json
 from coursekit.evaluation.provenance import in_words
 from coursekit.runtime import CourseError
+from coursekit.training.keeping import differences
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ def carry_over(work: Path, name: str, setup: dict, cells: Sequence[dict], among:
         shipped = recorded(name)
     except CourseError:  # nothing ships yet
         return 0
-    if shipped.setup != same["setup"]:
+    if changed := list(differences(shipped.setup, same["setup"])):
+        print(
+            f"data/results/{name}.json was recorded with other settings ({'; '.join(changed)}): every row is made anew."
+        )
         return 0
     if not (work / "experiment.json").exists():
         write_json(work / "experiment.json", {"setup": same["setup"], "provenance": shipped.provenance})

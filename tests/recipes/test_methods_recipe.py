@@ -49,6 +49,7 @@ def test_every_cell_is_run_recorded_and_carried_over(tiny, monkeypatch, capsys):
     monkeypatch.setattr(runtime, "shipped", lambda *parts: ship.joinpath(*parts))
     again, cells = tiny / "again", [lesson_09.cell(data, name, 0) for data, name in found]
     assert carry_over(again, "methods", {**recorded["setup"], "seen": 1}, cells) == 0 and not again.exists()
+    assert "seen: there 64, now 1" in capsys.readouterr().out  # and it is told why
     other = [{**cell, "lr": 1.0} if "lr" in cell else cell for cell in cells]  # other settings: made anew
     assert (
         carry_over(tiny / "other", "methods", recorded["setup"], other) == len(found) - 4

@@ -138,6 +138,31 @@ def test_label_efficiency_goes_on_with_the_rows_that_ship(tiny, monkeypatch):
     assert [row["map50"] for row in json.loads(path.read_text())["rows"]] == [0.2] * len(lesson_12.LONG_ARMS)
 
 
+def test_rates_go_on_with_the_rows_that_ship(tiny, monkeypatch):
+    """Two rates of one arm are two rows of one record: neither is taken for the other."""
+    from coursekit.detection import label_efficiency
+    from coursekit.detection.validation import Metrics
+
+    trained = []
+
+    def fake(data, size, backbone, **settings):
+        trained.append(settings["backbone_lr_factor"])
+        metrics = Metrics(settings["backbone_lr_factor"], 0.2, 0.0, 0.0, {}, {})
+        return type("Run", (), {"metrics": metrics, "transfer": None})
+
+    monkeypatch.setattr(label_efficiency, "train", fake)
+    (path,) = recipes.make("label-efficiency-rates", tiny / "data")
+    made = json.loads(path.read_text())
+    last = lesson_12.FACTORS[-1]
+    short = [row for row in made["rows"] if (row["arm"], row[lesson_12.FACTOR]) != ("ssl", last)]
+    monkeypatch.setattr(recorded_module, "recorded", lambda name: Recorded(**{**made, "rows": short}))
+    shutil.rmtree(work_folder("label-efficiency-rates"))
+    trained.clear()
+    recipes.make("label-efficiency-rates", tiny / "data")
+    assert trained == [last]
+    assert json.loads(path.read_text())["rows"] == made["rows"]
+
+
 def test_an_unknown_recipe_names_those_that_exist():
     with pytest.raises(CourseError, match="cake.*lesson-encoder"):
         recipes.make("cake")
