@@ -163,7 +163,8 @@ def test_it_reloads_in_a_fresh_process_also_restricted(replaced, dataset):
         "answer = model.model.eval()(torch.linspace(0, 1, 3 * 64 * 64).view(1, 3, 64, 64))[0].abs().mean().item()\n"
         "print(model.val(data=sys.argv[2], imgsz=64, device='cpu', plots=False, verbose=False).box.map, answer)"
     )
-    for restricted, first in (("false", ""), ("true", "import coursekit.detection.weights\n")):
+    setups = "import coursekit.detection.weights\n", "import coursekit.detection.ultralytics_setup\n"
+    for restricted, first in (("false", ""), *(("true", setup) for setup in setups)):
         done = subprocess.run(
             [sys.executable, "-c", first + program, replaced.best, dataset],
             env={**os.environ, "ULTRALYTICS_SAFE_LOAD": restricted},
