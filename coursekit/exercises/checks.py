@@ -177,10 +177,12 @@ def _close(part, want: Tensor) -> bool:
 
 
 def _try(exercise: Exercise, answer: Callable, case: Case) -> Trial | None:
-    """The answer on a further case, None if it fails there."""
+    """The answer on a further case, None if it fails there, or if the case makes no sense to the reference."""
     try:
         return _run(exercise, answer, case)
-    except Stopped:
+    except (
+        Exception
+    ):  # Stopped, or whatever the reference raises for an input that was only changed to probe the answer
         return None
 
 
@@ -260,7 +262,8 @@ def _diagnose(exercise: Exercise, answer: Callable, trials: list[Trial]) -> NoRe
     shown, stuck = example(exercise, wrong[0]), f'Stuck? exercises.hint("{exercise.name}")'
     mistakes, said = recognize(exercise, trials)
     if mistakes or said:
-        lines = ["Two things at once."] if len(mistakes) + len(said) > 1 else []
+        several = len(mistakes) + len(said)
+        lines = [f"{'Two' if several == 2 else 'Several'} things at once."] if several > 1 else []
         for mistake in mistakes:
             lines += [f"What happened: {mistake.what}", f"Where to look: {mistake.look}"]
         raise Stopped(*lines, *said, shown, *([] if mistakes else [stuck]), mistakes=tuple(mistakes))

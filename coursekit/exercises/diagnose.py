@@ -97,7 +97,7 @@ class Known:
         if case.says not in self.given:
             try:
                 self.given[case.says] = _numbers(pack(self.function(*case.args)))
-            except (RuntimeError, IndexError):  # two mistakes whose shapes do not fit
+            except Exception:  # two mistakes that do not fit together: other shapes, a name that is not there yet
                 self.given[case.says] = None
         return self.given[case.says]
 
@@ -176,8 +176,10 @@ def recognize(exercise: Exercise, trials: list[Trial]) -> tuple[list[Mistake], l
         return found, []
     wrong = [k for k in everything if not all(_near(g[k], w[k]) for g, w in zip(got, want, strict=True))]
     parts = [_of_output(exercise, cases, got, want, k) for k in wrong]
-    if len(everything) > 1 and not any(mistakes or says for mistakes, says in parts):
-        return _common(pairs, cases, got, everything), []
+    told = sum(len(mistakes) + bool(says) for mistakes, says in parts)
+    if len(everything) > 1 and (told > 2 or not all(mistakes or says for mistakes, says in parts)):
+        if found := _common(pairs, cases, got, everything):
+            return found, []
     mistakes = dict.fromkeys(mistake for mistakes, _ in parts for mistake in mistakes)
     return list(mistakes), [says for _, says in parts if says]
 
