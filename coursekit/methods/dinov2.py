@@ -126,8 +126,9 @@ class DINOv2(SSLMethod):
         return {"loss": loss, "z": h[0].detach(), "targets": targets["image"], "scores": scores, "parts": parts}
 
     def after_backward(self, progress: float) -> None:
-        for head in self.heads.values() if progress < self.freeze else ():
-            head.prototypes.weight.grad = None
+        if progress < self.freeze:
+            for head in self.heads.values():
+                head.prototypes.weight.grad = None
 
     def after_step(self, out: dict[str, Tensor], progress: float) -> None:
         for kind, scores in out["scores"].items():
