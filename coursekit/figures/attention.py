@@ -23,8 +23,8 @@ class AttentionPicture:
     """One image, and what a token of it attends to in one layer: `show(image, layer, head, patch, strength)`.
 
     encoder: a ViT, on the CPU. images: uint8 (N, 3, H, W), of a size that it takes, square.
-    image, layer: which, from 0, or from -1 backwards; the picture counts layers from 1. head: from 1; 0 is the mean of all. patch: (row, column) of the token that attends,
-    None for the class token. strength: of the overlay, 0 to 1.
+    image: which, from 0. layer: from 0, or from -1 backwards; the picture counts from 1. head: from 1; 0 is the mean of all.
+    patch: (row, column) of the token that attends, None for the class token. strength: of the overlay, 0 to 1.
 
     figure: the Figure. moving: its artists that depend on what is shown. grid: patches along a side.
     """
@@ -109,7 +109,9 @@ def attention_grid(encoder: ViT, image: Tensor, cell: float = 1.25) -> Figure:
     fig, axes = panels(depth, 1, cell, cell + 0.04, ratios=[1.0] * (heads + 1), margin=(1.0, 0.3))
     for layer, mine in enumerate(axes):
         bare(mine[0]).imshow(to_rgb(image))
-        mine[0].set_ylabel(f"layer {layer + 1}", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
+        mine[0].set_ylabel(
+            f"layer {layer + 1}", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8
+        )
         for head, ax in enumerate(mine[1:]):
             bare(ax).imshow(maps[layer][head].numpy(), cmap=HEAT)
     for k, ax in enumerate(axes[0]):

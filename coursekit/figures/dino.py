@@ -99,8 +99,8 @@ def answer_curves(histories: Mapping[str, History], method: DINOv2, losses: Sequ
             told.append(f"{title}, {name}: from {values[0]:.2f} to {values[-1]:.2f}")
         level = most * (method.mask_probability if key == "ibot" else 1.0)
         ax.axhline(level, color=MUTED, linestyle="--", linewidth=1.5)
-        says = f"{method.mask_probability:g} log K" if key == "ibot" else "log K"
-        ax.text(1.0, level, says, transform=ax.get_yaxis_transform(), color=MUTED, ha="right", va="bottom")
+        says = f"{method.mask_probability:g}\nlog K" if key == "ibot" else "log K"
+        ax.text(1.02, level, says, transform=ax.get_yaxis_transform(), color=MUTED, fontsize=9, ha="left", va="center")
         ax.set_title(title.replace(" of ", "\nof ") if len(title) > 18 else title, fontsize=11)
         ax.set_xlabel("step")
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -169,6 +169,7 @@ def _measured(ax: Axes, recorded: Recorded, names: Sequence[str], measure: str, 
         said.append(f"dotted, log K, {most:.2f}")
         span = max(span, most)
     for end, y, text in ends:
-        ax.text(end + 0.03 * span, y, text, va="center", fontsize=10)
+        beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "fontsize": 10}
+        ax.annotate(text, (end, y), **beside, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     ax.set_xlim(0, 1.28 * max(span, 1e-9))
     return f"{' '.join(label.split())}: {', '.join(said)}"

@@ -70,6 +70,6 @@ def token_norms(norms: Mapping[str, Tensor], images: Sequence[Tensor], cell: flo
             shown = bare(ax).imshow(each.numpy(), cmap="inferno", vmin=0, vmax=share.max().item())
         told.append(f"{name}: longest {share.max():.1f} times the median, {(share > 3).float().mean():.1%} above 3")
         mine[0].set_ylabel(name, fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
-        fig.colorbar(shown, ax=list(mine), label="length / median")
+        fig.colorbar(shown, ax=list(axes.flat if len(norms) == 1 else mine), label="length / median")
     axes[0, 0].set_ylabel("image", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
     return describe(fig, f"{len(images)} images and the lengths of their patch tokens. {'; '.join(told)}.")
