@@ -24,7 +24,7 @@ HOMES = {  # file -> what it hands on
     "clusters": ("cluster_examples", "sinkhorn_steps"),
     "collapse": ("collapse_table", "sphere_clouds", "spheres"),
     "contrast": ("similarity_matrix", "temperature_curves"),
-    "dino": ("attention_found", "hidden_patches", "terms_table"),
+    "dino": ("answer_curves", "attention_found", "hidden_patches", "terms_table"),
     "curves": ("bars_with_intervals", "grouped_bars", "training_curves"),
     "detector_curves": ("label_efficiency", "model_sizes", "results_curves"),
     "embedding": ("embedding_map", "neighbors"),

@@ -23,8 +23,8 @@ class AttentionPicture:
     """One image, and what a token of it attends to in one layer: `show(image, layer, head, patch, strength)`.
 
     encoder: a ViT, on the CPU. images: uint8 (N, 3, H, W), of a size that it takes, square.
-    image, layer: which, from 0. head: from 1; 0 is the mean of all heads. patch: (row, column) of the token that attends,
-    None for the class token. strength: of the overlay, 0 to 1.
+    image: which, from 0. layer: from 0, or from -1 backwards; the picture counts from 1. head: from 1; 0 is the mean of all.
+    patch: (row, column) of the token that attends, None for the class token. strength: of the overlay, 0 to 1.
 
     figure: the Figure. moving: its artists that depend on what is shown. grid: patches along a side.
     """
@@ -82,13 +82,13 @@ class AttentionPicture:
         place = divmod(attended.argmax().item(), self.grid)
         share, even = attended.max().item(), 1 / weights.shape[1]
         self.asked.set_text(f"query: {who}")
-        self.told.set_text(f"layer {layer} of 0 to {self.depth - 1}, {which}\nbrightest: {share:.1%}, even: {even:.1%}")
+        self.told.set_text(f"layer {layer + 1} of {self.depth}, {which}\nbrightest: {share:.1%}, even: {even:.1%}")
         describe(
             self.figure,
             f"""
-            Image {image}; the {who} attends, in layer {layer} of 0 to {self.depth - 1}, head {head} ({which}), most to the
+            Image {image}; the {who} attends, in layer {layer + 1} of {self.depth}, {which}, most to the
             patch in row {place[0]}, column {place[1]}: {share:.1%}, where even attention would be {even:.1%}. All patches
-            together get {attended.sum():.0%}. Overlay {strength:.2g}, from 0 to 1.""",
+            together get {attended.sum():.1%}. Overlay {strength:.2g}, from 0 to 1.""",
         )
 
 
@@ -109,7 +109,9 @@ def attention_grid(encoder: ViT, image: Tensor, cell: float = 1.25) -> Figure:
     fig, axes = panels(depth, 1, cell, cell + 0.04, ratios=[1.0] * (heads + 1), margin=(1.0, 0.3))
     for layer, mine in enumerate(axes):
         bare(mine[0]).imshow(to_rgb(image))
-        mine[0].set_ylabel(f"layer {layer}", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
+        mine[0].set_ylabel(
+            f"layer {layer + 1}", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8
+        )
         for head, ax in enumerate(mine[1:]):
             bare(ax).imshow(maps[layer][head].numpy(), cmap=HEAT)
     for k, ax in enumerate(axes[0]):
@@ -141,24 +143,41 @@ def patch_color_rows(maps: Mapping[str, Tensor], images: Sequence[Tensor], cell:
 
 
 @styled
-def likeness(image: Tensor, maps: Mapping[str, Tensor], patch: tuple[int, int], cell: float = 2.2) -> Figure:
+def likeness(
+    image: Tensor,
+    maps: Mapping[str, Tensor],
+    patch: tuple[int, int],
+    mask: Tensor,
+    cell: float = 2.3,
+    above: float = 0.5,
+) -> Figure:
     """One image, a patch of it framed, and how like that patch all others are to each encoder: cosine from -1 to 1.
 
-    image: uint8 (3, H, W). maps: {encoder: (D, h, w)}. patch: (row, column).
+    image: uint8 (3, H, W). maps: {encoder: (D, h, w)}. patch: (row, column). mask: bool (H, W), the object that it is a part of.
+    above: for each encoder is told which share of the object's patches, those that it covers by more than half, and of all
+    others have a higher cosine.
     """
-    fig, axes = panels(1, 1, cell, cell + 0.5, ratios=[1.0] * (1 + len(maps)), margin=(0.9, 0.0))
+    fig, axes = panels(1, 1, cell, cell + 0.7, ratios=[1.0] * (1 + len(maps)), margin=(0.9, 0.0))
     first, *others = axes[0]
     bare(first).imshow(to_rgb(image), **UNIT)
     h, w = next(iter(maps.values())).shape[1:]
     first.add_patch(Rectangle((patch[1] / w, patch[0] / h), 1 / w, 1 / h, fill=False, lw=2.5, ec="white"))
-    first.set_title("image, patch framed", fontsize=11, fontweight="normal")
+    first.set_title("image, patch framed\n", fontsize=11, fontweight="normal")
+    held = F.adaptive_avg_pool2d(mask.float()[None], (h, w))[0] > 0.5
     told = []
     for ax, (name, features) in zip(others, maps.items(), strict=True):
         directions = F.normalize(features.float(), dim=0)
         cosine = torch.einsum("dhw,d->hw", directions, directions[:, patch[0], patch[1]])
         shown = bare(ax).imshow(cosine.numpy(), cmap="viridis", vmin=-1, vmax=1, **UNIT)
-        ax.set_title(name, fontsize=11, fontweight="normal")
-        told.append(f"{name}: {(cosine > 0.8).float().mean():.0%} of the patches above 0.8")
+        mine, rest = ((cosine[part] > above).float().mean().item() for part in (held, ~held))
+        ax.set_title(
+            f"{name}; above {above:g}: {mine:.0%}\nof the object, {rest:.0%} of the rest",
+            fontsize=11,
+            fontweight="normal",
+        )
+        told.append(
+            f"{name}: a cosine above {above:g} have {mine:.0%} of the object's patches and {rest:.0%} of the others"
+        )
     fig.colorbar(shown, ax=list(others), shrink=0.75, label="cosine similarity")
     return describe(
         fig, f"An image, its patch in row {patch[0]}, column {patch[1]}, and like patches. {'; '.join(told)}."

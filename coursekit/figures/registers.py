@@ -53,9 +53,10 @@ def _token(d: Drawing, x: float, y: float, tint: str) -> None:
 
 @styled
 def token_norms(norms: Mapping[str, Tensor], images: Sequence[Tensor], cell: float = 1.15) -> Figure:
-    """How long the patch tokens of some images are, as shares of the median length: below the images, a row for each encoder.
+    """How long the patch tokens of some images are, as shares of the median of all: below the images, a row for each encoder.
 
-    norms: {encoder: (N, h, w)}. images: N of them, uint8 (3, H, W). An outlier is several times as long as the median.
+    norms: {encoder: (N, h, w)}. images: N of them, uint8 (3, H, W). An outlier is several times as long as the median. A row's
+    colours run from 0 to its longest token.
     """
     if not norms:
         raise ValueError("There is no encoder whose tokens could be shown.")
@@ -66,9 +67,9 @@ def token_norms(norms: Mapping[str, Tensor], images: Sequence[Tensor], cell: flo
     for mine, (name, lengths) in zip(axes[1:], norms.items(), strict=True):
         share = lengths / lengths.median()
         for ax, each in zip(mine, share, strict=True):
-            shown = bare(ax).imshow(each.numpy(), cmap="inferno", vmin=0, vmax=max(3.0, share.max().item()))
+            shown = bare(ax).imshow(each.numpy(), cmap="inferno", vmin=0, vmax=share.max().item())
         told.append(f"{name}: longest {share.max():.1f} times the median, {(share > 3).float().mean():.1%} above 3")
         mine[0].set_ylabel(name, fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
-        fig.colorbar(shown, ax=list(mine), label="length / median")
+        fig.colorbar(shown, ax=list(axes.flat if len(norms) == 1 else mine), label="length / median")
     axes[0, 0].set_ylabel("image", fontsize=11, color=INK, rotation=0, ha="right", va="center", labelpad=8)
     return describe(fig, f"{len(images)} images and the lengths of their patch tokens. {'; '.join(told)}.")

@@ -19,8 +19,9 @@ def teacher_student_diagram() -> SVG:
         "DINOv2: a student, a teacher, three losses",
         """
         Above: the student gets two large views with hidden patches and four small views. Its encoder gives a class token and
-        patch tokens, a head turns each into shares of prototypes. Below: the teacher, an average of the student that no gradient
-        reaches, gets the two large views whole; its scores are centred and sharpened. Between them: the DINO loss compares
+        patch tokens, and a head for each kind turns them into scores, a softmax those into shares of prototypes. Below: the
+        teacher, an average of the student that no gradient reaches, gets the two large views whole; its scores are centred,
+        and a softmax of low temperature sharpens them. Between them: the DINO loss compares
         answers of class tokens, the iBOT loss those of hidden patches. KoLeo keeps the student's class tokens apart.""",
     )
     d.panel(10, 10, 860, 160, "green")
@@ -34,18 +35,19 @@ def teacher_student_diagram() -> SVG:
         d.arrow((380, top + 35), (398, top + 35), line=1.8)
         _tokens(d, top, "orange", hidden=top == TOP)
         d.arrow((466, top + 35), (484, top + 35), line=1.8)
-        d.card(486, top + 8, 56, 54, "head", tint, 15, True, line=2.5, dash=dash)
-    d.arrow((544, TOP + 35), (724, TOP + 35), line=1.8)
+        d.card(486, top + 8, 60, 54, "heads", tint, 14, True, line=2.5, dash=dash)
+    d.arrow((548, TOP + 35), (724, TOP + 35), line=1.8)
     d.text(634, TOP + 28, "softmax", 12, color=MUTED)
     _answer(d, 730, TOP, SHARES[0])
-    for x, width, text in ((560, 62, "centre"), (638, 74, "sharpen")):
+    for x, width, text in ((564, 62, "centre"), (642, 74, "sharpen")):
         d.arrow((x - 14, BELOW + 35), (x - 2, BELOW + 35), line=1.8)
         d.card(x, BELOW + 14, width, 42, text, "orange", 13, True, line=2)
-    d.arrow((713, BELOW + 35), (726, BELOW + 35), line=1.8)
+    d.text(679, BELOW + 74, "softmax, low temperature", 12, color=MUTED)
+    d.arrow((717, BELOW + 35), (727, BELOW + 35), line=1.8)
     _answer(d, 730, BELOW, SHARES[1])
-    for x in (322, 350):
-        d.arrow((x, TOP + 74), (x, BELOW - 4), color=TINTS["purple"][1], line=2.2, dash="5 3")
-    d.text(312, 204, "follows slowly", 12.5, color=TINTS["purple"][2], anchor="end")
+    for x, inset in ((336, 0), (534, 8)):
+        d.arrow((x, TOP + 74 - inset), (x, BELOW - 4 + inset), color=TINTS["purple"][1], line=2.2, dash="5 3")
+    d.text(326, 204, "follows slowly", 12.5, color=TINTS["purple"][2], anchor="end")
     d.card(404, 178, 118, 40, "KoLeo:\nspread out", "blue", 12, True)
     d.arrow((412, 177), (395, 164), (395, TOP + 7), (402, TOP + 7), color=TINTS["blue"][1], line=1.8)
     for left, at, text in ((604, 738, "DINO:\nclass tokens"), (744, 782, "iBOT:\nhidden patches")):

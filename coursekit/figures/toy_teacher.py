@@ -141,13 +141,15 @@ class SelfTrainingPicture:
         left.set(xlabel="prototype", ylabel="image", xticks=range(PROTOTYPES), yticks=range(0, IMAGES, 8))
         left.grid(False)
         steps = np.arange(STEPS + 1)
-        (self.one,) = middle.plot(steps, 0 * steps, color=BLUE, label="of one answer")
-        (self.mean,) = middle.plot(steps, 0 * steps, color=ORANGE, linestyle="--", label="of the mean answer")
+        (self.one,) = middle.plot(steps, 0 * steps, color=BLUE, label="one answer")
+        (self.mean,) = middle.plot(steps, 0 * steps, color=ORANGE, linestyle="--", label="mean answer")
         middle.axhline(MOST, color=MUTED, linestyle=":", linewidth=1.5)
+        middle.text(STEPS, MOST + 0.03, "log K", color=MUTED, ha="right", va="bottom")
         middle.set(xlabel="step", ylabel="entropy, nats", ylim=(-0.08, 1.35 * MOST))
         middle.legend(loc="upper right", ncols=2, fontsize=9, columnspacing=1.0)
         self.bars = right.bar(range(PROTOTYPES), 0, width=0.75)
         right.axhline(1 / PROTOTYPES, color=MUTED, linestyle=":", linewidth=1.5)
+        right.text(-0.4, 1 / PROTOTYPES + 0.01, "1 / K", color=MUTED, ha="left", va="bottom")
         right.set(xlabel="prototype", ylabel="share in the mean answer", ylim=(0, 1.03), xticks=range(PROTOTYPES))
         self.titles = [ax.set_title(" ", fontsize=11) for ax in axes]
         self.moving = [self.map, self.one, self.mean, *self.bars, *self.titles, middle.get_legend()]

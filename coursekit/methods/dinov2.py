@@ -31,9 +31,8 @@ class DINOv2(SSLMethod):
     temperature: tau_s of the student. teacher_temperature: tau_t of the teacher, rising from first_temperature in a straight
     line over this share of the run: warmup; above 1, the run ends on the way.
     momentum: of the teacher at first; it rises to 1 by a cosine. freeze: share of the run in which prototypes stay as they are.
-    dino_weight, ibot_weight, koleo_weight: of the losses. Without ibot_weight any encoder will do.
-    mask_probability, mask_share: so many large views are masked, and of their patches a share in this range.
-    tied_heads: one head for class and patch tokens, as in iBOT.
+    dino_weight, ibot_weight, koleo_weight: of the losses. Without ibot_weight any encoder will do. mask_probability, mask_share:
+    so many large views are masked, and of their patches a share in this range. tied_heads: one head for both, as in iBOT.
     """
 
     defaults = Defaults(lr=1e-3, weight_decay=0.04, clip=3.0)  # the papers raise weight decay to 0.4 on the way
@@ -126,8 +125,9 @@ class DINOv2(SSLMethod):
         return {"loss": loss, "z": h[0].detach(), "targets": targets["image"], "scores": scores, "parts": parts}
 
     def after_backward(self, progress: float) -> None:
-        for head in self.heads.values() if progress < self.freeze else ():
-            head.prototypes.weight.grad = None
+        if progress < self.freeze:
+            for head in self.heads.values():
+                head.prototypes.weight.grad = None
 
     def after_step(self, out: dict[str, Tensor], progress: float) -> None:
         for kind, scores in out["scores"].items():

@@ -10,11 +10,11 @@ from coursekit.runtime import CourseError
 from coursekit.widgets.explorer import Explorer, checkbox, only_made, slider
 
 
-def attention_explorer(encoder: Encoder, images: Tensor, layer: int = -1, head: int = 0) -> Explorer:
+def attention_explorer(encoder: Encoder, images: Tensor, layer: int | None = None, head: int = 0) -> Explorer:
     """Attention maps with sliders for the image, the layer, the head, the overlay's strength, and the token that attends.
 
-    encoder: a ViT of the course's own. images: uint8 (N, 3, S, S), square, of a size that it takes. layer: at first, from 0,
-    or from -1 backwards. head: at first, from 1; 0 is the mean of all. The class token attends at first; untick it to
+    encoder: a ViT of the course's own. images: uint8 (N, 3, S, S), square, of a size that it takes. layer: at first, from 1;
+    default: the last one. head: at first, from 1; 0 is the mean of all. The class token attends at first; untick it to
     choose a patch by row and column. Raises CourseError for another network and for other images.
     """
     if not isinstance(encoder, ViT):
@@ -28,21 +28,22 @@ def attention_explorer(encoder: Encoder, images: Tensor, layer: int = -1, head: 
         )
     encoder.check_sides(*images.shape[2:])
     depth, heads, grid = len(encoder.blocks), encoder.blocks[0].attention.heads, images.shape[3] // encoder.stride
-    if not (-depth <= layer < depth and 0 <= head <= heads):
+    layer = depth if layer is None else layer
+    if not (1 <= layer <= depth and 0 <= head <= heads):
         raise CourseError(
-            f"Layers count from 0 to {depth - 1}, heads from 1 to {heads}; there is no {layer} or no {head}."
+            f"Layers count from 1 to {depth}, heads from 1 to {heads}; there is no layer {layer} or no head {head}."
         )
-    first = {"image": 0, "layer": layer % depth, "head": head, "strength": 0.7}
+    first = {"image": 0, "layer": layer, "head": head, "strength": 0.7}
     token = {"of_class": True, "row": grid // 2, "column": grid // 2}
-    live = LiveFigure(AttentionPicture(encoder.cpu().eval(), images, **first))
+    live = LiveFigure(AttentionPicture(encoder.cpu().eval(), images, **{**first, "layer": layer - 1}))
 
-    def draw(of_class, row, column, **values) -> tuple[bytes, str]:
-        return live.draw(**values, patch=None if of_class else (row, column))
+    def draw(of_class, row, column, layer, **values) -> tuple[bytes, str]:
+        return live.draw(**values, layer=layer - 1, patch=None if of_class else (row, column))
 
     whole = {"step": 1, "kind": "IntSlider", "form": "d"}
     controls = {
         "image": slider("image", 0, 0, len(images) - 1, **whole),
-        "layer": slider("layer", first["layer"], 0, depth - 1, **whole),
+        "layer": slider("layer", first["layer"], 1, depth, **whole),
         "head": slider("head (0: mean)", head, 0, heads, **whole),
         "strength": slider("overlay", first["strength"], 0.0, 1.0),
         "of_class": checkbox("query: class token", True),

@@ -49,6 +49,11 @@ def test_colours_and_likeness_are_those_of_the_features(encoder, images):
     shown = [ax.images[0].get_array() for ax in fig.axes if ax.images]
     assert len(shown) == 6
     np.testing.assert_array_equal(shown[3], patch_colors(maps)[0].permute(1, 2, 0))
-    fig = figures.likeness(images[0], {"random": maps[0]}, (2, 1))
+    mask = torch.zeros(32, 32, dtype=torch.bool)
+    mask[16:24] = True  # the row of patches that the framed one is in
+    mask[24:28, :16] = True  # half of two more: not counted
+    fig = figures.likeness(images[0], {"random": maps[0]}, (2, 1), mask, above=0.6)
     cosine = fig.axes[1].images[0].get_array()
     assert cosine[2, 1] == pytest.approx(1, abs=1e-5) and cosine.min() >= -1.001
+    inside, outside = (cosine[2] > 0.6).mean(), (np.delete(cosine, 2, axis=0) > 0.6).mean()
+    assert f"{inside:.0%} of the object's patches and {outside:.0%} of the others" in figures.alt_text(fig)

@@ -16,6 +16,8 @@ from coursekit.methods.centering import Center, sharpened
 from coursekit.methods.diagnostics import answer_entropy
 from coursekit.methods.dino_losses import dino_loss
 from coursekit.methods.ema import follow
+from coursekit.models import build_encoder
+from coursekit.recipes import lesson_07
 from coursekit.recipes.recorded import Recorded
 from coursekit.views import View
 
@@ -111,6 +113,23 @@ def test_bars_of_attention_show_the_best_heads_and_what_they_have_to_beat():
         figures.attention_found({})
 
 
+def test_the_curves_of_answers_are_in_nats_beside_log_k():
+    method = lesson_07.method(
+        build_encoder("vit_micro", image_size=32, dim=16, depth=1), prototypes=8, hidden_dim=8, out_dim=4
+    )
+    rows = [
+        {"step": step, "dino": 2.0 + step, "ibot": 0.5, "teacher_entropy": 1.0, "assignment_entropy": 0.5 + 0.1 * step}
+        for step in range(3)
+    ]
+    fig = figures.answer_curves({"one": rows, "other": rows[:2]}, method, losses=("dino", "ibot"))
+    dino, ibot, answer, mean = fig.axes
+    assert np.allclose(dino.lines[0].get_ydata(), [2, 3, 4]) and np.allclose(answer.lines[1].get_ydata(), 1)
+    assert np.allclose(mean.lines[0].get_ydata(), np.log(8) * np.array([0.5, 0.6, 0.7]))
+    for ax, level in ((dino, 1), (ibot, method.mask_probability), (answer, 1), (mean, 1)):
+        assert np.allclose(ax.lines[2].get_ydata(), level * np.log(8))
+    assert "log K, dashed, is 2.08" in alt_text(fig) and "DINO loss, other: from 2.00 to 3.00" in alt_text(fig)
+
+
 ROWS = [
     {"variant": variant, "seed": seed, "objects": 0.5 + 0.1 * seed, "teacher_entropy": entropy}
     for variant, entropy in (("all terms", 2.0), ("no centering", 0.0))
@@ -127,6 +146,19 @@ def test_the_table_shows_means_seeds_and_the_random_encoder():
     assert "dashed, random encoder, 45.0" in alt_text(fig) and "no centering 0.00" in alt_text(fig)
     with pytest.raises(ValueError, match="nonsense"):
         figures.terms_table(Recorded("", {}, {}, ROWS), ["nonsense"])
+
+
+def test_the_table_draws_intervals_and_entropies_in_nats():
+    row = {"variant": "all", "seed": 0, "iou": 0.2, "iou_low": 0.1, "iou_high": 0.4, "assignment_entropy": 0.5}
+    levels = {"iou": 0.15, "iou_low": 0.1, "iou_high": 0.2}
+    fig = figures.terms_table(
+        Recorded("", {"method": {"prototypes": 8}}, {}, [row], levels), ["iou", "assignment_entropy"]
+    )
+    iou, mean = fig.axes
+    assert np.allclose(iou.lines[1].get_xdata(), [10, 40]) and np.allclose(iou.lines[2].get_xdata(), 15)
+    assert np.allclose(mean.lines[0].get_xdata(), 0.5 * np.log(8)) and np.allclose(mean.lines[1].get_xdata(), np.log(8))
+    assert "nats" in mean.get_xlabel() and "dotted, log K, 2.08" in alt_text(fig)
+    assert "all 20.0 (10.0 to 40.0)" in alt_text(fig) and "random encoder, 15.0 (10.0 to 20.0)" in alt_text(fig)
 
 
 def test_lengths_of_tokens_are_shares_of_the_median():

@@ -27,8 +27,8 @@ def images() -> torch.Tensor:
     ("values", "told"),
     [
         ({"image": 2}, "Image 2;"),
-        ({"layer": 0}, "in layer 0 of 0 to 2"),
-        ({"head": 1}, "head 1 (head 1 of 2)"),
+        ({"layer": 1}, "in layer 1 of 3"),
+        ({"head": 1}, "in layer 3 of 3, head 1 of 2, most"),
         ({"strength": 0.25}, "Overlay 0.25"),
         ({"of_class": False, "row": 3, "column": 1}, "the patch in row 3, column 1 attends"),
     ],
@@ -36,7 +36,7 @@ def images() -> torch.Tensor:
 def test_every_control_changes_picture_and_description(encoder, images, values, told):
     seen = attention_explorer(encoder, images)
     before = seen.png
-    assert "the class token attends, in layer 2" in seen.alt and "head 0 (mean of all heads)" in seen.alt
+    assert "the class token attends, in layer 3 of 3, mean of all heads, most" in seen.alt
     for name, value in values.items():
         seen.controls[name].value = value
     assert seen.png != before and told in seen.alt
@@ -45,7 +45,7 @@ def test_every_control_changes_picture_and_description(encoder, images, values, 
 def test_the_description_names_the_patch_that_gets_most(encoder, images):
     from coursekit.views import normalize
 
-    seen = attention_explorer(encoder, images, layer=1, head=2)
+    seen = attention_explorer(encoder, images, layer=2, head=2)
     maps = encoder.attention_maps(normalize(images[:1] / 255), 1)[0, 1]
     row, column = divmod(maps.argmax().item(), 4)
     assert f"row {row}, column {column}: {maps.max():.1%}" in seen.alt and "even attention would be 5.3%" in seen.alt
@@ -69,5 +69,5 @@ def test_what_cannot_be_shown_is_told(encoder, images):
         attention_explorer(encoder, images.float())
     with pytest.raises(CourseError, match="multiples of 8 px"):
         attention_explorer(encoder, images[:, :, :30, :30])
-    with pytest.raises(CourseError, match="Layers count from 0 to 2"):
-        attention_explorer(encoder, images, layer=3)
+    with pytest.raises(CourseError, match="Layers count from 1 to 3"):
+        attention_explorer(encoder, images, layer=4)
