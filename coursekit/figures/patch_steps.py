@@ -153,7 +153,7 @@ def _loss(d: Drawing, x: float, y: float) -> None:
     d.add("line", x1=x + 40, y1=y + 160, x2=x + 244, y2=y + 160, stroke=INK, stroke_width=1.2)
     d.text(x + 57, y + 176, "+", 15, True)
     d.text(x + 154, y + 176, "negatives", 12.5, color=MUTED)
-    d.text(x + 140, y + 196, "L = λ_img L_batch + λ_patch L_patch", 13, True, width=270)
+    d.text(x + 140, y + 196, "L = λ_img L_img + λ_patch L_patch", 13, True, width=270)
 
 
 def _transfer(d: Drawing, x: float, y: float) -> None:
