@@ -22,7 +22,7 @@ HARDEST = 3  # negatives that are framed
 class PatchPicture:
     """A patch of view a, its partner and hardest negatives in view b, the similarity of all of b: `show(image, row, column)`.
 
-    Grey: what overlaps the patch or its partner, and is left out of the loss. It is neither framed nor counted in the rank.
+    Pink: what overlaps the patch or its partner, and is left out of the loss. It is neither framed nor counted in the rank.
 
     view_a, view_b: of the same N images. z_a, z_b: features of their patches, (N, P, D) and (N, Q, D), row by row, any scale.
     grids: rows and columns of patches of each view. image, row, column: the patch at first, from 0.
@@ -109,7 +109,7 @@ class PatchPicture:
         for k, picture in enumerate(self.plain):
             picture.set_data(self.pixels[k][image])
         self.heat.set_data(cosine.view(self.grids[1]).numpy())
-        tint = np.where(gone.numpy()[:, None], to_rgba(LEFT_OUT, 0.75), to_rgba("white", 0.0))
+        tint = np.where(gone.numpy()[:, None], to_rgba(LEFT_OUT, 0.7), to_rgba("white", 0.0))
         self.veil.set_data(tint.reshape(*self.grids[1], 4))
         self._put(self.query, patch, self.grids[0])
         self._put(self.found, partner - self.p if partner >= 0 else None, self.grids[1])
@@ -131,7 +131,7 @@ class PatchPicture:
             seen = f"""Its partner in view b, at row {spot[0]} and column {spot[1]} there, has cosine {own:.2f} and is number
                 {place} of {count} in similarity."""
         if gone.any():
-            rank += f"\nleft out, grey: {int(gone.sum())}, up to {cosine[gone].max():.2f}"
+            rank += f"\nleft out, pink: {int(gone.sum())}, up to {cosine[gone].max():.2f}"
             seen += (
                 f" Left out: {int(gone.sum())} patches that overlap, with cosines of up to {cosine[gone].max():.2f}."
             )

@@ -9,11 +9,11 @@ from coursekit.methods.patch_matching import shared
 LOOKS = ((6, 6, 22, 20), (14, 5, 25, 24))  # where the two views are cut from, in a scene of 40 by 30
 WIDTH, HEIGHT = 280, 204  # of one panel, px
 GRID = 4
-ANCHOR = 11  # a patch of view a, row by row
+ANCHOR = 7  # a patch of view a, row by row
 A, B = "#0072B2", "#D55E00"  # of the two views
 BLUES, ROLE = (
     ("#DCE9F2", "#9CC7E3", "#5BA3CF", "#0072B2"),
-    {"a": TINTS["blue"][1], "+": TINTS["green"][1], "0": "#8C959F"},
+    {"a": TINTS["blue"][1], "+": TINTS["green"][1], "0": "#CC79A7"},
 )
 
 

@@ -12,12 +12,24 @@ from torch import Tensor
 
 from coursekit.figures.images import draw_crop_boxes, to_rgb
 from coursekit.figures.layout import frame, outline, panels
-from coursekit.figures.style import BLUE, CLASS_COLORS, FAINT, GREEN, MUTED, ORANGE, PALETTE, bare, describe, styled
+from coursekit.figures.style import (
+    BLUE,
+    CLASS_COLORS,
+    FAINT,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    bare,
+    describe,
+    styled,
+)
 from coursekit.methods.patch_matching import Match, match_patches, to_view
 from coursekit.views import View
 
 UNIT = {"extent": (0, 1, 1, 0)}  # a view of any size fills the same square
-ANCHOR, POSITIVE, LEFT_OUT = BLUE, GREEN, MUTED
+ANCHOR, POSITIVE, LEFT_OUT = BLUE, GREEN, PURPLE  # seen in a grey view too
 ROLES = {"anchor": ANCHOR, "positive": POSITIVE}  # what is framed
 COLORS = (BLUE, ORANGE, GREEN, PALETTE[4], PALETTE[1])  # of pairs, side by side in both views
 
@@ -103,7 +115,7 @@ def patch_roles(
         raise ValueError(f"Patch {patch} has no partner: view b does not show its centre, so it is no anchor.")
     out, p = match.same[image, patch] | match.same[image, partner], grid[0] * grid[1]
     out[[patch, partner]] = False
-    colors = [to_rgba(LEFT_OUT, 0.8) if gone else to_rgba("white", 0.0) for gone in out.tolist()]
+    colors = [to_rgba(LEFT_OUT, 0.7) if gone else to_rgba("white", 0.0) for gone in out.tolist()]
     fig, axes = panels(1, 1, cell, cell + 0.75, ratios=[1.0, 1.0])
     for k, (ax, view) in enumerate(zip(axes[0], (view_a, view_b), strict=True)):
         _shown(ax, view.pixels[image], PALETTE[k])
@@ -113,7 +125,7 @@ def patch_roles(
         ax.set_title(f"view {'ab'[k]}", fontsize=11)
     looks = [Patch(facecolor="none", edgecolor=color, lw=2.6, label=name) for name, color in ROLES.items()]
     looks += [
-        Patch(facecolor=to_rgba(LEFT_OUT, 0.8), label="left out"),
+        Patch(facecolor=to_rgba(LEFT_OUT, 0.7), label="left out"),
         Patch(facecolor="none", label="all others: negatives"),
     ]
     fig.legend(handles=looks, loc="outside lower center", ncols=4, fontsize=11)
@@ -123,7 +135,7 @@ def patch_roles(
         f"""
         Two views of an image, their patches marked by what they are to patch {patch} of view a, the anchor, in a blue frame:
         its positive, in a green one, is patch {partner - p} of view b, {counts[1]} patches at the place of either are left
-        out, grey, and the other {counts[0] - counts[1] - 2} are negatives.""",
+        out, pink, and the other {counts[0] - counts[1] - 2} are negatives.""",
     )
 
 

@@ -73,7 +73,7 @@ def test_roles_have_their_colours_and_counts(views):
     partner = match.partner[0, patch].item()
     out = (match.same[0, patch] | match.same[0, partner]).numpy().copy()
     out[[patch, partner]] = False
-    np.testing.assert_allclose(colors[out], np.tile(to_rgba(LEFT_OUT, 0.8), (int(out.sum()), 1)))
+    np.testing.assert_allclose(colors[out], np.tile(to_rgba(LEFT_OUT, 0.7), (int(out.sum()), 1)))
     assert out.any() and not colors[~out, 3].any()  # anchor, positive and negatives are to be seen
     for ax, place, color in zip(fig.axes[:2], (patch, partner - 16), (ANCHOR, POSITIVE), strict=True):
         box = ax.patches[-1]
