@@ -31,4 +31,4 @@ def dense_gains(recorded: Recorded, network: str, titles: dict[str, str], measur
             one = rows[0][measure], rows[0].get(f"{measure}_low"), rows[0].get(f"{measure}_high")
             value, *ends = one if len(rows) == 1 else (over_seeds.mean, over_seeds.low, over_seeds.high)
             bars[title][MEASURES[measure]] = tuple(100 * (value if end is None else end) for end in (value, *ends))
-    return grouped_bars(bars, f"score of {network}'s features at the places of other scenes, %")
+    return grouped_bars(bars, f"dense probe of {network}, on other scenes, %")

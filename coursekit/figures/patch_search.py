@@ -1,13 +1,17 @@
-"""A patch of one view, and what the features find in the other: its match, and the negatives that are hardest to tell."""
+"""A patch of one view, and what the features find in the other: its partner, and the negatives hardest to tell from it."""
 
+import math
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from coursekit.figures.images import to_rgb
 from coursekit.figures.layout import frame, panels
-from coursekit.figures.patches import ANCHOR, POSITIVE, UNIT, place_box
+from coursekit.figures.patches import ANCHOR, LEFT_OUT, POSITIVE, UNIT, place_box
 from coursekit.figures.style import PALETTE, RED, bare, describe, styled
 from coursekit.methods.patch_matching import match_patches
 from coursekit.views import View
@@ -16,7 +20,9 @@ HARDEST = 3  # negatives that are framed
 
 
 class PatchPicture:
-    """A patch of view a, its match and its hardest negatives in view b, and how alike all of b is: `show(image, row, column)`.
+    """A patch of view a, its partner and hardest negatives in view b, the similarity of all of b: `show(image, row, column)`.
+
+    Pink: what overlaps the patch or its partner, and is left out of the loss. It is neither framed nor counted in the rank.
 
     view_a, view_b: of the same N images. z_a, z_b: features of their patches, (N, P, D) and (N, Q, D), row by row, any scale.
     grids: rows and columns of patches of each view. image, row, column: the patch at first, from 0.
@@ -48,7 +54,7 @@ class PatchPicture:
         self.similarity = (
             F.normalize(z_a.detach().float().cpu(), dim=2) @ F.normalize(z_b.detach().float().cpu(), dim=2).mT
         )
-        titles = ("view a: a patch", "view b: match and rivals", "view b: how alike")
+        titles = ("view a: a patch", "view b: partner, negatives", "view b: similarity to it")
         self.figure, axes = panels(1, 1, cell, cell + 0.85, ratios=[1.0] * 3, margin=(0.9, 0.0))
         self.axes = axes[0]
         for ax, title, color in zip(self.axes, titles, (PALETTE[0], PALETTE[1], PALETTE[1]), strict=True):
@@ -58,7 +64,11 @@ class PatchPicture:
             ax.set_xlabel("X\nX", fontsize=12, color="none")  # room for two lines
         self.plain = [ax.imshow(self.pixels[k][image], **UNIT) for k, ax in enumerate(self.axes[:2])]
         heat = torch.zeros(grids[1]).numpy()
-        self.heat = self.axes[2].imshow(heat, cmap="viridis", vmin=-1, vmax=1, **UNIT)
+        lowest = (
+            math.floor(4 * self.similarity.min()) / 4
+        )  # features are seldom opposite: half the colours would be idle
+        self.heat = self.axes[2].imshow(heat, cmap="viridis", vmin=max(-1, lowest), vmax=1, **UNIT)
+        self.veil = self.axes[1].imshow(np.zeros((*grids[1], 4)), interpolation="nearest", **UNIT)
         self.figure.colorbar(self.heat, ax=list(self.axes), shrink=0.75, label="cosine similarity")
         self.query, self.found, *self.rivals = (
             self._frame(ax, color, dash)
@@ -76,7 +86,7 @@ class PatchPicture:
         for text in (*self.numbers, *self.told):
             text.set_in_layout(False)
         frames = [part for pair in (self.query, self.found, *self.rivals) for part in pair]
-        self.moving = [*self.plain, self.heat, *frames, *self.numbers, *self.told]
+        self.moving = [*self.plain, self.heat, self.veil, *frames, *self.numbers, *self.told]
         self.show(image, row, column)
 
     def _frame(self, ax, color, dash) -> tuple[Rectangle, Rectangle]:
@@ -91,11 +101,16 @@ class PatchPicture:
         out = self.same[image, patch, self.p :].clone()
         if partner >= 0:
             out |= self.same[image, partner, self.p :]
+        gone = out.clone()
+        if partner >= 0:
+            gone[partner - self.p] = False
         allowed = cosine.masked_fill(out, -torch.inf)
         rivals = [k for k in allowed.topk(min(HARDEST, len(cosine))).indices.tolist() if not out[k]]
         for k, picture in enumerate(self.plain):
             picture.set_data(self.pixels[k][image])
         self.heat.set_data(cosine.view(self.grids[1]).numpy())
+        tint = np.where(gone.numpy()[:, None], to_rgba(LEFT_OUT, 0.7), to_rgba("white", 0.0))
+        self.veil.set_data(tint.reshape(*self.grids[1], 4))
         self._put(self.query, patch, self.grids[0])
         self._put(self.found, partner - self.p if partner >= 0 else None, self.grids[1])
         for k, (rim, number) in enumerate(zip(self.rivals, self.numbers, strict=True)):
@@ -106,15 +121,20 @@ class PatchPicture:
                 number.set_position(place_box(rivals[k], self.grids[1])[:2])  # at a corner: the patch is to be seen
         hard = ", ".join(f"{cosine[k]:.2f}" for k in rivals)
         if partner < 0:
-            match, rank = "no match: view b does not show it", "it is no anchor, but a negative"
-            seen = "View b does not show its centre, so it has no match and is no anchor."
+            match, rank = "no partner: view b does not show it", "it is no anchor, but a negative"
+            seen = "View b does not show its centre, so it has no partner and is no anchor."
         else:
             own = cosine[partner - self.p]
-            place = int((cosine > own).sum()) + 1
-            match, rank = f"match: {own:.2f}", f"the match is number {place} of {len(cosine)}"
+            place, count = int((allowed > own).sum()) + 1, int((~gone).sum())
+            match, rank = f"partner: {own:.2f}", f"the partner is number {place} of {count}"
             spot = divmod(partner - self.p, self.grids[1][1])
-            seen = f"""Its match in view b, at row {spot[0]} and column {spot[1]} there, has cosine {own:.2f} and is number {place}
-                of {len(cosine)} in similarity."""
+            seen = f"""Its partner in view b, at row {spot[0]} and column {spot[1]} there, has cosine {own:.2f} and is number
+                {place} of {count} in similarity."""
+        if gone.any():
+            rank += f"\nleft out, pink: {int(gone.sum())}, up to {cosine[gone].max():.2f}"
+            seen += (
+                f" Left out: {int(gone.sum())} patches that overlap, with cosines of up to {cosine[gone].max():.2f}."
+            )
         self.told[0].set_text(f"image {image}, row {row}, column {column}")
         self.told[1].set_text(f"{match}\nhardest negatives: {hard}")
         self.told[2].set_text(rank)

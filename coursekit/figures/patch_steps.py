@@ -1,15 +1,19 @@
 """The diagram of lesson 06: patch-level contrast in five steps."""
 
+import torch
+
 from coursekit.figures.style import INK, MUTED
 from coursekit.figures.svg import PAPER, SVG, TINTS, Drawing
+from coursekit.methods.patch_matching import shared
 
 LOOKS = ((6, 6, 22, 20), (14, 5, 25, 24))  # where the two views are cut from, in a scene of 40 by 30
 WIDTH, HEIGHT = 280, 204  # of one panel, px
 GRID = 4
+ANCHOR = 7  # a patch of view a, row by row
 A, B = "#0072B2", "#D55E00"  # of the two views
 BLUES, ROLE = (
     ("#DCE9F2", "#9CC7E3", "#5BA3CF", "#0072B2"),
-    {"a": TINTS["blue"][1], "+": TINTS["green"][1], "0": "#8C959F"},
+    {"a": TINTS["blue"][1], "+": TINTS["green"][1], "0": "#CC79A7"},
 )
 
 
@@ -103,12 +107,29 @@ def _encode(d: Drawing, x: float, y: float) -> None:
     for at, letter in ((96, "f"), (156, "g")):
         d.card(x + at, y + 56, 40, 112, letter, "green", 19, True, line=2)
     d.text(x + 242, y + 186, "a z each", 13)
-    d.text(x + 100, y + 196, "one g for all places", 13, width=190)
+    d.text(x + 100, y + 196, "one g for all places of a map", 13, width=190)
+
+
+def _roles() -> tuple[list[str], list[str]]:
+    """What each patch of either view is to the anchor: "a", "+", "0" left out, or "-", by the rule of `match_patches`."""
+    boxes = torch.tensor(
+        [
+            (left + w * column / GRID, up + h * row / GRID, left + w * (column + 1) / GRID, up + h * (row + 1) / GRID)
+            for left, up, w, h in LOOKS
+            for row in range(GRID)
+            for column in range(GRID)
+        ]
+    )
+    center = (boxes[ANCHOR, :2] + boxes[ANCHOR, 2:]) / 2
+    partner = ((boxes[:, :2] <= center) & (center < boxes[:, 2:])).all(dim=1).nonzero()[-1].item()  # the one in view b
+    same = shared(boxes[None])[0] > 0.1
+    roles = ["0" if out else "-" for out in (same[ANCHOR] | same[partner]).tolist()]
+    roles[ANCHOR], roles[partner] = "a", "+"
+    return roles[: GRID * GRID], roles[GRID * GRID :]
 
 
 def _pairs(d: Drawing, x: float, y: float) -> None:
-    roles = ("-----000-0a0-000", "-000-0+0-000----")
-    for k, (cells, color) in enumerate(zip(roles, (A, B), strict=True)):
+    for k, (cells, color) in enumerate(zip(_roles(), (A, B), strict=True)):
         left = x + 34 + 118 * k
         d.crop(left, y + 56, 94, LOOKS[k], 1)
         for index, role in enumerate(cells):
@@ -132,7 +153,7 @@ def _loss(d: Drawing, x: float, y: float) -> None:
     d.add("line", x1=x + 40, y1=y + 160, x2=x + 244, y2=y + 160, stroke=INK, stroke_width=1.2)
     d.text(x + 57, y + 176, "+", 15, True)
     d.text(x + 154, y + 176, "negatives", 12.5, color=MUTED)
-    d.text(x + 140, y + 196, "L = λ_img L_batch + λ_patch L_patch", 13, True, width=270)
+    d.text(x + 140, y + 196, "L = λ_img L_img + λ_patch L_patch", 13, True, width=270)
 
 
 def _transfer(d: Drawing, x: float, y: float) -> None:

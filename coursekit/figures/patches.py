@@ -12,13 +12,25 @@ from torch import Tensor
 
 from coursekit.figures.images import draw_crop_boxes, to_rgb
 from coursekit.figures.layout import frame, outline, panels
-from coursekit.figures.style import BLUE, CLASS_COLORS, FAINT, GREEN, MUTED, ORANGE, PALETTE, bare, describe, styled
+from coursekit.figures.style import (
+    BLUE,
+    CLASS_COLORS,
+    FAINT,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    bare,
+    describe,
+    styled,
+)
 from coursekit.methods.patch_matching import Match, match_patches, to_view
 from coursekit.views import View
 
 UNIT = {"extent": (0, 1, 1, 0)}  # a view of any size fills the same square
-ANCHOR, POSITIVE, LEFT_OUT, NEGATIVE = BLUE, GREEN, MUTED, ORANGE
-ROLES = {"anchor": ANCHOR, "positive": POSITIVE, "left out": LEFT_OUT, "negatives": NEGATIVE}
+ANCHOR, POSITIVE, LEFT_OUT = BLUE, GREEN, PURPLE  # seen in a grey view too
+ROLES = {"anchor": ANCHOR, "positive": POSITIVE}  # what is framed
 COLORS = (BLUE, ORANGE, GREEN, PALETTE[4], PALETTE[1])  # of pairs, side by side in both views
 
 
@@ -101,24 +113,29 @@ def patch_roles(
     partner = match.partner[image, patch].item()
     if partner < 0:
         raise ValueError(f"Patch {patch} has no partner: view b does not show its centre, so it is no anchor.")
-    out = match.same[image, patch] | match.same[image, partner]
-    colors = [to_rgba(LEFT_OUT, 0.85) if gone else to_rgba(NEGATIVE, 0.3) for gone in out.tolist()]
-    colors[patch], colors[partner] = to_rgba(ANCHOR, 0.9), to_rgba(POSITIVE, 0.9)
+    out, p = match.same[image, patch] | match.same[image, partner], grid[0] * grid[1]
+    out[[patch, partner]] = False
+    colors = [to_rgba(LEFT_OUT, 0.7) if gone else to_rgba("white", 0.0) for gone in out.tolist()]
     fig, axes = panels(1, 1, cell, cell + 0.75, ratios=[1.0, 1.0])
     for k, (ax, view) in enumerate(zip(axes[0], (view_a, view_b), strict=True)):
         _shown(ax, view.pixels[image], PALETTE[k])
         _veil(ax, np.array(colors).reshape(2, *grid, 4)[k])
         _lines(ax, grid)
+        outline(ax, place_box((patch, partner - p)[k], grid), (4.5, "white"), (2.6, (ANCHOR, POSITIVE)[k]))
         ax.set_title(f"view {'ab'[k]}", fontsize=11)
-    names = [Patch(facecolor=to_rgba(color, 0.85), label=name) for name, color in ROLES.items()]
-    fig.legend(handles=names, loc="outside lower center", ncols=4, fontsize=11)
-    counts = len(colors), int(out.sum()) - int(out[patch]) - int(out[partner])
+    looks = [Patch(facecolor="none", edgecolor=color, lw=2.6, label=name) for name, color in ROLES.items()]
+    looks += [
+        Patch(facecolor=to_rgba(LEFT_OUT, 0.7), label="left out"),
+        Patch(facecolor="none", label="all others: negatives"),
+    ]
+    fig.legend(handles=looks, loc="outside lower center", ncols=4, fontsize=11)
+    counts = len(colors), int(out.sum())
     return describe(
         fig,
         f"""
-        Two views of an image, their patches coloured by what they are to patch {patch} of view a, the anchor: its positive
-        is patch {partner - match.partner.shape[1] // 2} of view b, {counts[1]} patches at the place of either are left out,
-        and the other {counts[0] - counts[1] - 2} are negatives.""",
+        Two views of an image, their patches marked by what they are to patch {patch} of view a, the anchor, in a blue frame:
+        its positive, in a green one, is patch {partner - p} of view b, {counts[1]} patches at the place of either are left
+        out, pink, and the other {counts[0] - counts[1] - 2} are negatives.""",
     )
 
 
@@ -137,7 +154,7 @@ def region_pairs(images: Tensor, view_a: View, view_b: View, cell: float = 2.4) 
                 color = COLORS[n % len(COLORS)]
                 outline(ax, box, (3.5, "white"), (2.0, color))
                 _number(ax, box[0], box[1], str(n + 1), color)
-            ax.set_title(f"view {'ab'[k]}", fontsize=11)
+            ax.set_title(f"view {'ab'[k]}{', flipped' if view.theta[i, 0, 0] < 0 else ''}", fontsize=11)
     return describe(
         fig,
         f"{len(images)} images in two views each, with {view_a.target.shape[1]} random boxes inside what both views show; the "

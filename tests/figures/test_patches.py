@@ -9,7 +9,9 @@ from matplotlib.colors import to_rgba
 from coursekit import figures
 from coursekit.draws import Draws
 from coursekit.figures.patch_search import PatchPicture
-from coursekit.figures.patches import ANCHOR, NEGATIVE, POSITIVE, place_box
+from coursekit.figures.patch_steps import ANCHOR as DIAGRAM_ANCHOR
+from coursekit.figures.patch_steps import LOOKS, _roles
+from coursekit.figures.patches import ANCHOR, LEFT_OUT, POSITIVE, place_box
 from coursekit.methods import build_method
 from coursekit.methods.patch_matching import match_patches, patch_at
 from coursekit.models import build_encoder
@@ -69,11 +71,14 @@ def test_roles_have_their_colours_and_counts(views):
     fig = figures.patch_roles(*views, match, GRID, patch)
     colors = np.concatenate([ax.images[1].get_array().reshape(-1, 4) for ax in fig.axes[:2]])
     partner = match.partner[0, patch].item()
-    np.testing.assert_allclose(colors[patch], to_rgba(ANCHOR, 0.9))
-    np.testing.assert_allclose(colors[partner], to_rgba(POSITIVE, 0.9))
     out = (match.same[0, patch] | match.same[0, partner]).numpy().copy()
+    out[[patch, partner]] = False
+    np.testing.assert_allclose(colors[out], np.tile(to_rgba(LEFT_OUT, 0.7), (int(out.sum()), 1)))
+    assert out.any() and not colors[~out, 3].any()  # anchor, positive and negatives are to be seen
+    for ax, place, color in zip(fig.axes[:2], (patch, partner - 16), (ANCHOR, POSITIVE), strict=True):
+        box = ax.patches[-1]
+        assert box.get_xy() == place_box(place, GRID)[:2] and to_rgba(box.get_edgecolor()) == to_rgba(color)
     out[[patch, partner]] = True
-    np.testing.assert_allclose(colors[~out], np.tile(to_rgba(NEGATIVE, 0.3), (int((~out).sum()), 1)))
     assert f"the other {int((~out).sum())} are negatives" in figures.alt_text(fig)
     lone = int((match.partner[0, :16] < 0).nonzero()[0])
     with pytest.raises(ValueError, match="no partner"):
@@ -92,6 +97,9 @@ def test_regions_are_drawn_where_the_view_shows_them(images, seeded):
     corner = (ends.amin(dim=0) + 1) / 2
     assert numbers(fig.axes[4])["3"] == pytest.approx(corner.tolist(), abs=1e-5)
     assert "3 random boxes" in figures.alt_text(fig)
+    titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
+    mirrored = [bool(view.theta[i, 0, 0] < 0) for i in range(2) for view in pair]
+    assert ["flipped" in title for title in titles] == mirrored
 
 
 def test_places_have_the_colours_of_their_classes(images):
@@ -122,10 +130,15 @@ def test_the_search_shows_match_and_hardest_negatives(views):
         hard = sorted(cosine[~out].tolist(), reverse=True)[:3]
         assert f"have cosines {', '.join(f'{value:.2f}' for value in hard)}." in alt
         assert picture.found[1].get_visible() == (partner >= 0)
+        left_out = out.clone()
+        if partner >= 0:
+            left_out[partner - 16] = False
+        assert (picture.veil.get_array()[..., 3] > 0).ravel().tolist() == left_out.tolist()
         if partner >= 0:
             assert picture.found[1].get_xy() == place_box(partner - 16, GRID)[:2]
-            rank = int((cosine > cosine[partner - 16]).sum()) + 1
-            assert f"number {rank} of 16" in alt
+            out[partner - 16] = False
+            rank = int((cosine[~out] > cosine[partner - 16]).sum()) + 1
+            assert f"number {rank} of {int((~out).sum())}" in alt
         else:
             assert "is no anchor" in alt
         for frame, value in zip(picture.rivals, hard, strict=False):
@@ -138,6 +151,19 @@ def test_the_search_shows_match_and_hardest_negatives(views):
 def test_the_diagram_fits_and_is_described():
     diagram = figures.patch_steps_diagram()
     assert str(diagram) == str(figures.patch_steps_diagram()) and "positives" in diagram.description
+
+
+def test_the_diagram_pairs_patches_as_the_method_does():
+    ends = torch.tensor([(left, up, left + w, up + h) for left, up, w, h in LOOKS])
+    theta = torch.zeros(2, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = (ends[:, 2] - ends[:, 0]) / 40, (ends[:, 3] - ends[:, 1]) / 30
+    theta[:, 0, 2], theta[:, 1, 2] = (ends[:, 0] + ends[:, 2]) / 40 - 1, (ends[:, 1] + ends[:, 3]) / 30 - 1
+    match = match_patches(theta[:1], theta[1:], GRID, GRID)
+    partner = match.partner[0, DIAGRAM_ANCHOR].item()
+    out = match.same[0, DIAGRAM_ANCHOR] | match.same[0, partner]
+    out[[DIAGRAM_ANCHOR, partner]] = False
+    roles = sum(_roles(), [])
+    assert roles[DIAGRAM_ANCHOR] == "a" and roles[partner] == "+" and [role == "0" for role in roles] == out.tolist()
 
 
 def test_bars_are_the_means_over_seeds_of_one_network():

@@ -11,8 +11,9 @@ from coursekit.views import crop_theta
 
 
 def my_patch_info_nce(z, partner, same, temperature=0.2):
-    """z: (S, D), all patches of both views of one image. partner: int64 (S,), -1 = none. same: bool (S, S), which patches
-    show the same part of the image. Return the mean loss of the patches that have a partner, a tensor of shape ()."""
+    """z: (S, D), all patches of both views of one image, of any length: compare by cosine. partner: int64 (S,), rows of z,
+    -1 = none. same: bool (S, S), which patches show the same part of the image. Return the mean loss of the patches that
+    have a partner, a tensor of shape ()."""
     z = F.normalize(z, dim=1)
     logits = z @ z.T / temperature
     anchor = (partner >= 0).nonzero().squeeze(1)
