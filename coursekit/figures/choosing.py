@@ -99,7 +99,7 @@ def standings_dots(found: Sequence[Standing], judge: str = "linear_probe") -> Fi
             ax.axvline(max(floors), color=MUTED, ls="--", lw=1.3)
         ax.set_yticks(range(len(mine)), [s.method.replace("_", " ") for s in mine])
         ax.set(xlabel=f"{TITLES[judge]}, accuracy, %", ylim=(-0.7, len(mine) - 0.3))
-        ax.set_title(kind, fontsize=12 if len(kinds) < 3 else 11)
+        ax.set_title(kind, fontsize=12 if len(kinds) < 3 else 10)
         numbers = (f"{s.method} {_percent(s, judge)[0]:.1f}" for s in reversed(mine))
         told.append(f"{kind}, from the best: {', '.join(numbers)}")
     return describe(
@@ -241,7 +241,7 @@ def two_budgets(
     """
     order = sorted(pairs, key=lambda name: pairs[name][0])
     span = max(map(max, pairs.values())) - min(map(min, pairs.values()))
-    fig, ax = plt.subplots(figsize=(9.0, 0.4 * len(order) + 1.2))
+    fig, ax = plt.subplots(figsize=(9.0, max(0.33 * len(order) + 1.0, 2.7)))
     told = []
     for y, name in enumerate(order):
         note = f" {notes[name]}" if notes and name in notes else ""
