@@ -99,7 +99,7 @@ def standings_dots(found: Sequence[Standing], judge: str = "linear_probe") -> Fi
             ax.axvline(max(floors), color=MUTED, ls="--", lw=1.3)
         ax.set_yticks(range(len(mine)), [s.method.replace("_", " ") for s in mine])
         ax.set(xlabel=f"{TITLES[judge]}, accuracy, %", ylim=(-0.7, len(mine) - 0.3))
-        ax.set_title(kind, fontsize=12 if len(kinds) < 3 else 10)
+        ax.set_title(kind if len(kinds) < 3 else kind.replace(", ", ",\n", 1))  # three are narrow
         numbers = (f"{s.method} {_percent(s, judge)[0]:.1f}" for s in reversed(mine))
         told.append(f"{kind}, from the best: {', '.join(numbers)}")
     return describe(

@@ -47,7 +47,7 @@ def test_dots_stand_at_their_values_the_best_on_top_with_a_line_at_the_best_base
     assert "from the best: two 60.0, three 55.0, raw pixels 50.0" in fig.alt_text
     short = standings([Recorded("", {"seen": 1000}, {}, rows("road objects"))])
     titles = [ax.get_title() for ax in figures.standings_dots([*FOUND, *short]).axes]
-    assert titles == ["road objects", "CIFAR-10", "road objects, 1,000 seen"]  # two budgets never share a panel
+    assert titles == ["road objects", "CIFAR-10", "road objects,\n1,000 seen"]  # two budgets never share a panel
     with pytest.raises(ValueError, match="has taste"):
         figures.standings_dots(FOUND, "taste")
     plt.close("all")
