@@ -25,12 +25,12 @@ def fair_comparison_diagram() -> SVG:
     d.text(139, 42, "Equal for all", 17, True, TINTS["green"][2])
     for k in range(3):
         d.scene(34 + 72 * k, 58, 62, k)
-    rows = ("the same images, no labels", "the same network and seeds", "as many images seen")
+    rows = ("the same images, no labels", "the same network", "equally many images seen")
     for k, text in enumerate(rows):
         d.card(30, 118 + 54 * k, 218, 42, text, "green", 14, line=1.2)
     d.panel(316, 14, 236, 272, "orange")
     d.text(434, 42, "What differs", 17, True, TINTS["orange"][2])
-    for k, text in enumerate(("pretext task", "contrast", "clusters", "regression", "masking")):
+    for k, text in enumerate(("pretext task", "contrast", "clusters", "teacher and student", "masking")):
         d.card(334, 58 + 44 * k, 200, 36, text, "orange", 15, True, line=1.2)
     d.panel(604, 14, 262, 272, "blue")
     d.text(735, 42, "What comes out", 17, True, TINTS["blue"][2])
@@ -120,7 +120,7 @@ def gram_diagram() -> SVG:
         Three tables of the similarities between all patches of one picture. In an early teacher, patches of the same thing are
         similar and others are not: clear blocks. After very long training without anchoring, patches of unlike things are
         similar, too: the blocks are washed out. With anchoring, the loss asks that the student's table be that of the early
-        teacher: the blocks stay, while the features themselves may move.""",
+        teacher: the blocks stay, while the class token goes on improving.""",
     )
     things = (0, 0, 0, 1, 1, 2, 2, 2)
 
@@ -138,7 +138,7 @@ def gram_diagram() -> SVG:
         _matrix(d, x + 37, 50, 22, value)
     d.text(155, 264, "patches of one thing are alike", 14, color=MUTED, width=276)
     d.text(441, 264, "unlike things look alike", 14, color=MUTED, width=276)
-    d.text(727, 264, "same table, better features", 14, color=MUTED, width=276)
+    d.text(727, 264, "same table; the class token improves", 14, color=MUTED, width=276)
     d.text(440, 284, "each table: similarity of every patch with every patch of one picture", 13, color=MUTED)
     return d.svg()
 
@@ -156,15 +156,15 @@ def sigreg_diagram() -> SVG:
         cloud, equally wide in every direction, so that no task is at a disadvantage.""",
     )
     for x, tint, name in (
-        (20, "red", "some directions die"),
+        (20, "red", "a thin cloud"),
         (310, "orange", "SIGReg: test many lines"),
-        (600, "green", "none does"),
+        (600, "green", "a round cloud"),
     ):
         d.panel(x, 14, 260, 236, tint)
         d.text(x + 130, 40, name, 16, True, TINTS[tint][2], width=250)
-    d.text(150, 272, "a task across it is hard", 14, color=MUTED)
+    d.text(150, 272, "the two classes lie close together", 14, color=MUTED)
     d.text(440, 272, "is every shadow a bell curve?", 14, color=MUTED)
-    d.text(730, 272, "every task has room", 14, color=MUTED)
+    d.text(730, 272, "any two classes have room", 14, color=MUTED)
     for k in range(90):  # a sunflower's seeds: even, and the same on every machine
         radius, angle = math.sqrt((k + 0.5) / 90), 2.39996 * k
         px, py = radius * math.cos(angle), radius * math.sin(angle)

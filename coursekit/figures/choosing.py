@@ -7,18 +7,19 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from coursekit.evaluation.frontier import frontier
-from coursekit.evaluation.intervals import mean_by
+from coursekit.evaluation.intervals import Interval, accuracy_interval, mean_by
 from coursekit.evaluation.judging import TITLES
 from coursekit.figures.layout import look, panels
 from coursekit.figures.style import BLUE, MARKERS, MUTED, ORANGE, PALETTE, RED, describe, styled
 from coursekit.recipes.leaderboard import BASELINES, Standing
+from coursekit.recipes.lesson_09 import ENTRIES
 from coursekit.recipes.recorded import Recorded
 
 COST_AXES = {
-    "training_seconds": "training, seconds",
+    "training_seconds": "seconds, at the speed of one step alone",
     "images_per_second": "images a second",
     "memory_mb": "memory at its peak, MB",
 }
@@ -41,8 +42,8 @@ def _dot(ax: Axes, x: tuple, y: float, **how) -> None:
 
 
 def _looks(found: Sequence[Standing]) -> dict[str, dict]:
-    """Colour, marker and label of every method, the same in all panels of a figure."""
-    names = list(dict.fromkeys(s.method for s in found))
+    """Colour, marker and label of every method, the same in all figures of the lesson."""
+    names = list(dict.fromkeys([*ENTRIES, *(s.method for s in found)]))
     return {
         name: {
             "color": PALETTE[k % len(PALETTE)],
@@ -53,6 +54,22 @@ def _looks(found: Sequence[Standing]) -> dict[str, dict]:
     }
 
 
+def _by_panel(found: Sequence[Standing]) -> dict[str, list[Standing]]:
+    """{title: standings}, in their order: images of one kind at two budgets are two panels, which are not to be compared."""
+    return {title: [s for s in found if _title([s]) == title] for title in dict.fromkeys(_title([s]) for s in found)}
+
+
+def _log_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis of x with a few round numbers, all of them written out."""
+    low, high = min(values) / 1.15, max(values) * 1.15
+    ax.set_xscale("log")
+    ax.set_xlim(low, high)
+    steps = (digit * 10.0**power for power in range(-3, 9) for digit in (1, 2, 3, 5))
+    ax.xaxis.set_major_locator(FixedLocator([step for step in steps if low <= step <= high]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter("{x:g}")
+
+
 def _legend(fig: Figure, axes: Sequence[Axes]) -> None:
     """One legend for all panels, beside them."""
     shown = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
@@ -61,19 +78,16 @@ def _legend(fig: Figure, axes: Sequence[Axes]) -> None:
 
 @styled
 def standings_dots(found: Sequence[Standing], judge: str = "linear_probe") -> Figure:
-    """One panel for each kind of images: a dot with its interval for every method, the best at the top.
+    """One panel for each kind of images and budget: a dot with its interval for every method, the best at the top.
 
     found: as `recipes.leaderboard.standings` gives them. judge: of TITLES; standings that lack it are left out. Baselines,
     which learned nothing, are open circles, and the best of them is a dashed line.
     """
-    kinds = {
-        kind: [s for s in found if s.data == kind and judge in s.scores]
-        for kind in dict.fromkeys(s.data for s in found)
-    }
-    if not any(kinds.values()):
+    kinds = _by_panel([s for s in found if judge in s.scores])
+    if not kinds:
         raise ValueError(f"None of the {len(found)} standings has {judge}.")
     most = max(map(len, kinds.values()))
-    fig, axes = panels(len(kinds), 2, 5.0, min(0.27 * most, 3.8) + 0.95)
+    fig, axes = panels(len(kinds), 3, 5.0 if len(kinds) < 3 else 3.45, min(0.27 * most, 3.8) + 0.95)
     told = []
     for ax, (kind, mine) in zip(axes[:, 0], kinds.items(), strict=True):
         mine = sorted(mine, key=lambda s: s.scores[judge].mean)
@@ -84,7 +98,8 @@ def standings_dots(found: Sequence[Standing], judge: str = "linear_probe") -> Fi
         if floors:
             ax.axvline(max(floors), color=MUTED, ls="--", lw=1.3)
         ax.set_yticks(range(len(mine)), [s.method.replace("_", " ") for s in mine])
-        ax.set(title=_title(mine), xlabel=f"{TITLES[judge]}, accuracy, %", ylim=(-0.7, len(mine) - 0.3))
+        ax.set(xlabel=f"{TITLES[judge]}, accuracy, %", ylim=(-0.7, len(mine) - 0.3))
+        ax.set_title(kind if len(kinds) < 3 else kind.replace(", ", ",\n", 1))  # three are narrow
         numbers = (f"{s.method} {_percent(s, judge)[0]:.1f}" for s in reversed(mine))
         told.append(f"{kind}, from the best: {', '.join(numbers)}")
     return describe(
@@ -94,12 +109,12 @@ def standings_dots(found: Sequence[Standing], judge: str = "linear_probe") -> Fi
 
 @styled
 def cost_frontier(found: Sequence[Standing], cost: str = "training_seconds", judge: str = "linear_probe") -> Figure:
-    """Accuracy against cost, one panel for each kind of images; those that no other beats are joined by a line.
+    """Accuracy against cost, one panel for each kind of images and budget; those that no other beats: a broad line.
 
     found: as in `standings_dots`. cost: "training_seconds" or "memory_mb"; methods that lack it are left out.
     """
     of = [s for s in found if cost in s.costs and judge in s.scores]
-    kinds = {kind: [s for s in of if s.data == kind] for kind in dict.fromkeys(s.data for s in of)}
+    kinds = _by_panel(of)
     if not kinds:
         raise ValueError(f"None of the {len(found)} standings has both {judge} and {cost}.")
     fig, axes = panels(len(kinds), 2, 4.3, 3.9, margin=(1.6, 0))
@@ -117,13 +132,12 @@ def cost_frontier(found: Sequence[Standing], cost: str = "training_seconds", jud
             color=RED,
             lw=6,
             alpha=0.2,
+            label="the frontier",
         )
         for standing, dear, (value, low, high) in zip(mine, price, values, strict=True):
             ax.errorbar(dear, value, yerr=[[value - low], [high - value]], ms=8, lw=0.9, **looks[standing.method])
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
-        ax.set(title=_title(mine), xlabel=COST_AXES[cost], ylabel=f"{TITLES[judge]}, accuracy, %")
+        _log_ticks(ax, price)
+        ax.set(title=kind, xlabel=COST_AXES[cost], ylabel=f"{TITLES[judge]}, accuracy, %")
         told.append(f"{kind}: {', '.join(mine[k].method for k in order)}")
     _legend(fig, axes[:, 0])
     return describe(
@@ -147,8 +161,8 @@ def judges_against(
 ) -> Figure:
     """How well quick judges foretell the slow one: a panel for each, a point for every method, with both intervals.
 
-    found: standings on one kind of images. judges: the quick ones. final: the one that they are to foretell. Titles give
-    Spearman's rank correlation.
+    found: standings on one kind of images, at one budget. judges: the quick ones. final: the one that they are to foretell.
+    Titles give the images, the budget and Spearman's rank correlation.
     """
     fig, axes = panels(len(judges), 2, 4.3, 3.9, margin=(1.6, 0))
     looks = _looks(found)
@@ -161,28 +175,33 @@ def judges_against(
             ax.errorbar(x, y, **ends, ms=7, lw=0.9, **looks[standing.method])
         agreement = rank_agreement(mine, judge, final)
         ax.set(xlabel=f"{TITLES[judge]}, accuracy, %", ylabel=f"{TITLES[final]}, accuracy, %")
-        ax.set_title(f"rank correlation {agreement:.2f}")
+        ax.set_title(f"{_title(found)}\nrank correlation {agreement:.2f}")
         told.append(f"{TITLES[judge]} {agreement:.2f}")
     _legend(fig, axes[:, 0])
     return describe(
         fig,
-        f"Points, one for each method: quick judges against {TITLES[final]}, %. Rank correlation with it: {', '.join(told)}.",
+        f"{_title(found)}. Points, one for each method: quick judges against {TITLES[final]}, %. Rank correlation with it: "
+        f"{', '.join(told)}.",
     )
 
 
 @styled
-def data_size(recorded: Recorded, values: Sequence[str] = ("knn", "linear_probe")) -> Figure:
+def data_size(recorded: Recorded, values: Sequence[str] = ("knn", "linear_probe"), tested: int | None = None) -> Figure:
     """Accuracy by how many different images were learned from: a panel for each judge, a curve for each choice of images.
 
-    recorded: rows with "images", "kinds", "seed" and the judges as shares. Bars: 95 % intervals over seeds, if there are
-    several.
+    recorded: rows with "images", "kinds", "seed" and the judges as shares. tested: on how many images they were judged.
+    Bars: 95 % intervals over the seeds, if there are several; of one seed, over the test images, if `tested` is known.
     """
+
+    def interval(found: Interval) -> Interval:
+        return accuracy_interval(round(found.mean * tested), tested) if tested and found.low is None else found
+
     fig, axes = panels(len(values), 2, 4.6, 3.3)
     told = []
     for ax, value in zip(axes[:, 0], values, strict=True):
         for k, kinds in enumerate(dict.fromkeys(row["kinds"] for row in recorded.rows)):
             rows = sorted((row for row in recorded.rows if row["kinds"] == kinds), key=lambda row: row["images"])
-            found = mean_by(rows, "images", value)
+            found = {n: interval(each) for n, each in mean_by(rows, "images", value).items()}
             middle = np.array([100 * each.mean for each in found.values()])
             low, high = (
                 np.array(
@@ -195,10 +214,13 @@ def data_size(recorded: Recorded, values: Sequence[str] = ("knn", "linear_probe"
             told.append(
                 f"{TITLES[value]}, {kinds}: {', '.join(f'{n} {m:.1f}' for n, m in zip(found, middle, strict=True))}"
             )
+        sizes = sorted({row["images"] for row in recorded.rows})
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter("{x:g}")
+        ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+        ax.xaxis.set_minor_locator(NullLocator())
         alone = len({row["seed"] for row in recorded.rows}) == 1
-        ax.set(title=TITLES[value], xlabel="different images learned from", ylim=(0, None))
+        ax.set(title=TITLES[value], xlabel="different images learned from")
+        ax.margins(x=0.08)
         ax.set_ylabel("accuracy, %" + (" (one seed)" if alone else ""))
     if len(axes[0, 0].get_legend_handles_labels()[1]) > 1:
         axes[0, 0].legend(title="objects")
@@ -219,7 +241,7 @@ def two_budgets(
     """
     order = sorted(pairs, key=lambda name: pairs[name][0])
     span = max(map(max, pairs.values())) - min(map(min, pairs.values()))
-    fig, ax = plt.subplots(figsize=(9.0, 0.36 * len(order) + 1.0))
+    fig, ax = plt.subplots(figsize=(9.0, max(0.33 * len(order) + 1.0, 2.7)))
     told = []
     for y, name in enumerate(order):
         note = f" {notes[name]}" if notes and name in notes else ""

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from coursekit import figures
+from coursekit.evaluation.intervals import accuracy_interval
 from coursekit.figures.choosing import rank_agreement
 from coursekit.recipes.leaderboard import standings
 from coursekit.recipes.recorded import Recorded
@@ -44,6 +45,9 @@ def test_dots_stand_at_their_values_the_best_on_top_with_a_line_at_the_best_base
     assert [dots[y] for y in range(4, -1, -1)] == pytest.approx([60, 55, 50, 40, 30])
     assert any(line.get_linestyle() == "--" and line.get_xdata()[0] == pytest.approx(50) for line in ax.lines)
     assert "from the best: two 60.0, three 55.0, raw pixels 50.0" in fig.alt_text
+    short = standings([Recorded("", {"seen": 1000}, {}, rows("road objects"))])
+    titles = [ax.get_title() for ax in figures.standings_dots([*FOUND, *short]).axes]
+    assert titles == ["road objects", "CIFAR-10", "road objects,\n1,000 seen"]  # two budgets never share a panel
     with pytest.raises(ValueError, match="has taste"):
         figures.standings_dots(FOUND, "taste")
     plt.close("all")
@@ -52,7 +56,7 @@ def test_dots_stand_at_their_values_the_best_on_top_with_a_line_at_the_best_base
 def test_the_frontier_names_those_that_nobody_beats_from_cheap_to_dear():
     fig = figures.cost_frontier(FOUND)
     assert "on road objects: one, two; on CIFAR-10: one, two." in fig.alt_text  # three costs more than two, for less
-    assert {text.get_text() for text in fig.legends[0].get_texts()} == {"one", "two", "three"}
+    assert {text.get_text() for text in fig.legends[0].get_texts()} == {"the frontier", "one", "two", "three"}
     with pytest.raises(ValueError, match="memory_mb"):
         figures.cost_frontier(FOUND, cost="memory_mb")
     plt.close("all")
@@ -64,7 +68,9 @@ def test_judges_of_one_order_agree_and_of_the_reverse_do_not():
     turned = Recorded("", {}, {}, [{**row, "finetune": 1 - row["finetune"]} for row in rows("CIFAR-10")])
     assert rank_agreement(standings([turned]), "knn", "finetune") == pytest.approx(-1.0)
     fig = figures.judges_against(mine)
-    assert [ax.get_title() for ax in fig.axes] == ["rank correlation 1.00"] * 2 and "k-NN 1.00" in fig.alt_text
+    assert [ax.get_title() for ax in fig.axes] == [
+        "CIFAR-10\nrank correlation 1.00"
+    ] * 2 and "k-NN 1.00" in fig.alt_text
     plt.close("all")
 
 
@@ -78,6 +84,7 @@ def test_data_size_draws_a_curve_for_each_choice_of_images():
     fig = figures.data_size(Recorded("", {}, {}, drawn))
     assert "k-NN, all: 10 30.5, 100 10.5, 1000 20.5; k-NN, cars alone: 100 10.5" in fig.alt_text
     assert {text.get_text() for text in fig.axes[0].get_legend().get_texts()} == {"all", "cars alone"}
+    assert [text.get_text() for text in fig.axes[0].get_xticklabels()] == ["10", "100", "1,000"]
     plt.close("all")
 
 
@@ -93,6 +100,27 @@ def test_published_numbers_and_costs_are_written_beside_their_marks():
     )
     assert [ax.get_xlabel() for ax in fig.axes] == ["views", "time, ms"]
     assert [bar.get_width() for bar in fig.axes[1].patches] == [1.5, 4.0] and "time, ms: A 1.5, B 4" in fig.alt_text
+    plt.close("all")
+
+
+def test_one_seed_has_the_interval_of_its_test_images():
+    one = Recorded("", {}, {}, [{"kinds": "all", "images": 10, "seed": 0, "knn": 0.2}])
+    bars = figures.data_size(one, ("knn",), tested=100).axes[0].containers[0].lines[2][0].get_segments()[0]
+    wilson = accuracy_interval(20, 100)
+    assert bars[:, 1].tolist() == pytest.approx([100 * wilson.low, 100 * wilson.high])
+    plt.close("all")
+
+
+def test_a_method_has_one_colour_and_marker_in_every_figure():
+    def looks(*names: str) -> dict:
+        found = [row for row in rows("CIFAR-10") if row["method"] in ("one", "two")]
+        methods = [{**row, "method": name} for row, name in zip(found, names, strict=True)]
+        ax = figures.cost_frontier(standings([Recorded("", {}, {}, methods)])).axes[0]
+        drawn = [each for each in ax.containers if each.get_label()]
+        return {each.get_label(): (each.lines[0].get_color(), each.lines[0].get_marker()) for each in drawn}
+
+    first, second = looks("simclr", "byol"), looks("byol", "mae")
+    assert first["byol"] == second["byol"] and len({*first.values(), *second.values()}) == 3
     plt.close("all")
 
 
