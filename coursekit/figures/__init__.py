@@ -56,7 +56,7 @@ HOMES = {  # file -> what it hands on
     "patches": ("correspondences", "patch_roles", "place_maps", "region_pairs"),
     "patch_steps": ("patch_steps_diagram",),
     "payoff": ("payoff_diagram", "probe_against_detector", "two_schedules"),
-    "pretext": ("coloring", "inpainting", "jigsaw_pieces", "loss_and_baseline", "picture_rows", "pretext_tasks"),
+    "pretext": ("coloring", "inpainting", "jigsaw_pieces", "loss_and_baseline", "loss_and_levels", "picture_rows", "pretext_tasks"),
     "momentum": ("momentum_picture",),
     "registers": ("registers_diagram", "token_norms"),
     "siamese": ("siamese_diagram",),
