@@ -183,7 +183,9 @@ def code_usage(counts: Mapping[str, Tensor]) -> Figure:
         used = int((each > 0).sum())
         ax.plot(np.arange(1, used + 1), share[:used].numpy(), label=name, **look(k))
         ax.plot(used, share[used - 1], MARKERS[k], color=PALETTE[k])
-        ax.annotate(f"{used} used", (used, share[used - 1]), (0, 8), textcoords="offset points", color=PALETTE[k], fontsize=11)
+        ax.annotate(
+            f"{used} used", (used, share[used - 1]), (0, 8), textcoords="offset points", color=PALETTE[k], fontsize=11
+        )
         told.append(f"{name}: {used} of {len(each)} codes used, the first by {share[0]:.1f} %")
     even = 100 / len(share)
     ax.axhline(even, color=MUTED, linestyle=":", linewidth=1.5, label="all alike")
