@@ -4,6 +4,7 @@ from coursekit.evaluation.attention import MapScore, attention_scores, class_att
 from coursekit.evaluation.balanced_clusters import balanced_clusters, purity
 from coursekit.evaluation.correspondence import most_similar, patch_vectors, places_found
 from coursekit.evaluation.dense_probe import DenseScore, dense_difference, dense_probe
+from coursekit.evaluation.explained import variance_explained
 from coursekit.evaluation.features import extract_features, raw_pixels
 from coursekit.evaluation.finetune import FinetuneResult, finetune
 from coursekit.evaluation.frontier import frontier

@@ -1,6 +1,5 @@
 """What a training step costs: seconds and memory of several methods, measured in turn so that all see the same machine."""
 
-import statistics
 import time
 from collections.abc import Mapping
 
@@ -20,7 +19,8 @@ def step_costs(
     methods: by name, in training. images: uint8 (N, 3, H, W). rounds: in each, every method takes one step; the first round
     warms up and is not counted. seed: of the views.
 
-    -> {name: {"seconds": the median, "activations": bytes that the forward pass leaves for the backward pass}}.
+    -> {name: {"seconds": of the fastest round, since other work on the machine can only add, "activations": bytes that the
+    forward pass leaves for the backward pass}}.
     """
     arg.count.check(rounds=rounds)
     views = {name: method.views(images, Draws(seed)) for name, method in methods.items()}
@@ -33,7 +33,7 @@ def step_costs(
             method.zero_grad()
     return {
         name: {
-            "seconds": statistics.median(seconds[name][1:]),
+            "seconds": min(seconds[name][1:]),
             "activations": float(step_memory(method, images, seed)["activations"]),
         }
         for name, method in methods.items()

@@ -8,7 +8,7 @@ from coursekit.figures.svg import SVG, TINTS, Drawing
 WIDTH, HEIGHT = 856, 196  # of one panel, px
 ROWS, COLUMNS, CELL = 3, 4, 30  # patches of a picture, and the side of one, px
 SEEN = (1, 6, 8)  # what MAE's encoder sees, patches row by row
-BLOCKS = (2, 5, 6, 9, 10)  # what BEiT hides: a rectangle and one more
+BLOCKS = (0, 4, 2, 6, 10)  # what BEiT hides: two rectangles
 CODES = (17, 17, 203, 203, 88, 41, 41, 88, 88, 6, 130, 6)  # words of the patches: like patches have like words
 COVER = "#A7AFB8"
 
@@ -22,7 +22,7 @@ def masked_modeling_diagram() -> SVG:
         "Hide patches, and say what was there",
         """
         Two panels. 1, MAE: of 12 patches 3 are visible; a large encoder sees these alone. Mask tokens join them, and a
-        small decoder paints all patches; the loss counts the hidden ones. 2, BEiT: a rectangle of patches becomes mask
+        small decoder paints all patches; the loss counts the hidden ones. 2, BEiT: two rectangles of patches become mask
         tokens, the encoder sees all places and guesses at each hidden one the number of a visual word; a tokenizer, trained
         before and frozen, says from the whole picture which numbers are right.""",
     )
@@ -70,12 +70,15 @@ def _tokens(d: Drawing, x: float, y: float, hidden: Collection[int], side: float
             d.text(left + side / 2, top + side / 2 + 4.5, "m", 12, True, "#FFFFFF")
 
 
-def _words(d: Drawing, x: float, y: float, shown: Collection[int], tint: str) -> None:
+def _words(d: Drawing, x: float, y: float, shown: Collection[int], tint: str, told: bool = False) -> None:
+    """Words in their places; those that are not `shown` are left out, or grey if they are `told` all the same."""
     for k, (left, top) in enumerate(_cells(x, y)):
         fill, line, ink = TINTS[tint] if k in shown else ("#FFFFFF", FAINT, MUTED)
         d.rect(left, top, CELL, CELL, fill, line, 1.2, radius=0)
         if k in shown:
             d.text(left + CELL / 2, top + CELL / 2 + 4.5, str(CODES[k]), 12, True, ink)
+        elif told:
+            d.text(left + CELL / 2, top + CELL / 2 + 4.5, str(CODES[k]), 12, color=MUTED)
 
 
 def _mae(d: Drawing, x: float, y: float) -> None:
@@ -111,10 +114,10 @@ def _beit(d: Drawing, x: float, y: float) -> None:
     d.card(x + 294, y + 46, 104, 94, "encoder", "green", 16, True, line=2)
     d.arrow((x + 402, middle), (x + 422, middle))
     _words(d, x + 426, top, BLOCKS, "orange")
-    d.text(x + 573, middle - 6, "alike?", 13, True, color=TINTS["red"][2])
+    d.text(x + 573, middle - 6, "loss", 13, True, color=TINTS["red"][2])
     d.arrow((x + 570, middle + 6), (x + 552, middle + 6), color=TINTS["red"][1])
     d.arrow((x + 576, middle + 6), (x + 594, middle + 6), color=TINTS["red"][1])
-    _words(d, x + 600, top, range(ROWS * COLUMNS), "purple")
+    _words(d, x + 600, top, BLOCKS, "purple", told=True)
     d.arrow((x + 742, middle - 14), (x + 724, middle - 14))
     d.card(x + 744, y + 58, 102, 42, "tokenizer", "purple", 15, True, line=2)
     d.arrow((x + 795, y + 118), (x + 795, y + 104))

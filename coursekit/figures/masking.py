@@ -11,13 +11,14 @@ from coursekit.evaluation.intervals import mean_by
 from coursekit.figures.curves import grouped_bars
 from coursekit.figures.images import to_rgb
 from coursekit.figures.layout import look, panels
-from coursekit.figures.style import INK, MARKERS, MUTED, PALETTE, bare, describe, styled
+from coursekit.figures.style import INK, MARKERS, MUTED, PALETTE, alt_text, bare, describe, styled
 from coursekit.recipes.recorded import Recorded
 
 # Accuracy on ImageNet after fine-tuning, 224 px, %: He et al., MAE, CVPR 2022, table 3; "supervised" is their own
 # training from scratch. The sizes are ViT-B, ViT-L and ViT-H; what they do not tell is left out.
-PUBLISHED_SIZES = {"ViT-B": 86, "ViT-L": 304, "ViT-H": 632}  # millions of weights
+PUBLISHED_SIZES = {"ViT-B": 86, "ViT-L": 304, "ViT-H": 632}  # millions of parameters
 PUBLISHED = {"MAE": (83.6, 85.9, 86.9), "BEiT": (83.2, 85.2), "MoCo v3": (83.2, 84.1), "supervised": (82.3, 82.6, 83.1)}
+BESIDE = {"BEiT": 0.985, "MoCo v3": 1.015}  # at ViT-B both have 83.2: moved apart a little, so that both are seen
 
 
 @styled
@@ -35,7 +36,7 @@ def cost_curves(costs: Mapping[str, Mapping[float, Mapping[str, float]]], title:
             part = [rows[share][key] / rows[shares[0]][key] for share in shares]
             ax.plot([100 * share for share in shares], part, marker=MARKERS[k], label=method, **look(k))
             told.append(f"{names[key]}, {method}: {part[-1]:.2f} at {shares[-1]:.0%}")
-        ax.set(xlabel="patches hidden, %", ylabel="of that of the first point", xlim=(0, 100), ylim=(0, None))
+        ax.set(xlabel="patches hidden, %", ylabel="relative to almost none hidden", xlim=(0, 100), ylim=(0, None))
         ax.title.set_fontsize(13)
         ax.legend()
     if title:
@@ -74,18 +75,24 @@ def share_curves(recorded: Recorded, columns: Mapping[str, str], titles: Mapping
             ax.axhline(scale * recorded.levels[column], color=MUTED, linestyle=":", label="random encoder")
             told.append(f"a random encoder {scale * recorded.levels[column]:.3g}")
         ax.set(xlabel="patches hidden, %", ylabel=label, xlim=(0, 100))
+        ax.set_ylim(0, 1.08 * ax.get_ylim()[1])
         ax.title.set_fontsize(12)
     max(axes[:, 0], key=lambda ax: len(ax.get_legend_handles_labels()[1])).legend()
     return describe(fig, f"Numbers by the share of patches hidden in training. {'; '.join(told)}.")
 
 
 def judge_bars(
-    rows: Sequence[Mapping], chosen: Mapping[str, str], judges: Mapping[str, str], label: str = "accuracy, %"
+    rows: Sequence[Mapping],
+    chosen: Mapping[str, str],
+    judges: Mapping[str, str],
+    label: str = "accuracy, %",
+    guessing: float | None = None,
 ) -> Figure:
     """Several judges of a few recorded runs, each with the interval that was recorded with it, in %.
 
     rows: dicts with method, and for each judge a share, and its interval under the same name with _low and _high. chosen:
-    {name: method}; of several seeds, the first. judges: {column: name}.
+    {name: method}; of several seeds, the first. judges: {column: name}. label: of the axis. guessing: the share that blind
+    guesses would get, drawn as a dashed line.
     """
     values = {}
     for name, method in chosen.items():
@@ -93,7 +100,13 @@ def judge_bars(
         values[name] = {
             title: tuple(100 * row[column + end] for end in ("", "_low", "_high")) for column, title in judges.items()
         }
-    return grouped_bars(values, label)
+    fig = grouped_bars(values, label)
+    if guessing is not None:
+        ax = fig.axes[0]
+        ax.axvline(100 * guessing, color=INK, linestyle="--", linewidth=1.3, label="guessing")
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        describe(fig, f"{alt_text(fig)} Guessing: {100 * guessing:.1f}.")
+    return fig
 
 
 @styled
@@ -159,17 +172,27 @@ def visual_words(
 
 @styled
 def code_usage(counts: Mapping[str, Tensor]) -> Figure:
-    """How often each code is used, the most frequent first. counts: {name: int64 (K,)}."""
+    """How often each code is used, the most frequent first; a curve ends at the last code in use, whose place is written there.
+
+    counts: {name: int64 (K,)}.
+    """
     fig, ax = plt.subplots(figsize=(6.6, 3.2))
     told = []
     for k, (name, each) in enumerate(counts.items()):
         share = (100 * each / each.sum()).sort(descending=True).values
-        ax.plot(np.arange(1, len(share) + 1), share.numpy(), label=name, **look(k))
-        told.append(f"{name}: {int((each > 0).sum())} of {len(each)} codes used, the first by {share[0]:.1f} %")
+        used = int((each > 0).sum())
+        ax.plot(np.arange(1, used + 1), share[:used].numpy(), label=name, **look(k))
+        ax.plot(used, share[used - 1], MARKERS[k], color=PALETTE[k])
+        ax.annotate(
+            f"{used} used", (used, share[used - 1]), (0, 8), textcoords="offset points", color=PALETTE[k], fontsize=11
+        )
+        told.append(f"{name}: {used} of {len(each)} codes used, the first by {share[0]:.1f} %")
     even = 100 / len(share)
     ax.axhline(even, color=MUTED, linestyle=":", linewidth=1.5, label="all alike")
-    ax.set(xlabel="code, by frequency", ylabel="share of the patches, %", ylim=(0, None), xscale="log")
+    ax.set(xlabel="code, by frequency", ylabel="share of the patches, %", xscale="log", yscale="log")
     ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.margins(x=0.15, y=0.1)  # room for the last number
     ax.legend()
     return describe(fig, f"How often codes are used. {'; '.join(told)}; all alike would be {even:.1f} %.")
 
@@ -208,12 +231,13 @@ def published_scaling() -> Figure:
     fig, ax = plt.subplots(figsize=(7.0, 3.6))
     told, sizes = [], list(PUBLISHED_SIZES.values())
     for k, (name, values) in enumerate(PUBLISHED.items()):
-        ax.plot(sizes[: len(values)], values, marker=MARKERS[k], label=name, **look(k))
+        beside = [size * BESIDE.get(name, 1.0) for size in sizes]
+        ax.plot(beside[: len(values)], values, marker=MARKERS[k], label=name, **look(k))
         told.append(f"{name} {', '.join(map(str, values))}")
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{name}\n{size} M" for name, size in PUBLISHED_SIZES.items()])
     ax.minorticks_off()
-    ax.set(xlabel="encoder, millions of weights", ylabel="ImageNet, fine-tuned, %", ylim=(81.5, 87.5))
+    ax.set(xlabel="encoder, millions of parameters", ylabel="ImageNet, fine-tuned, %", ylim=(81.5, 87.5))
     ax.legend(loc="upper left")
     return describe(
         fig, f"Published accuracies of fine-tuned ViT-B, ViT-L and ViT-H (He et al., 2022, table 3): {'; '.join(told)}."

@@ -64,6 +64,28 @@ def loss_and_baseline(history, baseline: str, name: str, unit: str = "error") ->
     return describe(fig, f"Curves of the {unit} over {rows[-1]['step'] + 1} steps: {told}.")
 
 
+@styled
+def loss_and_levels(history, levels: Mapping[str, float], unit: str, bottom: float = 0.0) -> Figure:
+    """A loss of the training batches, and what answers that learn nothing from a picture would cost, each with its number.
+
+    history: a History or its rows. levels: {answer: its loss}. unit: of the axis. bottom: where the axis begins.
+    """
+    rows = rows_of(history)
+    fig, ax = plt.subplots(figsize=(7.6, 3.0))
+    steps, losses = [row["step"] for row in rows], [row["loss"] for row in rows]
+    ax.plot(steps, losses, label="network", **look(0))
+    for k, (name, level) in enumerate(levels.items(), 1):
+        ax.axhline(level, label=f"{name}: {level:.3g}", **look(k))
+    ax.set(xlabel="step", ylabel=unit)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_ylim(bottom=bottom)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    told = "; ".join(f"{name} {level:.3g}" for name, level in levels.items())
+    return describe(
+        fig, f"Curve of the {unit} over {steps[-1] + 1} steps, from {losses[0]:.3g} to {losses[-1]:.3g}. Lines: {told}."
+    )
+
+
 # --- answers that are pictures ----------------------------------------------------------------------------------------
 
 

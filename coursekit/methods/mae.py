@@ -137,8 +137,8 @@ class MAE(KeptWhole, SSLMethod):
         return unpatchify(torch.where(view.mask[:, :, None], painted, truth), self.encoder.stride)
 
     def diagnose(self, out: dict[str, Tensor]) -> dict[str, float]:
-        """mean_error: the error of painting every hidden patch in one colour, its own mean or (without `normalize`) that of
-        the visible patches. An answer that is worth anything is below it."""
+        """mean_error: the error of painting every hidden patch in one grey, its own mean, or (without `normalize`) in the
+        mean colour of the visible patches. An answer that is worth anything is below it."""
         if self.normalize:
             flat = torch.zeros_like(out["target"])
         else:

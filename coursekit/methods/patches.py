@@ -33,6 +33,12 @@ def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
     return patches.mean(dim=2, keepdim=True), (patches.var(dim=2, keepdim=True) + 1e-6).sqrt()
 
 
+def in_one_color(patches: Tensor) -> Tensor:
+    """Each patch painted in its own mean colour: three means, of red, green and blue. (B, P, D) -> the same shape."""
+    colors = patches.unflatten(2, (3, -1))
+    return colors.mean(dim=3, keepdim=True).expand_as(colors).flatten(2)
+
+
 def grid_positions(grid: int, dim: int) -> Tensor:
     """Position embeddings of a square grid of patches, computed and not learned: (grid * grid, dim), row by row.
 

@@ -41,5 +41,5 @@ def mae_decoder(work: Path, ship: Path) -> None:
         f"The encoder is that of {lesson_08.MASKED['mae']}, whose card tells how it was trained. The decoder ({made.decoder_depth} "
         f"blocks of width {made.decoder_dim}) was fitted to it afterwards, with the encoder frozen: {len(scenes)} drawn road "
         f"scenes, {steps} steps of {batch} images, 75 % of the patches hidden; last loss {history[-1]['loss']:.3f}, that of "
-        f"one colour a patch {history[-1]['mean_error']:.3f}.",
+        f"one grey a patch {history[-1]['mean_error']:.3f}.",
     )

@@ -162,7 +162,7 @@ def _ship_masked(name: str, title: str, work: Path, ship: Path, told: Callable[[
 @recipe("mae", "lesson 08's MAE on whole road scenes", weights=MASKED["mae"])
 def mae(work: Path, ship: Path) -> None:
     """Train, export the encoder, and judge it beside a random encoder."""
-    _ship_masked("mae", "MAE", work, ship, lambda last: f"that of one colour a patch {last['mean_error']:.3f}")
+    _ship_masked("mae", "MAE", work, ship, lambda last: f"that of one grey a patch {last['mean_error']:.3f}")
 
 
 @recipe("beit", "lesson 08's BEiT on whole road scenes", weights=MASKED["beit"])

@@ -39,6 +39,16 @@ def test_depth_counts_steps_to_what_is_visible():
         evaluation.hidden_depth(torch.ones(1, 4, dtype=torch.bool))
 
 
+def test_what_a_grouping_explains_is_the_variance_between_its_groups():
+    groups = torch.tensor([0, 0, 3, 3])
+    values = torch.tensor([[0.0], [2.0], [4.0], [6.0]])
+    assert evaluation.variance_explained(groups, values) == pytest.approx(1 - 4 / 20)
+    assert evaluation.variance_explained(torch.arange(4), values) == pytest.approx(1)
+    assert evaluation.variance_explained(torch.zeros(4, dtype=torch.long), values) == pytest.approx(0)
+    with pytest.raises(CourseError, match="All rows are alike"):
+        evaluation.variance_explained(groups, torch.ones(4, 2))
+
+
 def test_a_thin_class_is_found_by_a_linear_probe_and_lost_on_k_nn():
     one, many = ([evaluation.thin_class(wide, seed=seed) for seed in (0, 1)] for wide in (1, 32))
     for (x, y), (test_x, test_y), knn_finds in ((*one, True), (*many, False)):

@@ -55,6 +55,7 @@ def test_recorded_numbers_stand_over_their_share_with_every_seed_and_without_wha
     assert sorted(seeds[0].get_ydata()) == pytest.approx([50, 50, 60, 60])
     assert lines(objects)["random encoder"][1][0] == pytest.approx(40)
     assert "objects, AP, %, MAE: 55 at 50%, 55 at 75%" in alt_text(fig)
+    assert all(ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > max(lines(ax)["MAE"][1]) for ax in fig.axes)
 
 
 def test_a_single_seed_brings_its_own_interval():
@@ -77,6 +78,9 @@ def test_judges_stand_beside_each_other_with_their_recorded_intervals():
     assert "MAE, k-NN: 20.0" in alt_text(fig) and "MAE, fine-tuned: 50.0" in alt_text(fig)
     ends = [segment for bars in fig.axes[0].collections for segment in bars.get_segments()]
     assert [round(float(x)) for x in ends[0][:, 0]] == [10, 30]
+    assert "guessing" not in lines(fig.axes[0])
+    fig = figures.judge_bars(rows, {"MAE": "mae"}, {"knn": "k-NN"}, guessing=0.05)
+    assert lines(fig.axes[0])["guessing"][0] == pytest.approx([5, 5]) and alt_text(fig).endswith("Guessing: 5.0.")
 
 
 def test_a_word_map_writes_each_patch_s_number_in_its_place():
@@ -101,7 +105,8 @@ def test_a_vocabulary_shows_patches_of_its_own_code_only():
 
 def test_code_usage_is_sorted_and_told():
     fig = figures.code_usage({"with": torch.tensor([1, 3, 0, 6]), "without": torch.tensor([0, 10, 0, 0])})
-    assert lines(fig.axes[0])["with"][1] == pytest.approx([60, 30, 10, 0])
+    assert lines(fig.axes[0])["with"][1] == pytest.approx([60, 30, 10]), "the curve ends at the last code in use"
+    assert [text.get_text() for text in fig.axes[0].texts] == ["3 used", "1 used"]
     assert "with: 3 of 4 codes used, the first by 60.0 %" in alt_text(fig) and "25.0 %" in alt_text(fig)
 
 
@@ -122,3 +127,8 @@ def test_published_numbers_have_a_place_for_each_size_and_their_source():
 def test_pictures_of_a_target_have_their_names():
     fig = figures.target_row({"image": torch.rand(3, 8, 8), "target": torch.rand(3, 8, 8)})
     assert [ax.get_title() for ax in fig.axes] == ["image", "target"] and "image; target" in alt_text(fig)
+
+
+def test_two_equal_published_numbers_stand_beside_each_other():
+    found = {name: x for name, (x, _) in lines(figures.published_scaling().axes[0]).items()}
+    assert found["BEiT"][0] < found["MAE"][0] == 86 < found["MoCo v3"][0]

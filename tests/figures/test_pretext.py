@@ -114,3 +114,11 @@ def test_a_loss_stands_beside_its_baseline():
     lines = {line.get_label(): list(line.get_ydata()) for line in fig.axes[0].lines}
     assert lines == {"network": [2.0, 1.0, 0.0], "gray everywhere": [1.5] * 3}
     assert "gray everywhere from 1.5 to 1.5" in alt_text(fig) and "3 steps" in alt_text(fig)
+
+
+def test_a_loss_stands_among_the_levels_of_simple_answers():
+    rows = [{"step": k, "loss": 2.0 - k / 2} for k in range(3)]
+    fig = figures.loss_and_levels(rows, {"one grey": 1.5, "one tint": 0.8125}, "loss", bottom=0.5)
+    lines = {line.get_label(): list(line.get_ydata()) for line in fig.axes[0].lines}
+    assert lines == {"network": [2.0, 1.5, 1.0], "one grey: 1.5": [1.5] * 2, "one tint: 0.812": [0.8125] * 2}
+    assert fig.axes[0].get_ylim()[0] == 0.5 and "3 steps, from 2 to 1. Lines: one grey 1.5" in alt_text(fig)

@@ -11,7 +11,7 @@ from coursekit.draws import Draws
 from coursekit.methods import build_method, method_class
 from coursekit.methods.mae import MAE, masked_patch_error, visible_first
 from coursekit.methods.masked_patches import HiddenPatches, pixel_mask
-from coursekit.methods.patches import grid_positions, patch_statistics, patchify, unpatchify
+from coursekit.methods.patches import grid_positions, in_one_color, patch_statistics, patchify, unpatchify
 from coursekit.methods.visual_tokenizer import VisualTokenizer
 from coursekit.models import ViT, build_encoder
 from coursekit.runtime import CourseError
@@ -40,6 +40,14 @@ def test_patches_are_the_pictures_own_pixels_and_go_back():
             assert patches[:, 5 * row + column].equal(square.flatten(1))
     assert unpatchify(patches, 8, rows=3).equal(pixels)
     assert unpatchify(patchify(pixels[..., :24], 8), 8).equal(pixels[..., :24])
+
+
+def test_a_patch_in_one_colour_keeps_its_three_means_and_nothing_else():
+    flat = unpatchify(in_one_color(patchify(torch.rand(2, 3, 16, 16), 8)), 8)
+    assert flat[:, :, :8, :8].flatten(2).std(dim=2).max() < 1e-6
+    pixels = torch.rand(1, 3, 8, 8)
+    painted = unpatchify(in_one_color(patchify(pixels, 8)), 8)
+    assert torch.allclose(painted, pixels.mean(dim=(2, 3), keepdim=True).expand_as(pixels))
 
 
 def test_visible_patches_come_first_in_their_order_and_everything_goes_back():

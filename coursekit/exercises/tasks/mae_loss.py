@@ -9,7 +9,8 @@ from coursekit.methods.patches import patch_statistics
 
 def my_mae_loss(prediction, pixels, mask):
     """prediction, pixels: (B, P, D), what was answered for each patch, and its true pixels in a row. mask: bool (B, P),
-    True = hidden. Return the mean squared error of the hidden patches, whose targets have mean 0 and variance 1: shape ()."""
+    True = hidden. Return the mean squared error of the hidden patches: shape (). Their targets have mean 0 and variance 1 (by
+    torch's `var`, to which 1e-6 is added before the root)."""
     mean, var = pixels.mean(dim=2, keepdim=True), pixels.var(dim=2, keepdim=True)
     target = (pixels - mean) / (var + 1e-6).sqrt()
     error = (prediction - target).square().mean(dim=2)  # (B, P)
