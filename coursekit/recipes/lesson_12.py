@@ -1,7 +1,7 @@
 """Lesson 12, does it pay: label efficiency of an SSL backbone against random initialisation."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coursekit import runtime
@@ -23,6 +23,7 @@ from coursekit.runtime import budget
 
 LABEL_EFFICIENCY = "label_efficiency"
 LONG_SCHEDULE = "label_efficiency_long"
+CONTROL = "label_efficiency_control"
 RATES = "label_efficiency_rates"
 FACTOR = "backbone_lr_factor"
 BACKBONE = lesson_06.SHIPPED[lesson_06.CONVOLUTIONAL, "region_contrast"]
@@ -39,9 +40,11 @@ NAMES = {  # of the arms, for people
 FACTORS = (1.0, 0.3, 0.1)  # of lr0, for the backbone: the grid that each arm's is chosen from
 ARMS = ("random", "ssl", "replaced_random", "replaced_frozen", "supervised")
 LONG_ARMS = ("random", "ssl", "replaced_frozen", "supervised")
+CONTROL_ARMS = ("random", "ssl", "replaced_random", "replaced_frozen")
 COLUMNS = ("arm", "labels", "seed", FACTOR, "map50_95", "map50", "seconds")
-# `label-efficiency-rates` has recorded random and ssl, not yet the other two; a frozen encoder has no rate
+# a frozen encoder has no rate. The comparison was recorded before the rates were: its random weights learn at the full rate
 CHOSEN = {"random": 1.0, "ssl": 0.1, "supervised": 0.1, "replaced_random": 0.1}
+CONTROL_RATES = {"random": 0.3, "ssl": 0.3, "replaced_random": 0.1}  # the best that `label-efficiency-rates` recorded
 
 
 def dataset() -> Path:
@@ -117,6 +120,17 @@ def label_efficiency_long(work: Path, ship: Path) -> None:
     print(compare_arms(work, ship, LONG_SCHEDULE, about, labels, seeds, LONG_ARMS, steps))
 
 
+@recipe(
+    "label-efficiency-control", "the same at each arm's best rate; and the ViT without its pretraining", results=CONTROL
+)
+def label_efficiency_control(work: Path, ship: Path) -> None:
+    """Every arm at the rate that suits it, and the ViT with random weights: is it the network, or what it learned?"""
+    about = "YOLO12n on drawn road scenes: each start at its best rate, equal optimizer steps"
+    labels = budget(quick=(128,), full=(50, 500, 5000), smoke=(8,))
+    seeds = budget(range(3), range(3), smoke=range(1))
+    print(compare_arms(work, ship, CONTROL, about, labels, seeds, CONTROL_ARMS, rates=CONTROL_RATES))
+
+
 def compare_arms(
     work: Path,
     ship: Path,
@@ -126,11 +140,12 @@ def compare_arms(
     seeds: Sequence[int],
     arms: Sequence[str],
     steps: int | None = None,
+    rates: Mapping[str, float] = CHOSEN,
 ):
     """Run what is missing of a comparison, recorded as it grows -> its `efficiency_summary.Summary`.
 
     results: its name below data/results; rows that ship already are not made again. about: a sentence. steps: see
-    `settings`. The rest as in `run_experiment`.
+    `settings`. rates: of the backbone, by arm, as parts of lr0. The rest as in `run_experiment`.
     """
     from coursekit.detection.label_efficiency import run_experiment
 
@@ -150,7 +165,7 @@ def compare_arms(
         seeds,
         arms,
         settings("test", steps),
-        lr_factors=CHOSEN,
+        lr_factors=rates,
         before=carry,
         done=keep,
         **starts(),
@@ -254,6 +269,11 @@ def recorded_rates() -> Recorded:
 def recorded_long() -> Recorded:
     """What `label_efficiency_long` recorded: the same with four times the steps."""
     return recorded(LONG_SCHEDULE)
+
+
+def recorded_control() -> Recorded:
+    """What `label_efficiency_control` recorded: every arm at its best rate, and the ViT without its pretraining."""
+    return recorded(CONTROL)
 
 
 def recorded_percent(labels: int, metric: str = "map50_95") -> dict[str, tuple[float, float, float]]:

@@ -106,6 +106,9 @@ def test_label_efficiency_records_one_row_for_each_run(tiny, monkeypatch):
         ("yolo12n", False),
     ]
     trained.clear()
+    (path,) = recipes.make("label-efficiency-control", tiny / "data")
+    found = {row["arm"]: row[lesson_12.FACTOR] for row in json.loads(path.read_text())["rows"]}
+    assert found == {**lesson_12.CONTROL_RATES, "replaced_frozen": 0.1} and list(found) == sorted(found)
     (path,) = recipes.make("label-efficiency-rates", tiny / "data")
     rates = [(row["arm"], row[lesson_12.FACTOR]) for row in json.loads(path.read_text())["rows"]]
     assert sorted(rates) == sorted((arm, factor) for arm in lesson_12.CHOSEN for factor in lesson_12.FACTORS)
@@ -215,5 +218,9 @@ def test_recorded_results_are_what_lessons_plot():
     found = {(cell.arm, cell.labels): len(cell.seeds) for cell in summarize(efficiency.rows).cells}
     assert found["random", 128] >= 3 and found.keys() <= {(arm, n) for arm in lesson_12.ARMS for n in (32, 128, 320)}
     assert all(row[lesson_12.FACTOR] == lesson_12.CHOSEN.get(row["arm"], 0.1) for row in efficiency.rows)
+    control = lesson_12.recorded_control()
+    seeds = {(cell.arm, cell.labels): len(cell.seeds) for cell in summarize(control.rows).cells}
+    assert seeds == dict.fromkeys(((arm, 128) for arm in lesson_12.CONTROL_ARMS), 3)
+    assert all(row[lesson_12.FACTOR] == lesson_12.CONTROL_RATES.get(row["arm"], 0.1) for row in control.rows)
     drawn = lesson_12.recorded_percent(labels=128)
     assert len(drawn) == sum(n == 128 for _, n in found) and all(0 < mean < 100 for mean, *_ in drawn.values())
