@@ -36,7 +36,7 @@ class Failure:
 
 
 def failures(found: Sequence[Detections], truth: Sequence[Example]) -> list[Failure]:
-    """Every detection that is no hit, the most confident first; then the true boxes that were missed, the largest first.
+    """Every detection that is not a hit, the most confident first; then the true boxes that were missed, the largest first.
 
     found, truth: one each for every image. A detection that is no hit is the first of these that fits:
 
@@ -70,7 +70,7 @@ def failures(found: Sequence[Detections], truth: Sequence[Example]) -> list[Fail
 
 
 def _kind(overlap: np.ndarray, same: np.ndarray) -> tuple[str, int]:
-    """Kind and true box of a detection that is no hit. overlap: (m,) IoU with each true box. same: bool (m,), its class."""
+    """Kind and true box of a detection that is not a hit. overlap: (m,) IoU with each true box. same: bool (m,), of its class?"""
     for kind, allowed, least in (
         ("twice", same, HIT),  # it would be a hit if the box were not taken
         ("wrong class", ~same, HIT),

@@ -142,8 +142,8 @@ def cost_frontier(found: Sequence[Standing], cost: str = "training_seconds", jud
     _legend(fig, axes[:, 0])
     return describe(
         fig,
-        f"{TITLES[judge]}, %, against {COST_AXES[cost]} on a logarithmic axis. No other is better and as cheap as, from cheap to "
-        f"dear, on {'; on '.join(told)}.",
+        f"{TITLES[judge]}, %, against {COST_AXES[cost]} on a logarithmic axis. On the frontier, from cheap to "
+        f"expensive, on {'; on '.join(told)}.",
     )
 
 
